@@ -1,0 +1,1 @@
+"""Evidence in, named findings out. Pure."""

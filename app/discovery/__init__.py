@@ -1,0 +1,1 @@
+"""One file per source, and the finder that merges sightings into units."""

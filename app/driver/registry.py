@@ -1,0 +1,117 @@
+"""Find drivers and profiles. A driver is one file in ``app/drivers``; nothing else lists it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from app.driver.session import Session
+from app.errors import ProfileError
+from app.links.link import Links
+from app.model.address import Address
+from app.model.profile import Profile, parse
+from app.model.unit import Identity, Sighting, SourceKind
+
+Opener = Callable[[Address, Profile, Links], Session]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """A local protocol. Every module in ``app/drivers`` (not starting with ``_``) has one as ``DRIVER``.
+
+    ``open`` makes a Session (not yet entered). ``probe`` asks an address who it is without changing anything; it
+    returns ``None`` where something else answers, and raises LinkError where nothing does.
+    """
+
+    id: str
+    title: str
+    sources: frozenset[SourceKind]
+    open: Opener
+    capabilities: frozenset[type]
+    probe: Callable[[Address, Profile, Links], Any] = field(repr=False)
+
+
+class Registry:
+    """All drivers and profiles of this program."""
+
+    def __init__(self, drivers: Iterable[Driver], profiles: Iterable[Profile]) -> None:
+        self.drivers: Mapping[str, Driver] = {driver.id: driver for driver in drivers}
+        self.profiles: Mapping[str, Profile] = {profile.id: profile for profile in profiles}
+        for profile in self.profiles.values():
+            if profile.driver not in self.drivers:
+                raise ProfileError(
+                    f"profile {profile.id} names the unknown driver “{profile.driver}”", "Correct the profile file."
+                )
+
+    def driver_of(self, profile: Profile) -> Driver:
+        """Return the driver a profile names."""
+        return self.drivers[profile.driver]
+
+    def candidates(self, sighting: Sighting) -> Sequence[Profile]:
+        """List the profiles that may fit a sighting, best first."""
+        fitting = [p for p in self.profiles.values() if _fits(p, self.drivers[p.driver], sighting)]
+        return sorted(fitting, key=lambda profile: -profile.priority)
+
+    def by_identity(self, identity: Identity) -> Profile | None:
+        """Return the profile that a BootNotification's vendor and model name, if any."""
+        fitting = [p for p in self.profiles.values() if _boot_fits(p, identity.vendor, identity.model)]
+        return max(fitting, key=lambda profile: profile.priority, default=None)
+
+    @property
+    def mdns_types(self) -> tuple[str, ...]:
+        """List every mDNS service type that any profile names."""
+        return tuple(sorted({kind for profile in self.profiles.values() for kind in profile.match.mdns_types}))
+
+
+def _fits(profile: Profile, driver: Driver, sighting: Sighting) -> bool:
+    hints = sighting.hints
+    if sighting.source not in driver.sources:
+        return False
+    match sighting.source:
+        case SourceKind.MDNS:
+            kind = hints.get("type", "").lower().removesuffix(".local.").rstrip(".")
+            if kind not in {item.lower() for item in profile.match.mdns_types}:
+                return False
+            like = profile.match.mdns_name_like
+            return not like or re.search(like, hints.get("name", ""), re.IGNORECASE) is not None
+        case SourceKind.SERIAL:
+            usb = f"{hints.get('vid', '')}:{hints.get('pid', '')}".upper()
+            return not profile.match.usb_ids or usb in profile.match.usb_ids or hints.get("chosen") == "yes"
+        case SourceKind.DIAL_IN:
+            return _boot_fits(profile, hints.get("chargePointVendor", ""), hints.get("chargePointModel", ""))
+        case SourceKind.MANUAL:
+            return True
+
+
+def _boot_fits(profile: Profile, vendor: str, model: str) -> bool:
+    rules = profile.match
+    if not rules.boot_vendor_like and not rules.boot_model_like:
+        return False
+    vendor_ok = not rules.boot_vendor_like or re.search(rules.boot_vendor_like, vendor, re.IGNORECASE) is not None
+    model_ok = not rules.boot_model_like or re.search(rules.boot_model_like, model, re.IGNORECASE) is not None
+    return vendor_ok and model_ok
+
+
+def load_drivers(package: ModuleType) -> list[Driver]:
+    """Import every driver module of the package and return their ``DRIVER`` objects, sorted by id."""
+    names = [info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")]
+    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+    return sorted((module.DRIVER for module in modules), key=lambda driver: driver.id)
+
+
+def load_profiles(documents: Mapping[str, str]) -> list[Profile]:
+    """Parse profile files (name → TOML text). Raises ProfileError naming the file."""
+    profiles = []
+    for name, text in sorted(documents.items()):
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ProfileError(f"{name}: {error}", "Correct the profile file.") from error
+        profiles.append(parse(document, origin=name))
+    return profiles

@@ -1,0 +1,1 @@
+"""Vendor code and nothing else: one file per local protocol, none knows another."""

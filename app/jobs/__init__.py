@@ -1,0 +1,1 @@
+"""The guided job: a pure machine, its runner and its steps."""

@@ -1,0 +1,47 @@
+"""Where a charger can be reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetAddress:
+    """An IP address (or name) and port on the LAN. ``host`` of an IPv6 link-local address carries its ``%scope``."""
+
+    host: str
+    port: int = 80
+    scheme: str = "http"
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Return the base URL without a trailing slash."""
+        return f"{self.scheme}://{self}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialAddress:
+    """A serial port of this computer (``COM5``, ``/dev/ttyUSB0``)."""
+
+    port: str
+    baud: int = 115200
+
+    def __str__(self) -> str:
+        return self.port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcppAddress:
+    """A charger that dials our endpoint, under the identity it used there."""
+
+    identity: str
+
+    def __str__(self) -> str:
+        return f"ocpp:{self.identity}"
+
+
+Address = NetAddress | SerialAddress | OcppAddress

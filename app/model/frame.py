@@ -1,0 +1,146 @@
+"""One raw OCPP text, and what is known of the connection it came over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from app.model.finding import Finding
+
+
+class Direction(Enum):
+    """Seen from us."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class FrameKind(Enum):
+    """What a frame is (OCPP-J 1.6 §4.2), or that it is none of these."""
+
+    CALL = "call"
+    RESULT = "result"
+    ERROR = "error"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A text as it went over the wire. ``seq`` counts up within this program's database and never repeats.
+
+    ``text`` is exact; ``raw`` is set only where the bytes never became text. ``action`` of an answer is that of its
+    request. ``connection`` numbers the WebSocket connection. ``notes`` are short deviation codes.
+    """
+
+    seq: int
+    at: datetime
+    identity: str
+    connection: int
+    direction: Direction
+    text: str
+    kind: FrameKind
+    uid: str = ""
+    action: str = ""
+    raw: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """The HTTP upgrade exactly as sent, and what it tells. ``password`` facts never hold the password itself."""
+
+    raw: bytes
+    request_line: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    identity: str
+    subprotocols: tuple[str, ...]
+    chosen_subprotocol: str
+    user: str | None = None
+    has_password: bool = False
+    password_reading: str = ""
+    """``plain``, ``hex`` or ``bytes`` when it matches the expected secret in that reading; ``none``, ``wrong``."""
+    remote: str = ""
+    at: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """A BootNotification: the standard's fields as sent (OCPP 1.6 §6.3), unit said nothing = empty text."""
+
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+    at: datetime | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock:
+    """Anything that ever connected to our port and what became of it. ``first_bytes`` is at most 512 bytes."""
+
+    seq: int
+    at: datetime
+    remote: str
+    verdict: str
+    """``accepted``, ``http``, ``tls``, ``soap``, ``empty``, ``garbage``, ``refused`` …"""
+    text: str
+    first_bytes: bytes = b""
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenState:
+    """Where our endpoint listens. ``trouble``/``advice`` say why it does not; ``suggestion`` is a free port."""
+
+    is_listening: bool
+    host: str
+    port: int
+    connections: int = 0
+    trouble: str = ""
+    advice: str = ""
+    suggestion: int = 0
+
+    @property
+    def url(self) -> str:
+        """Return the base URL a charger on this adapter must dial (identity not included)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ws://{host}:{self.port}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A network adapter of this computer and one of its addresses."""
+
+    name: str
+    address: str
+    is_loopback: bool = False
+
+    @property
+    def title(self) -> str:
+        """Return name and address for a chooser."""
+        return f"{self.name} · {self.address}"
+
+
+class SourceHealth(Enum):
+    """How a discovery source is."""
+
+    OFF = "off"
+    STARTING = "starting"
+    WORKING = "working"
+    LIMITED = "limited"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """A discovery source's condition, in the technician's words."""
+
+    source: str
+    health: SourceHealth
+    text: str = ""
+    advice: str = ""

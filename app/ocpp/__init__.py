@@ -1,0 +1,1 @@
+"""Our OCPP central system."""

@@ -1,0 +1,1 @@
+"""A job's events as HTML and JSON."""

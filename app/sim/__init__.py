@@ -1,0 +1,1 @@
+"""Simulated chargers on loopback: real servers with state and with faults."""

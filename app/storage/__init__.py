@@ -1,0 +1,1 @@
+"""SQLite: job events with full sync, traffic in batches."""

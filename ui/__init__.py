@@ -1,0 +1,1 @@
+"""Rehome's face: Qt only, no I/O."""
