@@ -41,7 +41,7 @@ class Scope:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._host: asyncio.Task[Any] | None = None
         self._failure: BaseException | None = None
-        self._interrupted_host = False
+        self._interrupted_host: bool = False
         self._closed = False
 
     @property
@@ -61,16 +61,18 @@ class Scope:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._host, host = None, self._host
+        host = self._host
+        self._host = None
         await self.close()
-        if self._failure is None:
+        failure = self._failure
+        if failure is None:
             return
         if self._interrupted_host and host is not None and isinstance(error, asyncio.CancelledError):
             if host.uncancel() > 0:
                 return
-            raise self._failure
+            raise failure
         if error is None:
-            raise self._failure
+            raise failure
 
     def required(self, name: str, coro: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start a task whose failure ends the scope (and is raised where the scope is left)."""

@@ -128,7 +128,7 @@ def check(
             Problem(field="secret", message="A password is only sent with security profile 1 or 2.", blocks=False)
         )
     if secret and ":" in identity:
-        problems.append(Problem(field="identity", message="The identity can't contain a colon: Basic auth splits there."))
+        problems.append(Problem(field="identity", message="No colon in the identity: Basic auth splits there."))
     return tuple(problems)
 
 

@@ -88,7 +88,7 @@ class OneWayDoor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendKey:
-    """An OCPP configuration key that holds part of the backend address. ``holds``: url, host, path, identity, secret …"""
+    """An OCPP key that holds part of the backend address. ``holds``: url, host, path, identity, secret, switch."""
 
     key: str
     holds: str
@@ -135,7 +135,7 @@ class _Reader:
         self._origin = origin
 
     def fail(self, message: str) -> ProfileError:
-        return ProfileError(f"{self._origin}: {message}", "Correct the profile file; the page on profiles lists all keys.")
+        return ProfileError(f"{self._origin}: {message}", "Correct the profile file; docs/profiles.md lists all keys.")
 
     def take(self, table: dict[str, Any], key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
         if key not in table:
