@@ -1,0 +1,128 @@
+"""What the user has set: typed, kept as TOML in the config folder, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from app.errors import StoreError
+
+HOME_VARIABLE = "REHOME_HOME"
+"""Overrides the folder for data and settings (tests, demo, portable use)."""
+
+DEFAULT_PORT = 8180
+"""The port of our endpoint: free of privileges, and the one SteVe users know."""
+
+THEMES = ("system", "light", "dark")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A backend the site uses again and again. Its password is in the vault under ``preset/<name>``."""
+
+    name: str
+    url: str
+    security_profile: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a user can set. ``adapter`` empty = the best one; ``endpoint_port`` 1 to 65535."""
+
+    site_name: str = "My site"
+    theme: str = "system"
+    adapter: str = ""
+    endpoint_port: int = DEFAULT_PORT
+    endpoint_on: bool = True
+    keep_frames: int = 1_000_000
+    window: str = ""
+    presets: tuple[Preset, ...] = ()
+
+
+def home_folder() -> Path:
+    """Return the data folder (not made yet): ``REHOME_HOME``, else the system's place for it."""
+    if override := os.environ.get(HOME_VARIABLE):
+        return Path(override)
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("rehome", appauthor=False))
+
+
+def load(path: Path) -> Settings:
+    """Read settings; a missing file gives the defaults. Raises StoreError on a malformed one, which stays as it is."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _malformed(path, str(error)) from error
+    except OSError as error:
+        raise StoreError(f"The settings can't be read: {error}.", f"Check the rights of {path}.") from error
+    return _parse(document, path)
+
+
+def save(settings: Settings, path: Path) -> None:
+    """Write settings; the old file stays whole if that fails. Raises StoreError."""
+    import tomli_w
+
+    document = {key: value for key, value in asdict(settings).items() if key != "presets"}
+    document["presets"] = [asdict(preset) for preset in settings.presets]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, tomli_w.dumps(document))
+    except OSError as error:
+        raise StoreError(
+            f"The settings can't be saved: {error.strerror or error}.", f"Check room and rights of {path.parent}."
+        ) from error
+
+
+def _write_whole(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _malformed(path: Path, why: str) -> StoreError:
+    return StoreError(
+        f"The settings file is damaged: {why}.", f"Correct {path}, or move it away to start with the defaults."
+    )
+
+
+def _parse(document: Mapping[str, Any], path: Path) -> Settings:
+    presets = document.get("presets", [])
+    if not isinstance(presets, list):
+        raise _malformed(path, "“presets” is not a list")
+    plain = {key: value for key, value in document.items() if key != "presets"}
+    settings: Settings = _typed(Settings(), plain, path)
+    if settings.theme not in THEMES:
+        raise _malformed(path, f"unknown theme “{settings.theme}”")
+    if not 0 < settings.endpoint_port < 65536:
+        raise _malformed(path, f"{settings.endpoint_port} is not a port")
+    empty = Preset(name="", url="")
+    return replace(settings, presets=tuple(_typed(empty, item, path) for item in presets))
+
+
+def _typed(defaults: Any, values: Mapping[str, Any], path: Path) -> Any:
+    known = {item.name: type(getattr(defaults, item.name)) for item in fields(defaults)}
+    if not isinstance(values, Mapping):
+        raise _malformed(path, "a preset is not a table")
+    kept = {}
+    for key, value in values.items():
+        if key not in known:
+            continue
+        if type(value) is not known[key]:
+            raise _malformed(path, f"“{key}” has the wrong type")
+        kept[key] = value
+    return replace(defaults, **kept)
