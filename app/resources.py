@@ -21,14 +21,11 @@ def path(*parts: str) -> Path:
 def texts(folder: str, suffix: str) -> dict[str, str]:
     """Read every file of a folder that ends in ``suffix``, as name (without the suffix) → text, sorted by name.
 
-    Line ends are ``\\n`` whatever the checkout made of them; a folder that is absent gives an empty dict.
+    Line ends are newlines whatever the checkout made of them; a folder that is absent gives an empty dict.
     """
-    found = {}
     root = path(folder)
-    for entry in sorted(root.iterdir()) if root.is_dir() else []:
-        if entry.name.endswith(suffix) and entry.is_file():
-            found[entry.name.removesuffix(suffix)] = entry.read_text(encoding="utf-8")
-    return found
+    files = [entry for entry in root.iterdir() if entry.name.endswith(suffix)] if root.is_dir() else []
+    return dict(sorted((file.name.removesuffix(suffix), file.read_text(encoding="utf-8")) for file in files))
 
 
 def _root() -> Path:
