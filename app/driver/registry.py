@@ -63,6 +63,16 @@ class Registry:
         fitting = [p for p in self.profiles.values() if _boot_fits(p, identity.vendor, identity.model)]
         return max(fitting, key=lambda profile: profile.priority, default=None)
 
+    def default_profile(self, driver_id: str, identity: Identity) -> Profile:
+        """Return the profile to open a unit with over a driver: the best by identity, else the driver's most general."""
+        own = [profile for profile in self.profiles.values() if profile.driver == driver_id]
+        fitting = [profile for profile in own if _boot_fits(profile, identity.vendor, identity.model)]
+        if fitting:
+            return max(fitting, key=lambda profile: profile.priority)
+        if not own:
+            raise ProfileError(f"no profile names the driver “{driver_id}”", "Install Rehome again: files are missing.")
+        return min(own, key=lambda profile: profile.priority)
+
     @property
     def mdns_types(self) -> tuple[str, ...]:
         """List every mDNS service type that any profile names."""

@@ -1,0 +1,330 @@
+"""The composition root: builds every part, owns the root scope; the facade that the face and the command line see."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import app.drivers
+from app import __version__, resources
+from app import settings as settings_file
+from app.discovery.adapters import adapters as list_adapters
+from app.discovery.adapters import default_adapter
+from app.discovery.finder import Finder
+from app.discovery.mdns import MdnsSource
+from app.discovery.serialports import SerialSource
+from app.discovery.source import Source
+from app.driver.registry import Registry, load_drivers, load_profiles
+from app.driver.session import Session
+from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse
+from app.feed import Feed
+from app.jobs.runner import JobDesk
+from app.links.real import RealLinks
+from app.model.finding import Finding
+from app.model.frame import Adapter, Frame, ListenState
+from app.model.reading import Reading, StateChange
+from app.model.secret import Secret
+from app.model.unit import Sighting, Unit, Way, authority
+from app.ocpp.server import OcppServer
+from app.report.build import Report
+from app.report.build import build as build_report
+from app.scope import Scope, Trouble
+from app.settings import Settings
+from app.storage.db import Store
+from app.storage.traffic import TrafficQuery
+from app.storage.vault import KeyringVault, MemoryVault, Vault
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 0.1
+"""How often frames and samples go to the storage writer (architecture, part 4)."""
+
+QUEUE = 20_000
+"""Frames the writer may fall behind before the oldest are dropped (two seconds at 10,000 a second)."""
+
+
+class Workbench:
+    """Everything Rehome can do, as one object. Use as ``async with``; leaving stops all of it in order.
+
+    States::
+
+        new ──enter──► open ──leave──► closed
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        home: Path,
+        is_demo: bool = False,
+        mdns_addresses: Sequence[str] = (),
+        list_ports: Callable[[], Iterable[Any]] | None = None,
+        serial_ports: Sequence[str] = (),
+        with_discovery: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.home = home
+        self.is_demo = is_demo
+        self.frames: Feed[Frame] = Feed()
+        self.samples: Feed[Reading | StateChange] = Feed()
+        self.findings: Feed[Finding] = Feed()
+        self.troubles: Feed[Trouble] = Feed()
+        self.settings_changes: Feed[Settings] = Feed()
+        self.registry = Registry(load_drivers(app.drivers), load_profiles(resources.texts("profiles", ".toml")))
+        self._mdns_addresses = tuple(mdns_addresses)
+        self._list_ports = list_ports
+        self._serial_ports = tuple(serial_ports)
+        self._with_discovery = with_discovery
+        self._stack = AsyncExitStack()
+        self.scope = Scope("workbench", report=self._trouble)
+        self.store: Store
+        self.vault: Vault
+        self.server: OcppServer
+        self.links: RealLinks
+        self.finder: Finder
+        self.desk: JobDesk
+
+    async def __aenter__(self) -> Workbench:
+        async with AsyncExitStack() as stack:
+            self._build(stack)
+            await stack.enter_async_context(self.scope)
+            stack.push_async_callback(self._stop_jobs)
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    def _build(self, stack: AsyncExitStack) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.store = Store.open(self.home / "rehome.db", keep_frames=self.settings.keep_frames)
+        stack.callback(self.store.close)
+        self.vault = MemoryVault() if self.is_demo else KeyringVault.open_or_memory()
+        self.server = OcppServer(
+            frames=self.frames,
+            samples=self.samples,
+            findings=self.findings,
+            sighted=self._sighted,
+            expected=self._expected_secret,
+            first_seq=self.store.traffic.last_seq() + 1,
+        )
+        self.links = RealLinks(
+            adapter_address="" if self.is_demo else self.settings.adapter,
+            vault=self.vault,
+            ocpp=self.server.endpoint,
+        )
+        self.finder = Finder(
+            registry=self.registry, links=self.links, scope=self.scope, ours=self.ours, known=self.store.units.all()
+        )
+        self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        self.scope.required("storage writer", self._drain())
+        self.scope.isolated("remember units", self._remember())
+        await stack.enter_async_context(self.server)
+        if self.settings.endpoint_on:
+            try:
+                await self.start_endpoint()
+            except AppError as error:
+                log.info("the endpoint does not listen: %s", error.message)
+        if self._with_discovery:
+            self.finder.start(self._sources())
+
+    def _sources(self) -> list[Source]:
+        return [
+            MdnsSource(self.registry.mdns_types, addresses=self._mdns_addresses),
+            SerialSource(list_ports=self._list_ports, extra_ports=self._serial_ports),
+        ]
+
+    async def _stop_jobs(self) -> None:
+        await self.desk.close()
+
+    def _trouble(self, trouble: Trouble) -> None:
+        log.info("%s failed: %s", trouble.name, trouble.error)
+        self.troubles.publish(trouble)
+
+    def _sighted(self, sighting: Sighting) -> None:
+        self.finder.sighted(sighting)
+
+    def _expected_secret(self, identity: str) -> Secret | None:
+        return self.vault.get(f"identity/{identity}")
+
+    # The endpoint
+
+    def adapters(self) -> list[Adapter]:
+        """List this computer's network adapters with their addresses, the best one first."""
+        return list_adapters()
+
+    @property
+    def adapter_address(self) -> str:
+        """Return the address chargers reach us at: the chosen adapter's if it is there, else the best one's."""
+        if self.is_demo:
+            return "127.0.0.1"
+        present = self.adapters()
+        if self.settings.adapter in [adapter.address for adapter in present]:
+            return self.settings.adapter
+        return default_adapter(present).address
+
+    def endpoint_urls(self) -> list[str]:
+        """List the base URLs chargers can dial, empty while the endpoint does not listen."""
+        state = self.server.state
+        return [state.url] if state.is_listening else []
+
+    async def start_endpoint(self, host: str = "", port: int | None = None) -> ListenState:
+        """Listen. Raises PortInUse with the owner's name, where known, and a free port; ``0`` takes any free port."""
+        wanted = self.settings.endpoint_port if port is None else port
+        return await self.server.start(host or self.adapter_address, wanted)
+
+    async def move_endpoint(self, host: str, port: int) -> ListenState:
+        """Listen elsewhere; the old listener stays when the new one can't start. Remembered in the settings."""
+        state = await self.server.move(host, port)
+        self.change_settings(replace(self.settings, endpoint_port=state.port, adapter=host))
+        return state
+
+    async def stop_endpoint(self) -> None:
+        """Stop listening and close all connections."""
+        await self.server.stop()
+
+    async def listen_somewhere(self) -> ListenState:
+        """Make sure the endpoint listens, on the suggested port where the usual one is taken."""
+        if self.server.state.is_listening:
+            return self.server.state
+        try:
+            return await self.start_endpoint()
+        except PortInUse as error:
+            return await self.start_endpoint(port=error.suggestion)
+
+    def ours(self) -> frozenset[str]:
+        """Return ``host:port`` of every backend that is ours: the endpoint, the presets, and where jobs moved units."""
+        urls = [*self.endpoint_urls(), *(preset.url for preset in self.settings.presets), *self.desk.backend_urls()]
+        return frozenset(authority(url) for url in urls)
+
+    # Sessions
+
+    @asynccontextmanager
+    async def open(self, unit_id: str, *, capability: type | None = None) -> AsyncIterator[Session]:
+        """Open a session to a unit over the first way that works and offers the capability; probing pauses meanwhile.
+
+        Raises NotReachable (no way leads there), NotSupported (no way offers it) or what the best way raised.
+        """
+        unit = self.unit(unit_id)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self.finder.hold(unit_id))
+            yield await self._first_session(unit, capability, stack)
+
+    async def _first_session(self, unit: Unit, capability: type | None, stack: AsyncExitStack) -> Session:
+        failure: AppError | None = None
+        for way in self._ways(unit, capability):
+            driver = self.registry.drivers[way.driver_id]
+            profile = self.registry.profiles.get(unit.identity.profile_id)
+            if profile is None or profile.driver != driver.id:
+                profile = self.registry.default_profile(driver.id, unit.identity)
+            session = driver.open(way.address, profile, self.links)
+            try:
+                await stack.enter_async_context(session)
+            except AppError as error:
+                failure = failure if failure is not None and not isinstance(failure, LinkError) else error
+                continue
+            if capability is None or session.has(capability):
+                return session
+            await session.close()
+        if failure is not None:
+            raise failure
+        if not any(way.is_present for way in unit.ways):
+            raise NotReachable(
+                f"{unit.title} is not in reach at the moment.",
+                "Check its power and network, or connect it by cable, then try again.",
+            )
+        raise NotSupported(
+            f"{unit.title} does not offer this over any connection we have.",
+            "Follow the instructions for this model, or connect it another way.",
+        )
+
+    def _ways(self, unit: Unit, capability: type | None) -> list[Way]:
+        def rank(way: Way) -> tuple[bool, float]:
+            return (bool(way.trouble), -way.seen_at.timestamp())
+
+        drivers = self.registry.drivers
+        fitting = [way for way in unit.ways if way.is_present and way.driver_id in drivers]
+        if capability is not None:
+            fitting = [way for way in fitting if capability in drivers[way.driver_id].capabilities]
+        ordered = sorted(fitting, key=rank)
+        return sorted(ordered, key=lambda way: drivers[way.driver_id].id.startswith("ocpp"))
+
+    def unit(self, unit_id: str) -> Unit:
+        """Return a unit; raises NotReachable for one nobody knows."""
+        unit = self.finder.units.get(unit_id)
+        if unit is None:
+            raise NotReachable(
+                f"No charger “{unit_id}” is known here.", "Run a search again, or add it by its address."
+            )
+        return unit
+
+    # Records
+
+    def traffic(
+        self, query: TrafficQuery, *, before: int | None = None, after: int | None = None, limit: int = 500
+    ) -> list[Frame]:
+        """Read stored frames (oldest first), at most ``limit``, next to a sequence number."""
+        return self.store.traffic.page(query, before=before, after=after, limit=limit)
+
+    def report(self, job_id: str) -> Report:
+        """Fold a job's records into its report."""
+        job = self.desk.job(job_id)
+        unit = self.finder.units.get(job.unit_id)
+        return build_report(
+            job,
+            self.store.jobs.events(job_id),
+            store=self.store,
+            unit=unit,
+            registry=self.registry,
+            version=__version__,
+            site_name=self.settings.site_name,
+        )
+
+    def change_settings(self, settings: Settings) -> None:
+        """Take new settings and save them (in the demo they are forgotten). Raises StoreError."""
+        if not self.is_demo:
+            settings_file.save(settings, self.home / "settings.toml")
+        self.settings = settings
+        self.settings_changes.publish(settings)
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        return datetime.now(UTC)
+
+    async def _drain(self) -> None:
+        frames = self.frames.subscribe(QUEUE)
+        samples = self.samples.subscribe(QUEUE)
+        try:
+            while True:
+                await asyncio.sleep(DRAIN_S)
+                self._write(frames.take(), samples.take())
+        finally:
+            self._write(frames.take(), samples.take())
+            frames.close()
+            samples.close()
+
+    def _write(self, frames: list[Frame], samples: list[Reading | StateChange]) -> None:
+        if frames:
+            self.store.traffic.add(frames)
+        if samples:
+            self.store.samples.add(samples)
+
+    async def _remember(self) -> None:
+        with self.finder.changes.subscribe() as changes:
+            async for change in changes:
+                if change.is_gone:
+                    self.store.units.forget(change.unit.unit_id)
+                else:
+                    self.store.units.save(change.unit)
