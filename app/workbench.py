@@ -95,7 +95,6 @@ class Workbench:
         async with AsyncExitStack() as stack:
             self._build(stack)
             await stack.enter_async_context(self.scope)
-            stack.push_async_callback(self._stop_jobs)
             await self._start(stack)
             self._stack = stack.pop_all()
         return self
@@ -132,6 +131,7 @@ class Workbench:
         self.scope.required("storage writer", self._drain())
         self.scope.isolated("remember units", self._remember())
         await stack.enter_async_context(self.server)
+        stack.push_async_callback(self.desk.close)
         if self.settings.endpoint_on:
             try:
                 await self.start_endpoint()
@@ -145,9 +145,6 @@ class Workbench:
             MdnsSource(self.registry.mdns_types, addresses=self._mdns_addresses),
             SerialSource(list_ports=self._list_ports, extra_ports=self._serial_ports),
         ]
-
-    async def _stop_jobs(self) -> None:
-        await self.desk.close()
 
     def _trouble(self, trouble: Trouble) -> None:
         log.info("%s failed: %s", trouble.name, trouble.error)

@@ -64,7 +64,7 @@ class Registry:
         return max(fitting, key=lambda profile: profile.priority, default=None)
 
     def default_profile(self, driver_id: str, identity: Identity) -> Profile:
-        """Return the profile to open a unit with over a driver: the best by identity, else the driver's most general."""
+        """Return the profile to use with a driver: the best by identity, else the driver's most general."""
         own = [profile for profile in self.profiles.values() if profile.driver == driver_id]
         fitting = [profile for profile in own if _boot_fits(profile, identity.vendor, identity.model)]
         if fitting:

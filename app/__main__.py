@@ -1,0 +1,85 @@
+"""The headless program: ``rehome find | show | apply | serve | undo | report | demo | drivers``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import signal
+import sys
+from types import ModuleType
+
+from app import __version__
+from app.commands import FAILED, INTERRUPTED
+from app.commands.console import Console
+from app.errors import AppError
+
+COMMANDS = {
+    "find": "list the chargers in reach",
+    "show": "show one charger: identity, status, backend, settings",
+    "apply": "move a charger to a backend and prove it",
+    "serve": "run the test endpoint and show everything that speaks to it",
+    "undo": "take back what a job changed",
+    "report": "write a job's report (HTML, PDF, JSON), or list the jobs",
+    "demo": "run one complete job on simulated chargers, or keep them running",
+    "drivers": "list what this program can drive",
+}
+
+EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 wrong call, 3 nothing found, 4 decision needed, 5 not proved, 130 interrupted."
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    _speak_utf8()
+    args, command = _parse(sys.argv[1:] if argv is None else argv)
+    console = Console(is_json=args.json, is_quiet=args.quiet)
+    try:
+        return asyncio.run(_run(command, args, console))
+    except KeyboardInterrupt:
+        console.progress("Stopped. Nothing is left half-written.")
+        return INTERRUPTED
+    except AppError as error:
+        console.trouble(error)
+        return FAILED
+
+
+async def _run(command: ModuleType, args: argparse.Namespace, console: Console) -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    try:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    except NotImplementedError:  # Windows has no such handlers; the console's close event ends the process there
+        pass
+    try:
+        return int(await command.run(args, console))
+    except asyncio.CancelledError:
+        console.progress("Stopped. Nothing is left half-written.")
+        return INTERRUPTED
+
+
+def _parse(argv: list[str]) -> tuple[argparse.Namespace, ModuleType]:
+    parser = argparse.ArgumentParser(prog="rehome", description="Put EV chargers back on a backend.", epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"rehome {__version__}")
+    choices = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    wanted = next((word for word in argv if word in COMMANDS), "")
+    modules: dict[str, ModuleType] = {}
+    for name, text in COMMANDS.items():
+        sub = choices.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=EPILOG)
+        if name == wanted:
+            modules[name] = importlib.import_module(f"app.commands.{name}")
+            importlib.import_module("app.commands.bench").add_common(sub)
+            modules[name].add(sub)
+    args = parser.parse_args(argv)
+    return args, modules[args.command]
+
+
+def _speak_utf8() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""What a command says: results on stdout (text or JSON), progress and trouble on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from app.errors import AppError
+from app.model.secret import MASK, Secret
+
+
+class Console:
+    """Where a command's output goes. ``is_json``: one JSON document per result, nothing else on stdout."""
+
+    def __init__(self, *, is_json: bool, is_quiet: bool = False) -> None:
+        self.is_json = is_json
+        self._is_quiet = is_quiet
+
+    def result(self, value: Any, text: str) -> None:
+        """Print a result: ``value`` as JSON, or ``text``."""
+        print(json.dumps(plain(value), ensure_ascii=False, indent=2) if self.is_json else text, flush=True)
+
+    def line(self, value: Any, text: str) -> None:
+        """Print one of many results: a JSON document on one line, or ``text``."""
+        print(json.dumps(plain(value), ensure_ascii=False) if self.is_json else text, flush=True)
+
+    def progress(self, text: str) -> None:
+        """Say what is going on."""
+        if not self._is_quiet:
+            print(visible(text), file=sys.stderr, flush=True)
+
+    def trouble(self, error: AppError) -> None:
+        """Say what failed and what to do next."""
+        print(f"{visible(error.message)}\n  → {visible(error.advice)}", file=sys.stderr, flush=True)
+        if self.is_json:
+            print(
+                json.dumps({"error": {"kind": type(error).__name__, "message": error.message, "advice": error.advice}})
+            )
+
+
+def plain(value: Any) -> Any:
+    """Turn values into what JSON knows. Secrets become a mask."""
+    if isinstance(value, Secret):
+        return MASK if value else ""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [plain(item) for item in value]
+    return value
+
+
+def visible(text: str) -> str:
+    """Show control characters of a charger's text instead of obeying them."""
+    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out rows in columns."""
+    shown = [tuple(visible(cell) for cell in row) for row in rows]
+    widths = [max(len(row[column]) for row in [tuple(head), *shown]) for column in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [tuple(head), *shown]
+    ]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,76 @@
+"""``rehome serve``: run the endpoint and show everything that speaks to it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from app.commands import OK
+from app.commands.bench import add_endpoint, workbench
+from app.commands.console import Console, visible
+from app.diagnosis.catalogue import explain
+from app.model.finding import Finding
+from app.model.frame import Direction, Frame, Knock
+from app.scope import Scope
+from app.workbench import Workbench
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Name the options."""
+    parser.add_argument("--seconds", type=float, help="stop after this time (default: until Ctrl-C)")
+    parser.add_argument("--width", type=int, default=200, help="cut frames to this many characters (0 = whole)")
+    add_endpoint(parser)
+
+
+async def run(args: argparse.Namespace, console: Console) -> int:
+    """Listen until told to stop."""
+    async with workbench(args, searches=False) as bench:
+        console.progress(f"Chargers can dial {bench.server.state.url}<identity> — Ctrl-C ends.")
+        console.line({"event": "listening", "state": bench.server.state}, f"listening on {bench.server.state.url}")
+        async with Scope("serve") as scope:
+            scope.required("frames", _frames(bench, console, args.width))
+            scope.required("findings", _findings(bench, console))
+            scope.required("knocks", _knocks(bench, console))
+            try:
+                async with asyncio.timeout(args.seconds):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                pass
+    return OK
+
+
+async def _frames(bench: Workbench, console: Console, width: int) -> None:
+    with bench.frames.subscribe() as frames:
+        async for frame in frames:
+            console.line({"event": "frame", "frame": frame}, frame_line(frame, width))
+
+
+async def _findings(bench: Workbench, console: Console) -> None:
+    with bench.findings.subscribe() as findings:
+        async for finding in findings:
+            console.line({"event": "finding", "finding": finding}, finding_line(finding))
+
+
+async def _knocks(bench: Workbench, console: Console) -> None:
+    with bench.server.knocks.subscribe() as knocks:
+        async for knock in knocks:
+            console.line({"event": "knock", "knock": knock}, knock_line(knock))
+
+
+def frame_line(frame: Frame, width: int) -> str:
+    """Lay out a frame for a terminal; ``width`` 0 keeps all of it."""
+    arrow = "→" if frame.direction is Direction.IN else "←"
+    text = visible(frame.text or repr(frame.raw))
+    return f"{frame.at:%H:%M:%S.%f} {visible(frame.identity)} {arrow} {text[: width or None]}"
+
+
+def finding_line(finding: Finding) -> str:
+    """Lay out a finding with its remedy for a terminal."""
+    words = explain(finding)
+    proof = "; ".join(f"{item.label}: {item.text}" for item in finding.evidence)
+    return visible(f"! {finding.code} {words.title} — {words.remedy} [{proof}]").replace("\n", " ")
+
+
+def knock_line(knock: Knock) -> str:
+    """Lay out a knock for a terminal."""
+    return visible(f"* {knock.remote}: {knock.text}").replace("\n", " ")
