@@ -224,7 +224,7 @@ def _ip(known: Known) -> Lamp:
 
 def _dns(known: Known) -> Lamp:
     if known.handshake is not None:
-        name = dict(known.handshake.headers).get("Host", "") or _header(known.handshake, "host")
+        name = _header(known.handshake, "host")
         evidence = (Evidence(label="Host header", text=name, at=known.handshake.at),)
         if _is_number(name.rpartition(":")[0] or name):
             return Lamp(
@@ -234,11 +234,11 @@ def _dns(known: Known) -> Lamp:
     backend = known.unit.backend
     if backend is None or not backend.host:
         return Lamp(stage=Stage.DNS, text="No backend address is known.")
-    evidence: tuple[Evidence, ...] = _configured(backend)
+    configured = _configured(backend)
     if _is_number(backend.host):
         text = "Its backend is a number: no name to look up."
-        return Lamp(stage=Stage.DNS, state=LampState.NOT_NEEDED, text=text, evidence=evidence)
-    return Lamp(stage=Stage.DNS, text=f"Not seen whether it can resolve {backend.host}.", evidence=evidence)
+        return Lamp(stage=Stage.DNS, state=LampState.NOT_NEEDED, text=text, evidence=configured)
+    return Lamp(stage=Stage.DNS, text=f"Not seen whether it can resolve {backend.host}.", evidence=configured)
 
 
 def _tcp(known: Known) -> Lamp:
