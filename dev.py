@@ -1,0 +1,541 @@
+"""Set up, run, test and build Rehome. Standard library only; any system; Python 3.11 to 3.13.
+
+    python dev.py run [options]       start the desktop program (without options: on the demo garage)
+    python dev.py test [pytest args]  lint, format, types, contracts and all tests; with arguments, only pytest with them
+    python dev.py build               make the frozen program in dist/rehome and try it
+    python dev.py shots               take the pictures of every page for the documentation
+    python dev.py lock [uv args]      resolve the dependencies again (--upgrade to move to newer ones)
+
+Everything is installed into the folder .venv (or $REHOME_VENV) from hash-locked lists; a second start installs nothing.
+Exit codes: 0 done · 1 a stage failed · 2 wrong usage or Python version · 3 something on this machine is missing.
+"""
+
+# Kept readable for Python 3.6, so that an old interpreter gets the message below and not a syntax error.
+import sys
+
+SUPPORTED = ((3, 11), (3, 13))
+if not SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]:
+    sys.stderr.write(
+        "Rehome needs Python 3.11, 3.12 or 3.13; this is Python {}.{}.\n"
+        "Start dev.py with one of those, for example: python3.12 dev.py run\n".format(*sys.version_info[:2])
+    )
+    sys.exit(2)
+
+import contextlib
+import ctypes
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+LOCKS = ROOT / "packaging" / "locks"
+TOUR_FOLDER = "demo-output"
+PICTURES_FOLDER = "docs/pictures"
+
+STAGE_FAILED = 1
+WRONG_USAGE = 2
+MACHINE_LACKS = 3
+
+SETUP_FORMAT = 1
+"""Raise it when an environment made by an older dev.py must be brought up to date."""
+
+LOCK_PATIENCE_S = 900.0
+"""How long to wait for another set-up of the same folder."""
+
+Runner = Callable[[Sequence[str], Mapping[str, str], Sequence[int]], int]
+"""Runs a command with an environment and inherited file descriptors; returns its exit code."""
+
+
+class SetupError(Exception):
+    """Something the person at the keyboard has to put right; carries the exit code."""
+
+    def __init__(self, message: str, code: int = STAGE_FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def say(text: str) -> None:
+    """Print progress for people; standard output stays free for the program."""
+    print(text, file=sys.stderr, flush=True)
+
+
+# --------------------------------------------------------------------------------------------- the environment
+
+
+@dataclass
+class Environment:
+    """The virtual environment: absent, unfinished (marker present), out of date, or current (stamp matches).
+
+    The marker is written before anything is touched and removed after the stamp is written, so a set-up that was
+    killed at any point is seen by the next one, which starts over from an empty folder.
+    """
+
+    folder: Path
+    root: Path = ROOT
+    locks: Path = LOCKS
+    run: Runner = field(default_factory=lambda: run_quietly)
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @property
+    def stamp(self) -> Path:
+        """Says which locks the environment holds; written last."""
+        return self.folder / "rehome-stamp.json"
+
+    @property
+    def marker(self) -> Path:
+        """Present while a set-up is under way."""
+        return self.folder / "rehome-unfinished"
+
+    def digest(self, level: str) -> str:
+        """Hash everything the environment depends on: lock, project, interpreter, place."""
+        parts = [
+            str(SETUP_FORMAT).encode(),
+            repr(sys.version_info[:3]).encode(),
+            str(self.folder).encode(),
+            (self.root / "pyproject.toml").read_bytes(),
+            (self.locks / f"{level}.txt").read_bytes(),
+        ]
+        return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+    def is_current(self, level: str) -> bool:
+        """Tell whether nothing has to be installed; costs a few file reads."""
+        try:
+            stamped = json.loads(self.stamp.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        held = stamped.get(level) if isinstance(stamped, dict) else None
+        return held == self.digest(level) and self.python.exists() and not self.marker.exists()
+
+    def ensure(self, level: str) -> bool:
+        """Bring the environment up to ``level`` ("runtime" or "dev"); return whether anything was done."""
+        if self.is_current(level):
+            return False
+        with exclusive(self.folder.with_name(self.folder.name + ".lock")) as descriptor:
+            if self.is_current(level):
+                return False
+            self._make(level, descriptor)
+        return True
+
+    def _make(self, level: str, descriptor: int) -> None:
+        say(f"Setting up {self.folder} ({level}) ...")
+        began = time.monotonic()
+        self._discard_unusable(descriptor)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.marker.touch()
+        kept = self._still_valid(level)
+        self.stamp.unlink(missing_ok=True)
+        if not self.python.exists():
+            self._must([base_python(), "-m", "venv", str(self.folder)], "make the virtual environment", descriptor)
+        pip = [str(self.python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        lock = str(self.locks / f"{level}.txt")
+        self._must([*pip, "--require-hashes", "-r", lock], "install the locked dependencies", descriptor)
+        project = ["--quiet", "--no-deps", "--no-build-isolation", "-e", str(self.root)]
+        self._must([*pip, *project], "install the project", descriptor)
+        self._write_stamp({**kept, level: self.digest(level)})
+        self.marker.unlink()
+        say(f"Set up in {time.monotonic() - began:.0f} s.")
+
+    def _discard_unusable(self, descriptor: int) -> None:
+        """Remove an environment whose set-up was interrupted, or whose interpreter is gone or another version."""
+        if not self.folder.exists():
+            return
+        unfinished = self.marker.exists()
+        if not unfinished and self.python.exists() and self._interpreter_fits(descriptor):
+            return
+        if not unfinished and not (self.folder / "pyvenv.cfg").exists() and any(self.folder.iterdir()):
+            raise SetupError(
+                f"{self.folder} is no virtual environment; move it away or set REHOME_VENV.", MACHINE_LACKS
+            )
+        say("The last set-up did not finish; starting over." if unfinished else "Replacing an unusable environment.")
+        self.marker.touch()
+        try:
+            empty(self.folder, last=self.marker)
+        except OSError as error:
+            raise SetupError(f"Cannot remove {self.folder}: {error}. Close what uses it, then try again.") from error
+
+    def _interpreter_fits(self, descriptor: int) -> bool:
+        version = repr(tuple(sys.version_info[:2]))
+        probe = f"import pip, sys; sys.exit(sys.version_info[:2] != {version})"
+        return self.run([str(self.python), "-c", probe], child_environment(), (descriptor,)) == 0
+
+    def _still_valid(self, level: str) -> dict[str, str]:
+        """Keep the stamp of the smaller set when the larger one, which contains it, is added."""
+        return {"runtime": self.digest("runtime")} if level == "dev" else {}
+
+    def _write_stamp(self, held: Mapping[str, str]) -> None:
+        draft = self.stamp.with_suffix(".new")
+        draft.write_text(json.dumps(held), encoding="utf-8")
+        draft.replace(self.stamp)
+
+    def _must(self, command: Sequence[str], what: str, descriptor: int) -> None:
+        code = self.run(command, child_environment(), (descriptor,))
+        if code:
+            shown = " ".join(command)
+            raise SetupError(f"Could not {what} (exit code {code}):\n  {shown}\nThe next call starts this over.")
+
+
+def empty(folder: Path, *, last: Path) -> None:
+    """Remove a folder's content, ``last`` at the very end, so that an interruption stays visible."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry != last:
+            entry.unlink()
+    last.unlink()
+
+
+def base_python() -> str:
+    """Return the interpreter behind a virtual environment, so that the environment itself may be replaced."""
+    return getattr(sys, "_base_executable", None) or sys.executable
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """Return the environment for children, without what would lead pip or Python elsewhere."""
+    astray = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "__PYVENV_LAUNCHER__"}
+    return {name: value for name, value in os.environ.items() if name not in astray} | more
+
+
+def run_quietly(command: Sequence[str], env: Mapping[str, str], descriptors: Sequence[int] = ()) -> int:
+    """Run one command of the set-up, without standard input; its output goes to standard error.
+
+    The child inherits the set-up lock: should this process be killed, the lock lasts until the child is gone too.
+    """
+    inherited = {"pass_fds": tuple(descriptors)} if os.name == "posix" else {}
+    try:
+        done = subprocess.run(
+            command, env=dict(env), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False, **inherited
+        )
+    except OSError as error:
+        say(f"{command[0]}: {error}")
+        return 127
+    return done.returncode
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, patience_s: float = LOCK_PATIENCE_S) -> Iterator[int]:
+    """Hold a file lock that the system releases when the process ends, however it ends; yield its descriptor."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        deadline = time.monotonic() + patience_s
+        told = False
+        while not _try_lock(file.fileno()):
+            if not told:
+                say("Another set-up of this folder is running; waiting for it ...")
+                told = True
+            if time.monotonic() > deadline:
+                raise SetupError(f"Another set-up has held {path} for {patience_s:.0f} s; end it and try again.")
+            time.sleep(0.2)
+        yield file.fileno()
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+# ------------------------------------------------------------------------------------- the machine's libraries
+
+WINDOW_LIBRARIES = {
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+}
+"""What Qt loads even offscreen, and the Debian package of each."""
+
+SCREEN_LIBRARIES = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+}
+"""What Qt loads besides for a window on an X display."""
+
+
+@dataclass
+class Machine:
+    """The Linux system below: which libraries it lacks, and how to get them."""
+
+    has_library: Callable[[str], bool]
+    has_module: Callable[[str], bool] = lambda name: importlib.util.find_spec(name) is not None
+    has_program: Callable[[str], bool] = lambda name: shutil.which(name) is not None
+    is_root: bool = False
+    is_debian: bool = False
+    has_package_lists: Callable[[], bool] = lambda: any(Path("/var/lib/apt/lists").glob("*_Packages*"))
+    run: Runner = field(default_factory=lambda: run_quietly)
+
+    def lacks(self, *, on_screen: bool, for_build: bool) -> dict[str, str]:
+        """List what is missing → the Debian package that brings it."""
+        wanted = {**WINDOW_LIBRARIES, **(SCREEN_LIBRARIES if on_screen else {})}
+        missing = {name: package for name, package in wanted.items() if not self.has_library(name)}
+        if not self.has_module("ensurepip"):
+            missing["Python's venv module"] = "python{}.{}-venv".format(*sys.version_info[:2])
+        if for_build and not self.has_program("objdump"):
+            missing["objdump"] = "binutils"
+        return missing
+
+    def ensure(self, *, on_screen: bool = False, for_build: bool = False) -> None:
+        """Install what is missing when this is Debian and we are root, else say exactly what to do."""
+        missing = self.lacks(on_screen=on_screen, for_build=for_build)
+        if not missing:
+            return
+        command = ["apt-get", "install", "--yes", "--no-install-recommends", *sorted(set(missing.values()))]
+        if self.is_debian and self.is_root:
+            say(f"Installing what this system lacks: {', '.join(missing)}")
+            self._apt(command)
+            missing = self.lacks(on_screen=on_screen, for_build=for_build)
+        if missing:
+            raise SetupError(self._advice(missing, command), MACHINE_LACKS)
+
+    def _apt(self, command: Sequence[str]) -> None:
+        env = child_environment(DEBIAN_FRONTEND="noninteractive")
+        if not self.has_package_lists():
+            self.run(["apt-get", "update"], env, ())
+        elif self.run(command, env, ()) == 0:
+            return
+        else:
+            self.run(["apt-get", "update"], env, ())
+        self.run(command, env, ())
+
+    def _advice(self, missing: Mapping[str, str], command: Sequence[str]) -> str:
+        names = "This system lacks: " + ", ".join(missing)
+        if not self.is_debian:
+            return f"{names}\nInstall the packages that bring them, then try again."
+        sudo = "" if self.is_root else "sudo "
+        return f"{names}\nInstall them, then try again:\n  {sudo}{' '.join(command)}"
+
+
+def this_machine() -> Machine:
+    """Look at the Linux system we run on."""
+    known = _library_cache()
+    return Machine(
+        has_library=lambda name: name in known or _loads(name),
+        is_root=hasattr(os, "geteuid") and os.geteuid() == 0,
+        is_debian=shutil.which("apt-get") is not None and "debian" in _system_family(),
+    )
+
+
+def _library_cache() -> frozenset[str]:
+    tool = shutil.which("ldconfig") or shutil.which("ldconfig", path="/sbin:/usr/sbin")
+    if tool is None:
+        return frozenset()
+    listing = subprocess.run([tool, "-p"], capture_output=True, text=True, check=False, timeout=30).stdout
+    return frozenset(line.split()[0] for line in listing.splitlines() if "=>" in line)
+
+
+def _loads(name: str) -> bool:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
+def _system_family() -> set[str]:
+    try:
+        text = Path("/etc/os-release").read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    lines = [line.partition("=") for line in text.splitlines()]
+    return {word for key, _, value in lines if key in {"ID", "ID_LIKE"} for word in value.strip('"').split()}
+
+
+# ---------------------------------------------------------------------------------------------------- commands
+
+
+def has_display(env: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether a window could be seen."""
+    platform = env.get("QT_QPA_PLATFORM", "").partition(":")[0]
+    if platform in {"offscreen", "minimal"}:
+        return False
+    return not sys.platform.startswith("linux") or bool(
+        platform not in {"", "xcb", "wayland"} or env.get("DISPLAY") or env.get("WAYLAND_DISPLAY")
+    )
+
+
+def run_arguments(options: Sequence[str], *, display: bool) -> list[str]:
+    """Return the desktop program's arguments: the options as given, else the demo, driven by itself if unseen."""
+    given = list(options[1:] if options[:1] == ["--"] else options)
+    if given:
+        return given
+    return ["--demo"] if display else ["--demo", "--offscreen-tour", TOUR_FOLDER]
+
+
+def prepare(level: str, *, on_screen: bool = False, for_build: bool = False) -> Environment:
+    """Make machine and environment ready."""
+    if sys.platform.startswith("linux"):
+        this_machine().ensure(on_screen=on_screen, for_build=for_build)
+    folder = Path(os.environ.get("REHOME_VENV") or ROOT / ".venv").absolute()
+    environment = Environment(folder)
+    environment.ensure(level)
+    return environment
+
+
+def attend(command: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run a program in the foreground: Ctrl-C reaches it by itself, a request to end is passed on."""
+    process = subprocess.Popen(command, env=dict(env), cwd=ROOT)
+    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        while True:
+            try:
+                code = process.wait()
+                return code if code >= 0 else 128 - code
+            except KeyboardInterrupt:
+                continue  # the program got it too and ends in order
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def run(options: Sequence[str]) -> int:
+    """Start the desktop program."""
+    display = has_display()
+    environment = prepare("runtime", on_screen=display)
+    arguments = run_arguments(options, display=display)
+    env = child_environment()
+    if not display:
+        env.setdefault("QT_QPA_PLATFORM", "offscreen")
+        touring = "--offscreen-tour" in arguments
+        say("There is no display, so the window is drawn offscreen." + (_TOUR_NOTE if touring else ""))
+    return attend([str(environment.python), "-m", "ui.main", *arguments], env)
+
+
+_TOUR_NOTE = (
+    "\nIt is driven through one complete job on the demo garage; "
+    f"the report and screenshots go to the folder {TOUR_FOLDER}/."
+)
+
+
+def stages(python: str, pytest_arguments: Sequence[str]) -> Iterable[tuple[str, list[str]]]:
+    """List what ``test`` runs, as name and command."""
+    yield from (
+        ()
+        if pytest_arguments
+        else (
+            ("lint", [python, "-m", "ruff", "check", "."]),
+            ("format", [python, "-m", "ruff", "format", "--check", "."]),
+            ("types", [python, "-m", "mypy"]),
+            ("contracts", [python, "-c", "from importlinter.cli import lint_imports_command as lint; lint()"]),
+        )
+    )
+    yield "tests", [python, "-m", "pytest", *(pytest_arguments or ["-q"])]
+
+
+def test(pytest_arguments: Sequence[str]) -> int:
+    """Run every check, all of them even when one fails, and sum up."""
+    environment = prepare("dev")
+    env = child_environment(QT_QPA_PLATFORM="offscreen")
+    results = []
+    for name, command in stages(str(environment.python), pytest_arguments):
+        say(f"\n=== {name}")
+        began = time.monotonic()
+        code = attend(command, env)
+        results.append((name, code, time.monotonic() - began))
+        if code == 130:
+            break
+    return sum_up(results)
+
+
+def sum_up(results: Sequence[tuple[str, int, float]]) -> int:
+    """Print one line per stage and return the exit code of the whole."""
+    say("\n=== summary")
+    for name, code, took_s in results:
+        say(f"{name:10} {'passed' if code == 0 else f'FAILED (exit code {code})':24} {took_s:6.1f} s")
+    failed = [name for name, code, _ in results if code]
+    say(f"\nFAILED: {', '.join(failed)}" if failed else "\nEverything passed.")
+    return STAGE_FAILED if failed else 0
+
+
+def build(arguments: Sequence[str]) -> int:
+    """Make the frozen program, then start it and compare it with the source."""
+    environment = prepare("dev", for_build=True)
+    python = str(environment.python)
+    folders = ["--distpath", str(ROOT / "dist"), "--workpath", str(ROOT / "build")]
+    maker = [python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", *folders, *arguments]
+    code = attend([*maker, str(ROOT / "packaging" / "rehome.spec")], child_environment())
+    if code:
+        say("FAILED: the program could not be frozen.")
+        return STAGE_FAILED
+    return attend([python, str(ROOT / "packaging" / "smoke.py"), str(ROOT / "dist" / "rehome")], child_environment())
+
+
+def shots(arguments: Sequence[str]) -> int:
+    """Take the pictures of every page."""
+    environment = prepare("runtime")
+    env = child_environment(QT_QPA_PLATFORM="offscreen")
+    return attend([str(environment.python), "-m", "ui.main", "--shots", PICTURES_FOLDER, *arguments], env)
+
+
+def lock(arguments: Sequence[str]) -> int:
+    """Resolve the dependencies for every supported system and Python version at once (needs uv on the path)."""
+    uv = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".venv" / "bin"))
+    if uv is None:
+        raise SetupError("uv is not installed (only this command needs it): pip install uv", MACHINE_LACKS)
+    shape = ["--universal", "--generate-hashes", "--no-header", "--python-version", "3.11", "--quiet", *arguments]
+    for level, extra in LOCK_INPUTS.items():
+        out = (LOCKS / f"{level}.txt").relative_to(ROOT).as_posix()
+        code = attend([uv, "pip", "compile", *shape, *extra, "pyproject.toml", "-o", out], child_environment())
+        if code:
+            return STAGE_FAILED
+        if "://" in (ROOT / out).read_text(encoding="utf-8"):
+            raise SetupError(f"{out} names a host; check the uv settings of this machine.")
+    return 0
+
+
+LOCK_INPUTS = {
+    "runtime": ["--group", "build"],
+    "dev": ["--group", "dev", "-c", "packaging/locks/runtime.txt"],
+}
+"""What goes into each lock besides the project's own dependencies."""
+
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "test": test,
+    "build": build,
+    "shots": shots,
+    "lock": lock,
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the command line asks and return the exit code."""
+    if not argv or argv[0] not in COMMANDS:
+        print(__doc__)
+        return 0 if argv and argv[0] in {"-h", "--help", "help"} else WRONG_USAGE
+    try:
+        return COMMANDS[argv[0]](argv[1:])
+    except SetupError as error:
+        say(f"\n{error}")
+        return error.code
+    except KeyboardInterrupt:
+        say("\nInterrupted; the next call goes on from here.")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
