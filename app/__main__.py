@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import signal
 import sys
@@ -25,9 +26,7 @@ COMMANDS = {
     "drivers": "list what this program can drive",
 }
 
-EPILOG = (
-    "Exit codes: 0 done, 1 failed, 2 wrong call, 3 nothing found, 4 decision needed, 5 not proved, 130 interrupted."
-)
+EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong call, 3 nothing found, 4 decision needed, 5 not proved, 130 stopped."
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,10 +47,8 @@ def main(argv: list[str] | None = None) -> int:
 async def _run(command: ModuleType, args: argparse.Namespace, console: Console) -> int:
     task = asyncio.current_task()
     assert task is not None
-    try:
+    with contextlib.suppress(NotImplementedError):  # Windows: closing the console ends the process
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    except NotImplementedError:  # Windows has no such handlers; the console's close event ends the process there
-        pass
     try:
         return int(await command.run(args, console))
     except asyncio.CancelledError:

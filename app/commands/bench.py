@@ -44,15 +44,10 @@ def home_for(args: argparse.Namespace) -> Path:
 
 @asynccontextmanager
 async def workbench(
-    args: argparse.Namespace,
-    *,
-    listens: bool = True,
-    searches: bool = True,
-    settings: settings_file.Settings | None = None,
+    args: argparse.Namespace, *, listens: bool = True, searches: bool = True
 ) -> AsyncIterator[Workbench]:
     """Open the workbench as this call asks."""
-    chosen = settings or settings_for(args)
-    quiet = replace(chosen, endpoint_on=False)
+    quiet = replace(settings_for(args), endpoint_on=False)
     async with Workbench(quiet, home=home_for(args), with_discovery=searches) as bench:
         if listens:
             await listen(bench, args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import suppress
 
 from app.commands import OK
 from app.commands.bench import add_endpoint, workbench
@@ -31,11 +32,9 @@ async def run(args: argparse.Namespace, console: Console) -> int:
             scope.required("frames", _frames(bench, console, args.width))
             scope.required("findings", _findings(bench, console))
             scope.required("knocks", _knocks(bench, console))
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(args.seconds):
                     await asyncio.Event().wait()
-            except TimeoutError:
-                pass
     return OK
 
 
