@@ -1,0 +1,211 @@
+"""The one event loop of the desktop program: asyncio inside Qt's loop.
+
+qasync's selector loop with asyncio's own ready queue and timer heap, driven by one zero timer and one precise timer.
+Stock qasync wakes timers early, keeps cancelled ones until they would have fired, gives handles without ``when()``,
+and halves the throughput. Private names of qasync 0.28 used here are pinned by tests/ui/test_loop.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, TypeVar
+
+os.environ.setdefault("QT_API", "pyside6")
+
+import PySide6
+import qasync
+from PySide6.QtCore import QSocketNotifier, Qt, QTimer
+from PySide6.QtWidgets import QApplication
+
+T = TypeVar("T")
+
+PRUNE_ABOVE = 100
+"""Cancelled timers tolerated before the heap is rebuilt, as asyncio does."""
+
+
+class TooNewQt(RuntimeError):
+    """This PySide6 aborts on this Python."""
+
+
+def check_versions(pyside: tuple[int, ...] | None = None, python: tuple[int, ...] | None = None) -> None:
+    """Refuse PySide6 6.12.0 on Python before 3.12: it loses references to ``None`` until the process aborts.
+
+    Raises:
+        TooNewQt: with the words for the user.
+    """
+    found = pyside or tuple(PySide6.__version_info__[:3])
+    running = python or tuple(sys.version_info[:2])
+    if found[:2] == (6, 12) and running < (3, 12):
+        raise TooNewQt(
+            f"PySide6 {'.'.join(map(str, found[:3]))} crashes on Python {'.'.join(map(str, running[:2]))}. "
+            "Install PySide6-Essentials 6.11.3, or use Python 3.12 or newer."
+        )
+
+
+class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no types
+    """asyncio's event loop inside Qt's. On Windows too a selector loop: the proactor stops receiving UDP."""
+
+    def __init__(self, app: QApplication) -> None:
+        self._waiting: deque[asyncio.Handle] = deque()
+        self._heap: list[asyncio.TimerHandle] = []
+        self._is_armed = False
+        self._next_s: float | None = None
+        self._cancelled_count = 0
+        self._zero = QTimer()
+        self._zero.setSingleShot(True)
+        self._zero.setInterval(0)
+        self._zero.timeout.connect(self._drain)
+        self._precise = QTimer()
+        self._precise.setSingleShot(True)
+        self._precise.setTimerType(Qt.TimerType.PreciseTimer)
+        self._precise.timeout.connect(self._due)
+        super().__init__(app)
+
+    def close(self) -> None:
+        """Stop the timers and release everything."""
+        if self.is_running():
+            raise RuntimeError("a running loop can't be closed")
+        self._zero.stop()
+        self._precise.stop()
+        self._waiting.clear()
+        self._heap.clear()
+        super().close()
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run a callback with the next turn of the loop, in order."""
+        self._check_closed()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._waiting.append(handle)
+        self._wake()
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run a callback after ``delay`` seconds, never early."""
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run a callback at a time of the loop's clock, never early."""
+        self._check_closed()
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._heap, handle)
+        handle._scheduled = True  # type: ignore[attr-defined]
+        if self._next_s is None or when < self._next_s:
+            self._arm()
+        return handle
+
+    def _timer_handle_cancelled(self, _handle: asyncio.TimerHandle) -> None:
+        self._cancelled_count += 1
+        if self._cancelled_count <= PRUNE_ABOVE or self._cancelled_count * 2 <= len(self._heap):
+            return
+        for item in self._heap:
+            item._scheduled = not item.cancelled()  # type: ignore[attr-defined]
+        self._heap = [item for item in self._heap if not item.cancelled()]
+        heapq.heapify(self._heap)
+        self._cancelled_count = 0
+
+    def _wake(self) -> None:
+        if self._waiting and not self._is_armed:
+            self._is_armed = True
+            self._zero.start()
+
+    def _drain(self) -> None:
+        self._is_armed = False
+        # Only what was ready at the start: painting and input get their turn.
+        for _ in range(len(self._waiting)):
+            handle = self._waiting.popleft()
+            if not handle.cancelled():
+                handle._run()
+        self._wake()
+
+    def _arm(self) -> None:
+        while self._heap and self._heap[0].cancelled():
+            heapq.heappop(self._heap)._scheduled = False  # type: ignore[attr-defined]
+            self._cancelled_count = max(0, self._cancelled_count - 1)
+        if not self._heap:
+            self._next_s = None
+            self._precise.stop()
+            return
+        self._next_s = self._heap[0].when()
+        self._precise.start(min(max(0, math.ceil((self._next_s - self.time()) * 1000)), 2**31 - 1))
+
+    def _due(self) -> None:
+        now = self.time()
+        while self._heap and self._heap[0].when() <= now:
+            handle = heapq.heappop(self._heap)
+            handle._scheduled = False  # type: ignore[attr-defined]
+            if not handle.cancelled():
+                self._waiting.append(handle)
+        self._next_s = None
+        self._arm()
+        self._wake()
+
+    def _add_reader(self, fd: Any, callback: Callable[..., object], *args: object) -> asyncio.Handle:
+        self._check_closed()
+        return self._notify(self._read_notifiers, fd, QSocketNotifier.Type.Read, callback, args)
+
+    def _add_writer(self, fd: Any, callback: Callable[..., object], *args: object) -> asyncio.Handle:
+        self._check_closed()
+        return self._notify(self._write_notifiers, fd, QSocketNotifier.Type.Write, callback, args)
+
+    def _notify(
+        self,
+        table: dict[Any, QSocketNotifier],
+        fd: Any,
+        kind: QSocketNotifier.Type,
+        callback: Callable[..., object],
+        args: tuple[object, ...],
+    ) -> asyncio.Handle:
+        if (old := table.get(fd)) is not None:
+            old.setEnabled(False)
+        handle = asyncio.Handle(callback, args, self)
+        notifier = QSocketNotifier(qasync._fileno(fd), kind)
+
+        def fire(*_: object) -> None:
+            if table.get(fd) is notifier and not handle.cancelled():
+                handle._run()
+
+        notifier.activated["int"].connect(fire)  # type: ignore[index]  # Qt overload by signature
+        table[fd] = notifier
+        notifier.setEnabled(True)
+        return handle
+
+
+def new_loop(app: QApplication) -> QtLoop:
+    """Make the loop. The only place that decides which kind."""
+    check_versions()
+    return QtLoop(app)
+
+
+def run(app: QApplication, main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on a new loop inside Qt's, and leave nothing behind."""
+    app.setQuitOnLastWindowClosed(False)
+    loop = new_loop(app)
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(main)  # type: ignore[no-any-return]
+    finally:
+        _end(loop)
+
+
+def _end(loop: QtLoop) -> None:
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=1))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    asyncio.set_event_loop(None)
+    loop.close()
