@@ -1,0 +1,1 @@
+"""Qt models: batches in, rows out."""
