@@ -1,7 +1,7 @@
 """Set up, run, test and build Rehome. Standard library only; any system; Python 3.11 to 3.13.
 
     python dev.py run [options]       start the desktop program (without options: on the demo garage)
-    python dev.py test [pytest args]  lint, format, types, contracts and all tests; with arguments, only pytest with them
+    python dev.py test [pytest args]  lint, format, types, contracts and all tests; with arguments, only pytest
     python dev.py build               make the frozen program in dist/rehome and try it
     python dev.py shots               take the pictures of every page for the documentation
     python dev.py lock [uv args]      resolve the dependencies again (--upgrade to move to newer ones)
@@ -10,6 +10,7 @@ Everything is installed into the folder .venv (or $REHOME_VENV) from hash-locked
 Exit codes: 0 done · 1 a stage failed · 2 wrong usage or Python version · 3 something on this machine is missing.
 """
 
+# ruff: noqa: E402
 # Kept readable for Python 3.6, so that an old interpreter gets the message below and not a syntax error.
 import sys
 
@@ -22,9 +23,7 @@ if not SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]:
     sys.exit(2)
 
 import contextlib
-import ctypes
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -37,6 +36,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 LOCKS = ROOT / "packaging" / "locks"
+sys.path.append(str(ROOT / "packaging"))  # no package: it would shadow the library of that name
+
+import machine
+
 TOUR_FOLDER = "demo-output"
 PICTURES_FOLDER = "docs/pictures"
 
@@ -50,6 +53,9 @@ SETUP_FORMAT = 1
 LOCK_PATIENCE_S = 900.0
 """How long to wait for another set-up of the same folder."""
 
+INCLUDED = {"runtime": ("runtime",), "dev": ("runtime", "dev")}
+"""What an environment of each level holds: the larger lock contains the smaller one."""
+
 Runner = Callable[[Sequence[str], Mapping[str, str], Sequence[int]], int]
 """Runs a command with an environment and inherited file descriptors; returns its exit code."""
 
@@ -60,6 +66,10 @@ class SetupError(Exception):
     def __init__(self, message: str, code: int = STAGE_FAILED) -> None:
         super().__init__(message)
         self.code = code
+
+
+class CutShort(SetupError):
+    """A command of the set-up was killed: what it has done is unknown."""
 
 
 def say(text: str) -> None:
@@ -75,7 +85,8 @@ class Environment:
     """The virtual environment: absent, unfinished (marker present), out of date, or current (stamp matches).
 
     The marker is written before anything is touched and removed after the stamp is written, so a set-up that was
-    killed at any point is seen by the next one, which starts over from an empty folder.
+    killed at any point is seen by the next one, which starts over from an empty folder. A set-up that fails in order
+    (no network, say) leaves an environment that worked before as it was.
     """
 
     folder: Path
@@ -133,19 +144,35 @@ class Environment:
         began = time.monotonic()
         self._discard_unusable(descriptor)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.marker.touch()
-        kept = self._still_valid(level)
-        self.stamp.unlink(missing_ok=True)
+        before = self._pause_stamp()
         if not self.python.exists():
             self._must([base_python(), "-m", "venv", str(self.folder)], "make the virtual environment", descriptor)
+        try:
+            self._install(level, descriptor)
+        except SetupError as error:
+            if before is not None and not isinstance(
+                error, CutShort
+            ):  # pip takes back what it could not finish; what worked before still does
+                self._write_stamp(before)
+                self.marker.unlink()
+            raise
+        self._write_stamp(json.dumps({name: self.digest(name) for name in INCLUDED[level]}))
+        self.marker.unlink()
+        say(f"Set up in {time.monotonic() - began:.0f} s.")
+
+    def _pause_stamp(self) -> str | None:
+        """Declare the environment unfinished; return what it held before, if it was finished."""
+        before = self.stamp.read_text(encoding="utf-8") if self.stamp.exists() else None
+        self.marker.touch()
+        self.stamp.unlink(missing_ok=True)
+        return before
+
+    def _install(self, level: str, descriptor: int) -> None:
         pip = [str(self.python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
         lock = str(self.locks / f"{level}.txt")
         self._must([*pip, "--require-hashes", "-r", lock], "install the locked dependencies", descriptor)
         project = ["--quiet", "--no-deps", "--no-build-isolation", "-e", str(self.root)]
         self._must([*pip, *project], "install the project", descriptor)
-        self._write_stamp({**kept, level: self.digest(level)})
-        self.marker.unlink()
-        say(f"Set up in {time.monotonic() - began:.0f} s.")
 
     def _discard_unusable(self, descriptor: int) -> None:
         """Remove an environment whose set-up was interrupted, or whose interpreter is gone or another version."""
@@ -170,20 +197,17 @@ class Environment:
         probe = f"import pip, sys; sys.exit(sys.version_info[:2] != {version})"
         return self.run([str(self.python), "-c", probe], child_environment(), (descriptor,)) == 0
 
-    def _still_valid(self, level: str) -> dict[str, str]:
-        """Keep the stamp of the smaller set when the larger one, which contains it, is added."""
-        return {"runtime": self.digest("runtime")} if level == "dev" else {}
-
-    def _write_stamp(self, held: Mapping[str, str]) -> None:
+    def _write_stamp(self, text: str) -> None:
         draft = self.stamp.with_suffix(".new")
-        draft.write_text(json.dumps(held), encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         draft.replace(self.stamp)
 
     def _must(self, command: Sequence[str], what: str, descriptor: int) -> None:
         code = self.run(command, child_environment(), (descriptor,))
         if code:
             shown = " ".join(command)
-            raise SetupError(f"Could not {what} (exit code {code}):\n  {shown}\nThe next call starts this over.")
+            kind = CutShort if code < 0 else SetupError
+            raise kind(f"Could not {what} (exit code {code}):\n  {shown}\nThe next call tries again.")
 
 
 def empty(folder: Path, *, last: Path) -> None:
@@ -212,15 +236,13 @@ def run_quietly(command: Sequence[str], env: Mapping[str, str], descriptors: Seq
 
     The child inherits the set-up lock: should this process be killed, the lock lasts until the child is gone too.
     """
-    inherited = {"pass_fds": tuple(descriptors)} if os.name == "posix" else {}
+    kept = tuple(descriptors) if os.name == "posix" else ()
+    quiet = subprocess.DEVNULL
     try:
-        done = subprocess.run(
-            command, env=dict(env), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False, **inherited
-        )
+        return subprocess.run(command, env=env, cwd=ROOT, stdin=quiet, stdout=sys.stderr, pass_fds=kept).returncode
     except OSError as error:
         say(f"{command[0]}: {error}")
         return 127
-    return done.returncode
 
 
 @contextlib.contextmanager
@@ -256,116 +278,6 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-# ------------------------------------------------------------------------------------- the machine's libraries
-
-WINDOW_LIBRARIES = {
-    "libglib-2.0.so.0": "libglib2.0-0",
-    "libGL.so.1": "libgl1",
-    "libEGL.so.1": "libegl1",
-    "libxkbcommon.so.0": "libxkbcommon0",
-    "libdbus-1.so.3": "libdbus-1-3",
-    "libfontconfig.so.1": "libfontconfig1",
-}
-"""What Qt loads even offscreen, and the Debian package of each."""
-
-SCREEN_LIBRARIES = {
-    "libxcb-cursor.so.0": "libxcb-cursor0",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
-    "libxcb-icccm.so.4": "libxcb-icccm4",
-    "libxcb-keysyms.so.1": "libxcb-keysyms1",
-    "libxcb-shape.so.0": "libxcb-shape0",
-}
-"""What Qt loads besides for a window on an X display."""
-
-
-@dataclass
-class Machine:
-    """The Linux system below: which libraries it lacks, and how to get them."""
-
-    has_library: Callable[[str], bool]
-    has_module: Callable[[str], bool] = lambda name: importlib.util.find_spec(name) is not None
-    has_program: Callable[[str], bool] = lambda name: shutil.which(name) is not None
-    is_root: bool = False
-    is_debian: bool = False
-    has_package_lists: Callable[[], bool] = lambda: any(Path("/var/lib/apt/lists").glob("*_Packages*"))
-    run: Runner = field(default_factory=lambda: run_quietly)
-
-    def lacks(self, *, on_screen: bool, for_build: bool) -> dict[str, str]:
-        """List what is missing → the Debian package that brings it."""
-        wanted = {**WINDOW_LIBRARIES, **(SCREEN_LIBRARIES if on_screen else {})}
-        missing = {name: package for name, package in wanted.items() if not self.has_library(name)}
-        if not self.has_module("ensurepip"):
-            missing["Python's venv module"] = "python{}.{}-venv".format(*sys.version_info[:2])
-        if for_build and not self.has_program("objdump"):
-            missing["objdump"] = "binutils"
-        return missing
-
-    def ensure(self, *, on_screen: bool = False, for_build: bool = False) -> None:
-        """Install what is missing when this is Debian and we are root, else say exactly what to do."""
-        missing = self.lacks(on_screen=on_screen, for_build=for_build)
-        if not missing:
-            return
-        command = ["apt-get", "install", "--yes", "--no-install-recommends", *sorted(set(missing.values()))]
-        if self.is_debian and self.is_root:
-            say(f"Installing what this system lacks: {', '.join(missing)}")
-            self._apt(command)
-            missing = self.lacks(on_screen=on_screen, for_build=for_build)
-        if missing:
-            raise SetupError(self._advice(missing, command), MACHINE_LACKS)
-
-    def _apt(self, command: Sequence[str]) -> None:
-        env = child_environment(DEBIAN_FRONTEND="noninteractive")
-        if not self.has_package_lists():
-            self.run(["apt-get", "update"], env, ())
-        elif self.run(command, env, ()) == 0:
-            return
-        else:
-            self.run(["apt-get", "update"], env, ())
-        self.run(command, env, ())
-
-    def _advice(self, missing: Mapping[str, str], command: Sequence[str]) -> str:
-        names = "This system lacks: " + ", ".join(missing)
-        if not self.is_debian:
-            return f"{names}\nInstall the packages that bring them, then try again."
-        sudo = "" if self.is_root else "sudo "
-        return f"{names}\nInstall them, then try again:\n  {sudo}{' '.join(command)}"
-
-
-def this_machine() -> Machine:
-    """Look at the Linux system we run on."""
-    known = _library_cache()
-    return Machine(
-        has_library=lambda name: name in known or _loads(name),
-        is_root=hasattr(os, "geteuid") and os.geteuid() == 0,
-        is_debian=shutil.which("apt-get") is not None and "debian" in _system_family(),
-    )
-
-
-def _library_cache() -> frozenset[str]:
-    tool = shutil.which("ldconfig") or shutil.which("ldconfig", path="/sbin:/usr/sbin")
-    if tool is None:
-        return frozenset()
-    listing = subprocess.run([tool, "-p"], capture_output=True, text=True, check=False, timeout=30).stdout
-    return frozenset(line.split()[0] for line in listing.splitlines() if "=>" in line)
-
-
-def _loads(name: str) -> bool:
-    try:
-        ctypes.CDLL(name)
-    except OSError:
-        return False
-    return True
-
-
-def _system_family() -> set[str]:
-    try:
-        text = Path("/etc/os-release").read_text(encoding="utf-8")
-    except OSError:
-        return set()
-    lines = [line.partition("=") for line in text.splitlines()]
-    return {word for key, _, value in lines if key in {"ID", "ID_LIKE"} for word in value.strip('"').split()}
-
-
 # ---------------------------------------------------------------------------------------------------- commands
 
 
@@ -390,7 +302,7 @@ def run_arguments(options: Sequence[str], *, display: bool) -> list[str]:
 def prepare(level: str, *, on_screen: bool = False, for_build: bool = False) -> Environment:
     """Make machine and environment ready."""
     if sys.platform.startswith("linux"):
-        this_machine().ensure(on_screen=on_screen, for_build=for_build)
+        machine.this_machine(run_quietly).ensure(on_screen=on_screen, for_build=for_build)
     folder = Path(os.environ.get("REHOME_VENV") or ROOT / ".venv").absolute()
     environment = Environment(folder)
     environment.ensure(level)
@@ -529,6 +441,9 @@ def main(argv: Sequence[str]) -> int:
         return 0 if argv and argv[0] in {"-h", "--help", "help"} else WRONG_USAGE
     try:
         return COMMANDS[argv[0]](argv[1:])
+    except machine.Lacking as error:
+        say(f"\n{error}")
+        return MACHINE_LACKS
     except SetupError as error:
         say(f"\n{error}")
         return error.code
