@@ -150,9 +150,8 @@ class Environment:
         try:
             self._install(level, descriptor)
         except SetupError as error:
-            if before is not None and not isinstance(
-                error, CutShort
-            ):  # pip takes back what it could not finish; what worked before still does
+            # pip takes back what it could not finish, so what worked before still does
+            if before is not None and not isinstance(error, CutShort):
                 self._write_stamp(before)
                 self.marker.unlink()
             raise

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import dev
-import machine
+from dev import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ROOT / "packaging" / "locks"
