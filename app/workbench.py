@@ -35,6 +35,8 @@ from app.model.unit import Sighting, Unit, Way, authority
 from app.ocpp.server import OcppServer
 from app.report.build import Report
 from app.report.build import build as build_report
+from app.report.files import write as write_report
+from app.report.text import html as report_html
 from app.scope import Scope, Trouble
 from app.settings import Settings
 from app.storage.db import Store
@@ -288,6 +290,14 @@ class Workbench:
             version=__version__,
             site_name=self.settings.site_name,
         )
+
+    async def save_report(self, job_id: str, folder: Path) -> dict[str, Path]:
+        """Write a job's report as HTML, PDF and JSON into a folder; return the paths by kind. Raises StoreError."""
+        return await write_report(self.report(job_id), folder, f"rehome-{job_id}")
+
+    def report_html(self, job_id: str) -> str:
+        """Return a job's report in its print form, for a preview."""
+        return report_html(self.report(job_id), for_print=True)
 
     def change_settings(self, settings: Settings) -> None:
         """Take new settings and save them (in the demo they are forgotten). Raises StoreError."""

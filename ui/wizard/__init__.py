@@ -1,1 +1,1 @@
-"""The guided job."""
+"""The guided job on screen."""

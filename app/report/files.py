@@ -1,0 +1,63 @@
+"""Write a report's files. The PDF is drawn by the desktop program in a process of its own: the core knows no Qt."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from app.errors import StoreError
+from app.report.build import Report
+from app.report.text import html, json_text
+
+PDF_LIMIT_S = 120.0
+"""The longest a PDF may take; a 45-page one takes 1.5 s (measured)."""
+
+
+async def write(report: Report, folder: Path, stem: str) -> dict[str, Path]:
+    """Write ``stem``.html, .json and .pdf into a folder and return their paths by kind. Raises StoreError."""
+    files = {kind: folder / f"{stem}.{kind}" for kind in ("html", "json", "pdf")}
+    try:
+        _write_texts(report, folder, files)
+        with tempfile.TemporaryDirectory() as scratch:
+            source = Path(scratch) / "report.html"
+            source.write_text(html(report, for_print=True), encoding="utf-8")
+            await _print(source, files["pdf"], stem)
+    except OSError as error:
+        raise StoreError(
+            f"The report can't be written: {error.strerror or error}.", f"Check room and rights of {folder}."
+        ) from error
+    return files
+
+
+def _write_texts(report: Report, folder: Path, files: dict[str, Path]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    files["html"].write_text(html(report), encoding="utf-8")
+    files["json"].write_text(json_text(report), encoding="utf-8")
+
+
+def _printer() -> list[str]:
+    if getattr(sys, "frozen", False):
+        twin = Path(sys.executable).with_name("rehome-gui" + Path(sys.executable).suffix)
+        return [str(twin), "--print"]
+    return [sys.executable, "-m", "ui.printing"]
+
+
+async def _print(source: Path, target: Path, title: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *_printer(), str(source), str(target), title, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(PDF_LIMIT_S):
+            _, told = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        reason = told.decode(errors="replace").strip().splitlines()
+        raise StoreError(
+            f"The PDF could not be made: {reason[0] if reason else f'exit code {process.returncode}'}.",
+            "The HTML report is there; open it in a browser and print it.",
+        )
