@@ -2,6 +2,7 @@
 
     python dev.py run [options]       start the desktop program (without options: on the demo garage)
     python dev.py test [pytest args]  lint, format, types, contracts and all tests; with arguments, only pytest
+    python dev.py bench [names]       run the benchmarks (--smoke: each as little as shows that it works)
     python dev.py build               make the frozen program in dist/rehome and try it
     python dev.py shots               take the pictures of every page for the documentation
     python dev.py lock [uv args]      resolve the dependencies again (--upgrade to move to newer ones)
@@ -342,6 +343,9 @@ _TOUR_NOTE = (
 )
 
 
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
+
+
 def stages(python: str, pytest_arguments: Sequence[str]) -> Iterable[tuple[str, list[str]]]:
     """List what ``test`` runs, as name and command."""
     yield from (
@@ -351,7 +355,10 @@ def stages(python: str, pytest_arguments: Sequence[str]) -> Iterable[tuple[str, 
             ("lint", [python, "-m", "ruff", "check", "."]),
             ("format", [python, "-m", "ruff", "format", "--check", "."]),
             ("types", [python, "-m", "mypy"]),
-            ("contracts", [python, "-c", "from importlinter.cli import lint_imports_command as lint; lint()"]),
+            (
+                "contracts",
+                [python, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-logo"],
+            ),
         )
     )
     yield "tests", [python, "-m", "pytest", *(pytest_arguments or ["-q"])]
@@ -380,6 +387,13 @@ def sum_up(results: Sequence[tuple[str, int, float]]) -> int:
     failed = [name for name, code, _ in results if code]
     say(f"\nFAILED: {', '.join(failed)}" if failed else "\nEverything passed.")
     return STAGE_FAILED if failed else 0
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """Run the benchmarks."""
+    environment = prepare("dev")
+    env = child_environment(QT_QPA_PLATFORM="offscreen")
+    return attend([str(environment.python), str(ROOT / "tests" / "bench" / "run.py"), *arguments], env)
 
 
 def build(arguments: Sequence[str]) -> int:
@@ -427,6 +441,7 @@ LOCK_INPUTS = {
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "run": run,
     "test": test,
+    "bench": bench,
     "build": build,
     "shots": shots,
     "lock": lock,
