@@ -1,0 +1,417 @@
+"""The Site page: every charger of the place, whom it serves, how it is, and the one thing to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.errors import AppError
+from app.model.job import STEPS, Job, JobState
+from app.model.unit import Adoption, Unit
+from ui import icons
+from ui.models.plain import visible
+from ui.models.units import ADOPTION, SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
+from ui.pages.page import Page
+from ui.pages.site_import import import_list
+from ui.pages.site_parts import ActionBar, AddBar, CardView, SiteStart, SourceStrip, UnitTable
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
+from ui.widgets.empty import Empty
+
+if TYPE_CHECKING:
+    from app.workbench import Workbench
+
+AGE_MS = 5000
+"""How often the ages on the cards are drawn anew."""
+
+CARDS, TABLE, START, NOTHING = range(4)
+
+
+class _NamesUnit(Protocol):
+    @property
+    def unit(self) -> Unit: ...
+
+
+class SitePage(Page):
+    """Cards or rows of all chargers, with filter, groups, order, and ways to add one."""
+
+    page_id: ClassVar[str] = "site"
+    title: ClassVar[str] = "Site"
+    icon_name: ClassVar[str] = "layout-grid"
+
+    def __init__(self, bench: Workbench, parent: QWidget | None = None) -> None:
+        super().__init__(bench, parent)
+        set_role(self, "page")
+        self.model = UnitsModel(self)
+        self._is_table = False
+        self._current = ""
+        self._build()
+        self._connect()
+        self.read_all()
+
+    # Building
+
+    def _build(self) -> None:
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText(self.tr("Search chargers"))
+        self.search.setAccessibleName(self.tr("Search chargers"))
+        self.search.setClearButtonEnabled(True)
+        self.add_bar = AddBar(self)
+        self.import_button = QPushButton(self.tr("Import list…"), self)
+        icons.dress(self.import_button, "import")
+        self.sources = SourceStrip(self)
+        self.cards, self.table, self.start = CardView(self), UnitTable(self), SiteStart(self)
+        self.nothing = Empty(
+            self.tr("No charger matches"),
+            self.tr("Nothing on this site fits the search and the filter."),
+            "search-x",
+            self.tr("Show all"),
+            self,
+        )
+        self.stack = QStackedWidget(self)
+        for view in (self.cards, self.table, self.start, self.nothing):
+            self.stack.addWidget(view)
+        self.action_bar = ActionBar(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_24, SPACE_16, SPACE_16, SPACE_12)
+        layout.setSpacing(SPACE_8)
+        layout.addLayout(self._top_line())
+        layout.addLayout(self._filter_line())
+        layout.addWidget(self.sources)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.action_bar)
+
+    def _top_line(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(SPACE_8)
+        self.search.setMinimumWidth(200)
+        self.add_bar.setMinimumWidth(320)
+        line.addWidget(self.search, 2, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.add_bar, 3, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.import_button, 0, Qt.AlignmentFlag.AlignTop)
+        return line
+
+    def _filter_line(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(SPACE_4)
+        self.filters: dict[Adoption, QToolButton] = {}
+        for adoption, words in ADOPTION.items():
+            button = QToolButton(self)
+            button.setCheckable(True)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setToolTip(words.meaning)
+            icons.dress(button, words.icon, words.tone)
+            button.toggled.connect(self._filter)
+            self.filters[adoption] = button
+            line.addWidget(button)
+        line.addStretch(1)
+        self.grouping = self._combo(self.tr("Group"), ("No groups", "By adoption", "By family"))
+        self.order = self._combo(self.tr("Sort"), tuple(SORTS))
+        line.addWidget(self.grouping)
+        line.addWidget(self.order)
+        self.view_buttons = QButtonGroup(self)
+        for place, (icon_name, text) in enumerate(
+            (("layout-grid", self.tr("Show cards")), ("table-2", self.tr("Show a table")))
+        ):
+            button = QToolButton(self)
+            button.setCheckable(True)
+            button.setToolTip(text)
+            button.setAccessibleName(text)
+            icons.dress(button, icon_name)
+            self.view_buttons.addButton(button, place)
+            line.addWidget(button)
+        self.view_buttons.button(CARDS).setChecked(True)
+        return line
+
+    def _combo(self, name: str, texts: tuple[str, ...]) -> QComboBox:
+        combo = QComboBox(self)
+        combo.setAccessibleName(name)
+        combo.setToolTip(name)
+        combo.addItems(list(texts))
+        return combo
+
+    def _connect(self) -> None:
+        self.cards.setModel(self.model)
+        self.table.take_model(self.model)
+        self.table.setSelectionModel(self.cards.selectionModel())
+        self.cards.selectionModel().currentChanged.connect(self._selected)
+        for view in (self.cards, self.table):
+            view.activated.connect(self._activated)
+            view.next_asked.connect(self.do_next)
+            view.menu_asked.connect(self._menu)
+            view.delegate.pressed.connect(self.do_next_of)
+        self.search.textChanged.connect(self._search)
+        self.grouping.currentIndexChanged.connect(self._group)
+        self.order.currentTextChanged.connect(self._order)
+        self.view_buttons.idClicked.connect(self._switch)
+        self.add_bar.submitted.connect(self._add)
+        self.import_button.clicked.connect(self._import)
+        self.nothing.acted.connect(self._show_all)
+        self.action_bar.opened.connect(self.open_current)
+        self.action_bar.next_asked.connect(self.do_next)
+        self.action_bar.menu_asked.connect(self._menu)
+        bench = self.bench
+        self.listen(bench.finder.changes, self._units_changed)
+        self.listen(bench.finder.source_changes, self._sources_changed)
+        self.listen(bench.desk.changes, self._jobs_changed)
+        self.listen(bench.server.states, self._endpoint_changed)
+        self.every(AGE_MS, self._age)
+
+    # What comes in
+
+    def read_all(self) -> None:
+        """Take everything anew: after a start, and when the page comes back after a long time."""
+        units = self.bench.finder.units
+        self.model.drop([key for key in self.model.keys if key not in units])
+        self.model.put([self._row(unit) for unit in units.values()])
+        self.sources.show_states(self.bench.finder.sources.values())
+        self.start.show_urls(self.bench.endpoint_urls())
+        self._settle()
+
+    def on_shown(self) -> None:
+        """Read everything: feeds are bounded, and this page may have been away for hours."""
+        self.read_all()
+
+    def refresh(self) -> None:
+        """Ask every charger in reach again."""
+        for unit_id, unit in self.bench.finder.units.items():
+            if unit.is_present:
+                self.tasks.start_once(f"refresh {unit_id}", self._refresh(unit_id))
+
+    def focus_search(self) -> bool:
+        """Put the keyboard into the search field."""
+        self.search.setFocus()
+        self.search.selectAll()
+        return True
+
+    def _units_changed(self, changes: Sequence[_NamesUnit]) -> None:
+        units = self.bench.finder.units
+        keys = {change.unit.unit_id for change in changes}
+        self.model.drop([key for key in keys if key not in units])
+        self.model.put([self._row(units[key]) for key in keys if key in units])
+        self._settle()
+
+    def _jobs_changed(self, jobs: list[Job]) -> None:
+        units = self.bench.finder.units
+        self.model.put([self._row(units[key]) for key in {job.unit_id for job in jobs} if key in units])
+        self._settle()
+
+    def _sources_changed(self, _: Sequence[object]) -> None:
+        self.sources.show_states(self.bench.finder.sources.values())
+
+    def _endpoint_changed(self, _: Sequence[object]) -> None:
+        self.start.show_urls(self.bench.endpoint_urls())
+
+    def _row(self, unit: Unit) -> UnitRow:
+        profile = self.bench.registry.profiles.get(unit.identity.profile_id)
+        return UnitRow(
+            unit=unit,
+            family=profile.family if profile else "",
+            picture=profile.picture if profile and profile.picture in icons.names() else "ev-charger",
+            job=self._mark(unit.unit_id),
+        )
+
+    def _mark(self, unit_id: str) -> JobMark | None:
+        jobs = [job for job in self.bench.desk.jobs.values() if job.unit_id == unit_id]
+        if not jobs:
+            return None
+        job = max(jobs, key=lambda item: item.created_at)
+        step = ""
+        if job.current is not None and job.state in (JobState.ACTIVE, JobState.PAUSED):
+            step = f"Step {STEPS.index(job.current) + 1} of {len(STEPS)}"
+        return JobMark(job_id=job.id, state=job.state, step=step)
+
+    def _settle(self) -> None:
+        """Choose what the middle shows, and write the counts."""
+        counts = self.model.counts()
+        for adoption, button in self.filters.items():
+            text = f"{ADOPTION[adoption].text} {counts[adoption]}"
+            button.setText(text)
+            button.setAccessibleName(self.tr("Show only: {words}").format(words=text))
+        if not self.model.total:
+            self.stack.setCurrentIndex(START)
+        elif not self.model.shown:
+            self.stack.setCurrentIndex(NOTHING)
+        else:
+            self.stack.setCurrentIndex(TABLE if self._is_table else CARDS)
+        self._show_actions()
+
+    def _age(self) -> None:
+        self._view().viewport().update()
+
+    # What the technician does
+
+    def _view(self) -> QAbstractItemView:
+        return self.table if self._is_table else self.cards
+
+    def _search(self, text: str) -> None:
+        self.model.show(text=text)
+        self._settle()
+
+    def _filter(self) -> None:
+        self.model.show(adoptions=frozenset(key for key, button in self.filters.items() if button.isChecked()))
+        self._settle()
+
+    def _group(self, place: int) -> None:
+        self.model.show(grouping=tuple(Grouping)[place])
+        self._settle()
+
+    def _order(self, name: str) -> None:
+        self.model.show(sort=SORTS[name])
+
+    def _switch(self, place: int) -> None:
+        self._is_table = place == TABLE
+        self._settle()
+        self._view().setFocus()
+
+    def _show_all(self) -> None:
+        self.search.clear()
+        for button in self.filters.values():
+            button.setChecked(False)
+
+    def _selected(self, index: QModelIndex, _: QModelIndex) -> None:
+        row = self.model.at(index)
+        if row is not None:
+            self._current = row.key
+        self._show_actions()
+
+    def _show_actions(self) -> None:
+        row = self.model.get(self._current)
+        if row is None or self.model.row_of(self._current) < 0:
+            self.action_bar.hide()
+            return
+        step = next_step(row)
+        self.action_bar.show_charger(visible(row.unit.title, 80), step.text, step.icon, has_step=step.verb != "unit")
+
+    def select(self, unit_id: str) -> None:
+        """Put the keyboard on a charger's card."""
+        place = self.model.row_of(unit_id)
+        if place >= 0:
+            self.cards.setCurrentIndex(self.model.index(place, 0))
+            self._view().scrollTo(self.model.index(place, 0))
+
+    def _activated(self, index: QModelIndex) -> None:
+        row = self.model.at(index)
+        if row is not None:
+            self.go.emit("unit", row.key)
+
+    def open_current(self) -> None:
+        """Open the selected charger."""
+        if self._current:
+            self.go.emit("unit", self._current)
+
+    def do_next(self) -> None:
+        """Do the next step of the selected charger."""
+        if self._current:
+            self.do_next_of(self._current)
+
+    def do_next_of(self, unit_id: str) -> None:
+        """Do the next step of a charger: its running job, a new one, or its page."""
+        row = self.model.get(unit_id)
+        if row is None:
+            return
+        verb = next_step(row).verb
+        if verb == "unit":
+            self.go.emit("unit", unit_id)
+        else:
+            self.rehome(unit_id)
+
+    def rehome(self, unit_id: str) -> None:
+        """Go on with the charger's open job, or start a new one."""
+        row = self.model.get(unit_id)
+        job = row.job if row is not None else None
+        is_open = job is not None and job.state in (JobState.ACTIVE, JobState.PAUSED, JobState.UNDOING)
+        if job is not None and is_open:
+            self.go.emit("jobs", job.job_id)
+        else:
+            self.go.emit("jobs", self.bench.desk.create(unit_id).id)
+
+    def _menu(self) -> None:
+        row = self.model.get(self._current)
+        if row is None:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for text, icon_name, slot, is_on in (
+            (self.tr("Open"), "stethoscope", self.open_current, True),
+            (self.tr("Rehome…"), "route", self._rehome_current, True),
+            (self.tr("Ask it again"), "refresh-cw", self._refresh_current, row.unit.is_present),
+            (self.tr("Copy serial number"), "copy", self._copy_serial, bool(row.unit.identity.serial)),
+            (self.tr("Copy address"), "copy", self._copy_address, bool(row.unit.ways)),
+            (self.tr("Forget this charger"), "trash-2", self._forget, not row.unit.is_present),
+        ):
+            action = QAction(icons.icon(icon_name), text, menu)
+            action.setEnabled(is_on)
+            action.triggered.connect(slot)
+            menu.addAction(action)
+        menu.popup(self._menu_spot())
+
+    def _menu_spot(self) -> QPoint:
+        view = self._view()
+        box = view.visualRect(view.currentIndex())
+        return view.viewport().mapToGlobal(box.center())
+
+    def _rehome_current(self) -> None:
+        self.rehome(self._current)
+
+    def _refresh_current(self) -> None:
+        self.tasks.start_once(f"refresh {self._current}", self._refresh(self._current))
+
+    async def _refresh(self, unit_id: str) -> None:
+        try:
+            await self.bench.finder.refresh(unit_id)
+        except AppError as error:
+            if unit_id == self._current:
+                self.add_bar.show_error(error.message, error.advice)
+
+    def _copy_serial(self) -> None:
+        row = self.model.get(self._current)
+        if row is not None:
+            QGuiApplication.clipboard().setText(row.unit.identity.serial)
+
+    def _copy_address(self) -> None:
+        row = self.model.get(self._current)
+        if row is not None and row.unit.ways:
+            QGuiApplication.clipboard().setText(str(row.unit.ways[0].address))
+
+    def _forget(self) -> None:
+        self.bench.finder.forget(self._current)
+
+    def _add(self, text: str) -> None:
+        self.add_bar.clear_error()
+        self.tasks.start_once("add", self._added(text), busy=self.add_bar.button)
+
+    async def _added(self, text: str) -> None:
+        try:
+            unit = await self.bench.finder.add(text)
+        except AppError as error:
+            self.add_bar.show_error(error.message, error.advice)
+            return
+        self.add_bar.field.clear()
+        self.model.put([self._row(unit)])
+        self._settle()
+        self.select(unit.unit_id)
+
+    def _import(self) -> None:
+        self.tasks.start_once("import", self._import_list(), busy=self.import_button)
+
+    async def _import_list(self) -> None:
+        found = await import_list(self.bench, self)
+        self.read_all()
+        if found:
+            self.select(found[0])

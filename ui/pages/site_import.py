@@ -1,0 +1,151 @@
+"""Import a list of chargers: every line is shown with what is wrong with it before anything is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QTableView, QVBoxLayout, QWidget
+
+from app.model.secret import MASK
+from app.model.unit import Unit
+from app.settings import Preset
+from ui.dialogs import choose_file, shown, tell
+from ui.models.plain import visible
+from ui.models.sitelist import SIZE_LIMIT, ListRow, matches, read
+from ui.theme import SPACE_8, SPACE_12, SPACE_24, set_role, theme
+
+if TYPE_CHECKING:
+    from app.workbench import Workbench
+
+Index = QModelIndex | QPersistentModelIndex
+_TITLES = ("Line", "Serial", "Identity", "Password", "Backend", "Problem")
+_WIDTHS = (50, 140, 150, 90, 250, 320)
+
+
+class ListModel(QAbstractTableModel):
+    """The lines of a list."""
+
+    def __init__(self, rows: Sequence[ListRow], parent: QObject) -> None:
+        super().__init__(parent)
+        self._rows = rows
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Count lines."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Count columns."""
+        return 0 if parent.isValid() else len(_TITLES)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return column headings."""
+        is_title = orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
+        return _TITLES[section] if is_title else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows; passwords never."""
+        row = self._rows[index.row()]
+        if role == Qt.ItemDataRole.ForegroundRole and (row.problems and index.column() == len(_TITLES) - 1):
+            return theme().tokens.color("attention" if row.is_usable else "fault")
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        mark = MASK if row.password else ""
+        texts = (str(row.line), row.serial, row.identity, mark, row.backend, " ".join(row.problems))
+        return visible(texts[index.column()])
+
+
+class ImportDialog(QDialog):
+    """A preview with a table and two buttons."""
+
+    def __init__(self, rows: Sequence[ListRow], name: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Import a list of chargers"))
+        self.resize(1060, 480)
+        good = sum(row.is_usable for row in rows)
+        heading = QLabel(visible(name, 80), self)
+        heading.setTextFormat(Qt.TextFormat.PlainText)
+        set_role(heading, "heading")
+        text = self.tr("{good} of {all} lines can be imported. The file itself is not changed; mend the rest there.")
+        summary = QLabel(text.format(good=good, all=len(rows)), self)
+        set_role(summary, "subtle")
+        self.table = QTableView(self)
+        self.table.setAccessibleName(self.tr("Lines of the list"))
+        self.table.setModel(ListModel(rows, self))
+        self.table.verticalHeader().hide()
+        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        for place, width in enumerate(_WIDTHS):
+            self.table.setColumnWidth(place, width)
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.take_button = QPushButton(self.tr("Import {count} chargers").format(count=good), self)
+        set_role(self.take_button, "primary")
+        self.take_button.setEnabled(good > 0)
+        self.take_button.clicked.connect(self.accept)
+        leave = QPushButton(self.tr("Cancel"), self)
+        leave.clicked.connect(self.reject)
+        self._lay_out((heading, summary, self.table), (leave, self.take_button))
+
+    def _lay_out(self, parts: Sequence[QWidget], buttons: Sequence[QPushButton]) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_24, SPACE_24, SPACE_24, SPACE_12)
+        layout.setSpacing(SPACE_8)
+        for part in parts:
+            layout.addWidget(part)
+        line = QHBoxLayout()
+        line.addStretch(1)
+        for button in buttons:
+            line.addWidget(button)
+        layout.addLayout(line)
+
+
+async def import_list(bench: Workbench, parent: QWidget, path: Path | None = None) -> tuple[str, ...]:
+    """Choose a file, show what it holds, take what is good; return the ids of the chargers on this site it names."""
+    title = parent.tr("Choose a list of chargers")
+    path = path or await choose_file(parent, title, pattern=parent.tr("Lists (*.csv *.txt *.tsv);;All files (*)"))
+    if path is None:
+        return ()
+    try:
+        with path.open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        await tell(parent, parent.tr("The list can't be read"), f"{error.strerror or error}: {path.name}", tone="fault")
+        return ()
+    rows = read(data)
+    if not rows:
+        text = parent.tr("It has no lines. Wanted: serial, id, password, backend, separated by commas or semicolons.")
+        await tell(parent, parent.tr("The list is empty"), text, tone="attention")
+        return ()
+    dialog = ImportDialog(rows, path.name, parent)
+    if not await shown(dialog):
+        return ()
+    return take([row for row in rows if row.is_usable], bench)
+
+
+def take(rows: Sequence[ListRow], bench: Workbench) -> tuple[str, ...]:
+    """Keep passwords in the vault and backends as presets; note the plan on chargers that are here."""
+    found = []
+    for row in rows:
+        if row.password and row.identity:
+            bench.vault.set(f"identity/{row.identity}", row.password)
+        for unit in tuple(bench.finder.units.values()):
+            if matches(row, unit):
+                bench.finder.update(_planned(unit, row))
+                found.append(unit.unit_id)
+    known = {preset.url for preset in bench.settings.presets}
+    fresh = dict.fromkeys(row.backend for row in rows if row.backend and row.backend not in known)
+    if fresh:
+        presets = (*bench.settings.presets, *(Preset(name=_host(url), url=url) for url in fresh))
+        bench.change_settings(replace(bench.settings, presets=presets))
+    return tuple(found)
+
+
+def _planned(unit: Unit, row: ListRow) -> Unit:
+    parts = [f"identity {row.identity}" if row.identity else "", f"at {row.backend}" if row.backend else ""]
+    return replace(unit, note="On the list: " + " ".join(part for part in parts if part))
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0] or url
