@@ -85,15 +85,11 @@ def _with_step(job: Job, kind: StepKind | None, **fields: Any) -> Job:
 
 
 def _started(job: Job, event: JobEvent) -> Job:
-    fields: dict[str, Any] = {
-        "state": StepState.RUNNING,
-        "note": "",
-        "advice": "",
-        "ended_at": None,
-        "proofs": (),
-        "findings": (),
-    }
-    return replace(_with_step(job, event.step, started_at=event.at, **fields), note="", advice="")
+    if event.step is None:
+        return job
+    fresh = Step(kind=event.step, state=StepState.RUNNING, started_at=event.at)
+    steps = tuple(fresh if step.kind is event.step else step for step in job.steps)
+    return replace(job, steps=steps, note="", advice="")
 
 
 def _intent(job: Job, event: JobEvent) -> Job:

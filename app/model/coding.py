@@ -23,7 +23,7 @@ def encode(value: Any) -> Any:
     """Return a JSON-able copy of a value. A Secret becomes ``None``."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {_CLASS: type(value).__name__, **{name: item for name, item in fields.items() if item is not None}}
+        return {_CLASS: type(value).__name__, **fields}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -82,8 +82,8 @@ def _decode_dataclass(kind: type, data: Any) -> Any:
     if not isinstance(data, dict):
         raise ValueError(f"{kind.__name__} expected, not {type(data).__name__}")
     hints = _hints(kind)
-    names = {field.name for field in dataclasses.fields(kind)}
-    return kind(**{name: _decode(hints[name], item) for name, item in data.items() if name in names})
+    names = [field.name for field in dataclasses.fields(kind) if hints[field.name] is not Secret]
+    return kind(**{name: _decode(hints[name], data[name]) for name in names if name in data})
 
 
 def _decode_union(choices: tuple[Any, ...], data: Any) -> Any:
