@@ -1,0 +1,360 @@
+"""One job on screen: its steps, the step looked at, and the one next thing to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from app.model.job import Job, JobState, Progress, StepKind, StepState
+from app.settings import Preset
+from ui import icons
+from ui.dialogs import Button, ask, choose_folder
+from ui.theme import SPACE_8, SPACE_12, SPACE_16, set_look, set_role
+from ui.widgets.chip import Chip
+from ui.wizard.pane import StepPane
+from ui.wizard.steplist import StepList
+from ui.wizard.words import job_status, name_of
+
+if TYPE_CHECKING:
+    from app.workbench import Workbench
+    from ui.tasks import Tasks
+
+BEFORE_WRITING = (StepKind.IDENTIFY, StepKind.BACK_UP, StepKind.CHOOSE, StepKind.PLAN)
+"""Up to here the job runs without asking: these steps only read."""
+
+UNSKIPPABLE = (StepKind.IDENTIFY, StepKind.CHOOSE, StepKind.HAND_OVER)
+
+
+class JobView(QWidget):
+    """The wizard. ``left`` when the technician goes back to the list, ``unit_wanted`` to see the charger."""
+
+    left = Signal()
+    unit_wanted = Signal(str)
+
+    def __init__(self, bench: Workbench, tasks: Tasks, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._tasks = tasks
+        self._job: Job | None = None
+        self._looked_at: StepKind | None = None
+        self._report_seq = 0
+        self.steps = StepList(self)
+        self.pane = StepPane(self)
+        self._make_top()
+        self._make_foot()
+        self._lay_out()
+        self.steps.chosen.connect(self._look_at)
+        self.pane.form.changed.connect(self._show_buttons)
+        self.pane.form.submitted.connect(self._act)
+        self.pane.plan.changed.connect(self._show_buttons)
+        self.pane.report.save_wanted.connect(self._save_report)
+
+    @property
+    def job(self) -> Job | None:
+        """Return the job shown."""
+        return self._job
+
+    @property
+    def selected(self) -> StepKind:
+        """Return the step looked at: the one chosen, else the job's current one."""
+        if self._looked_at is not None:
+            return self._looked_at
+        current = self._job.current if self._job else None
+        return current or StepKind.HAND_OVER
+
+    def _make_top(self) -> None:
+        self.back_button = QToolButton(self)
+        icons.dress(self.back_button, "arrow-left")
+        self.back_button.setAccessibleName(self.tr("Back to all jobs"))
+        self.back_button.setToolTip(self.tr("Back to all jobs (the job goes on)"))
+        self.back_button.clicked.connect(self.left)
+        self._title = QLabel(self)
+        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        set_role(self._title, "title")
+        self._chip = Chip(parent=self)
+        self._target = QLabel(self)
+        self._target.setTextFormat(Qt.TextFormat.PlainText)
+        set_role(self._target, "mono-subtle")
+        self.unit_button = QPushButton(self.tr("Charger"), self)
+        icons.dress(self.unit_button, "plug-zap")
+        self.unit_button.clicked.connect(self._open_unit)
+        self.undo_button = QPushButton(self.tr("Undo …"), self)
+        icons.dress(self.undo_button, "undo-2")
+        self.undo_button.clicked.connect(self._undo)
+        self.more_button = QToolButton(self)
+        icons.dress(self.more_button, "ellipsis")
+        self.more_button.setAccessibleName(self.tr("More"))
+        self.more_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.more_button)
+        self._abandon_action = menu.addAction(self.tr("Give this job up …"))
+        self._abandon_action.triggered.connect(self._abandon)
+        self.more_button.setMenu(menu)
+
+    def _make_foot(self) -> None:
+        self.rechoose_button = QPushButton(self.tr("Choose another backend"), self)
+        self.rechoose_button.clicked.connect(self._rechoose)
+        self.skip_button = QPushButton(self.tr("Leave out …"), self)
+        self.skip_button.clicked.connect(self._skip)
+        self.pause_button = QPushButton(self.tr("Stop at a safe point"), self)
+        icons.dress(self.pause_button, "pause")
+        self.pause_button.clicked.connect(self._pause)
+        self.current_button = QPushButton(self.tr("Go to the current step"), self)
+        self.current_button.clicked.connect(self._follow)
+        self.primary = QPushButton(self)
+        set_role(self.primary, "primary")
+        self.primary.clicked.connect(self._act)
+        for button in (self.rechoose_button, self.skip_button, self.pause_button, self.current_button, self.primary):
+            set_look(button, size="large")
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(SPACE_12)
+        top.addWidget(self.back_button)
+        top.addWidget(self._title)
+        top.addWidget(self._chip)
+        top.addWidget(self._target, 1)
+        top.addWidget(self.unit_button)
+        top.addWidget(self.undo_button)
+        top.addWidget(self.more_button)
+        foot = QHBoxLayout()
+        foot.setSpacing(SPACE_8)
+        foot.addWidget(self.rechoose_button)
+        foot.addWidget(self.skip_button)
+        foot.addStretch(1)
+        for button in (self.current_button, self.pause_button, self.primary):
+            foot.addWidget(button)
+        right = QVBoxLayout()
+        right.setSpacing(SPACE_12)
+        right.addWidget(self.pane, 1)
+        right.addLayout(foot)
+        body = QHBoxLayout()
+        body.setSpacing(SPACE_16)
+        body.addWidget(self.steps)
+        body.addLayout(right, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE_16)
+        layout.addLayout(top)
+        layout.addLayout(body, 1)
+
+    # What is shown
+
+    def open_job(self, job: Job) -> None:
+        """Show another job from its current step on."""
+        self._looked_at = None
+        self._report_seq = 0
+        self.pane.report.show_saved("")
+        self.pane.form.offer(self._bench.settings.presets)
+        self.pane.form.fill(job.backend, identity=self._proposed_identity(job))
+        self.show_job(job)
+        self._focus_next()
+
+    def show_job(self, job: Job) -> None:
+        """Show a newer state of the job."""
+        moved = self._job is not None and self._job.id == job.id and self._job.current is not job.current
+        self._job = job
+        if moved and self._looked_at is not None and job.step(self._looked_at).is_over:
+            self._looked_at = None
+        self._title.setText(job.unit_title)
+        self._chip.show_status(*job_status(job))
+        self._target.setText(f"→ {job.backend.full_url}" if job.backend else "")
+        self.steps.show_job(job, self.selected)
+        self.pane.show_step(job, self.selected)
+        if self.pane.report.isVisibleTo(self.pane) and self._report_seq != job.seq:
+            self._report_seq = job.seq
+            self.pane.report.show_html(self._bench.report_html(job.id))
+        self._show_buttons()
+        if moved:
+            self._focus_next()
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show what the running step does, if it is looked at."""
+        job = self._job
+        if job is not None and progress.job_id == job.id and progress.step is self.selected:
+            self.pane.show_progress(progress)
+
+    def _show_buttons(self) -> None:
+        job = self._job
+        if job is None:
+            return
+        current = job.current
+        state = job.step(current).state if current else None
+        runs = job.state is JobState.UNDOING or state is StepState.RUNNING
+        is_here = self._looked_at is None or self._looked_at is current
+        text, is_possible = self._next(job)
+        self.primary.setText(text)
+        self.primary.setVisible(bool(text) and is_here)
+        self.primary.setEnabled(is_possible)
+        self.pause_button.setVisible(runs and is_here)
+        self.current_button.setVisible(not is_here and not job.is_final)
+        self.undo_button.setVisible(job.can_undo)
+        self.undo_button.setEnabled(not runs)
+        self._abandon_action.setEnabled(not job.is_final and not runs)
+        self.more_button.setVisible(not job.is_final)
+        waits = state in (StepState.READY, StepState.WAITING, StepState.NEEDS_INPUT, StepState.FAILED)
+        self.skip_button.setVisible(waits and is_here and not job.is_final and current not in UNSKIPPABLE)
+        may_rechoose = current in (StepKind.PLAN, StepKind.APPLY) and not job.has_written and job.backend is not None
+        self.rechoose_button.setVisible(may_rechoose and is_here and not runs and not job.is_final)
+
+    def _next(self, job: Job) -> tuple[str, bool]:
+        """Return the words of the one next thing to do, and whether it can be done."""
+        current = job.current
+        if job.is_final or current is None or job.state is JobState.UNDOING:
+            return "", False
+        state = job.step(current).state
+        if state is StepState.RUNNING:
+            return "", False
+        if current is StepKind.CHOOSE:
+            return self.tr("Use this backend"), self.pane.form.is_valid
+        if current is StepKind.APPLY or (current is StepKind.PLAN and job.plan):
+            return self.tr("Write it to the charger"), self.pane.plan.is_complete
+        if state is StepState.FAILED:
+            return self.tr("Try again"), True
+        if current is StepKind.IDENTIFY:
+            return self.tr("Start"), True
+        return self.tr("Continue"), True
+
+    def _focus_next(self) -> None:
+        if not self.isVisible():
+            return
+        if self.pane.form.isVisibleTo(self):
+            target: QWidget = self.pane.form.url if not self.pane.form.url.text() else self.pane.form.identity
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif self.primary.isVisibleTo(self) and self.primary.isEnabled():
+            self.primary.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _proposed_identity(self, job: Job) -> str:
+        if job.backend_before is not None and job.backend_before.identity:
+            return job.backend_before.identity
+        unit = self._bench.finder.units.get(job.unit_id)
+        if unit is None:
+            return ""
+        return (unit.backend.identity if unit.backend else "") or unit.identity.serial
+
+    # What the technician does
+
+    def _look_at(self, kind: StepKind) -> None:
+        self._looked_at = None if self._job and kind is self._job.current else kind
+        if self._job is not None:
+            self.show_job(self._job)
+
+    def _follow(self) -> None:
+        self._looked_at = None
+        if self._job is not None:
+            self.show_job(self._job)
+            self._focus_next()
+
+    def _act(self) -> None:
+        job = self._job
+        if job is None or not self._next(job)[1]:
+            self.pane.form.show_all_problems()
+            return
+        desk, current = self._bench.desk, job.current
+        if current is StepKind.CHOOSE:
+            self._choose(job)
+        if job.open_doors:
+            desk.acknowledge(job.id, self.pane.plan.accepted)
+        desk.run(job.id, until=StepKind.PLAN if current in BEFORE_WRITING and not job.plan else None)
+
+    def _choose(self, job: Job) -> None:
+        form = self.pane.form
+        backend = form.backend()
+        self._bench.desk.choose(job.id, backend)
+        if form.keep.isChecked():
+            self._keep_preset(
+                Preset(name=backend.host, url=backend.url, security_profile=int(backend.security_profile))
+            )
+
+    def _keep_preset(self, preset: Preset) -> None:
+        from dataclasses import replace
+
+        settings = self._bench.settings
+        others = tuple(item for item in settings.presets if item.url != preset.url)
+        self._bench.change_settings(replace(settings, presets=(*others, preset)))
+
+    def _pause(self) -> None:
+        if self._job is not None:
+            self._tasks.start_once("pause", self._bench.desk.pause(self._job.id), busy=self.pause_button)
+
+    def _rechoose(self) -> None:
+        if self._job is not None:
+            self._looked_at = None
+            self._bench.desk.back(self._job.id, StepKind.CHOOSE)
+            self._bench.desk.run(self._job.id, until=StepKind.PLAN)
+
+    def _open_unit(self) -> None:
+        if self._job is not None:
+            self.unit_wanted.emit(self._job.unit_id)
+
+    def _skip(self) -> None:
+        self._tasks.start_once("skip", self._ask_skip())
+
+    async def _ask_skip(self) -> None:
+        job = self._job
+        if job is None or job.current is None:
+            return
+        kind = job.current
+        reason = QLineEdit()
+        reason.setAccessibleName(self.tr("Reason"))
+        reason.setPlaceholderText(self.tr("no car on site today"))
+        title = self.tr("Leave out “{step}”?").format(step=name_of(kind))
+        text = self.tr("The report will say that this was not done, and why.")
+        buttons = (
+            Button(key="skip", text=self.tr("Leave out"), role="primary"),
+            Button(key="", text=self.tr("Cancel")),
+        )
+        if await ask(self, title, text, buttons, detail=reason) != "skip":
+            return
+        self._bench.desk.skip(job.id, kind, reason.text().strip() or self.tr("The technician left it out."))
+        self._bench.desk.run(job.id, until=StepKind.PLAN if kind in BEFORE_WRITING else None)
+
+    def _undo(self) -> None:
+        self._tasks.start_once("undo", self._ask_undo())
+
+    async def _ask_undo(self) -> None:
+        job = self._job
+        if job is None:
+            return
+        lines = [self.tr("The values from the backup are written again and read back.")]
+        if job.undo_limits:
+            lines.append(self.tr("This can't be brought back:"))
+            lines += [f"• {limit.key}: {limit.reason}" for limit in job.undo_limits]
+        buttons = (
+            Button(key="undo", text=self.tr("Undo now"), role="primary"),
+            Button(key="", text=self.tr("Cancel")),
+        )
+        title = self.tr("Put {unit} back as it was found?").format(unit=job.unit_title)
+        if await ask(self, title, "\n".join(lines), buttons, icon_name="undo-2") == "undo":
+            self._bench.desk.undo(job.id)
+
+    def _abandon(self) -> None:
+        self._tasks.start_once("abandon", self._ask_abandon())
+
+    async def _ask_abandon(self) -> None:
+        job = self._job
+        if job is None:
+            return
+        text = self.tr("The charger stays exactly as it is now. The history and the backup are kept.")
+        if job.has_written:
+            text += "\n" + self.tr("Something was already written: “Undo” puts it back instead.")
+        buttons = (
+            Button(key="", text=self.tr("Keep the job"), role="primary"),
+            Button(key="abandon", text=self.tr("Give it up"), role="danger"),
+        )
+        title = self.tr("Give up this job?")
+        if await ask(self, title, text, buttons, icon_name="circle-x", tone="attention") == "abandon":
+            self._bench.desk.abandon(job.id, self.tr("Given up by the technician."))
+
+    def _save_report(self) -> None:
+        self._tasks.start_once("save report", self._write_report(), busy=self.pane.report.save)
+
+    async def _write_report(self) -> None:
+        if self._job is None:
+            return
+        folder = await choose_folder(self, self.tr("Folder for the report"), folder=Path.home())
+        if folder is not None:
+            files = await self._bench.save_report(self._job.id, folder)
+            self.pane.report.show_saved(str(files["html"]))
