@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.model.job import Job, Progress, Step, StepKind, StepState
 from ui import icons
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.chip import TONE_ICONS, Chip
+from ui.widgets.column import ScrollColumn
 from ui.wizard.choose import BackendForm
 from ui.wizard.countdown import Countdown
 from ui.wizard.evidence import EvidenceList
@@ -85,9 +86,8 @@ class StepPane(QFrame):
         head.addWidget(self._title)
         head.addWidget(self._chip)
         head.addStretch(1)
-        inner = QWidget(self)
-        set_role(inner, "scroll")
-        column = QVBoxLayout(inner)
+        scroll = ScrollColumn(self)
+        column = scroll.column
         column.setContentsMargins(SPACE_24, SPACE_16, SPACE_24, SPACE_16)
         column.setSpacing(SPACE_12)
         column.addLayout(head)
@@ -100,11 +100,6 @@ class StepPane(QFrame):
         column.addWidget(self.report, 1)
         column.addStretch(0)
         column.addWidget(self._way_back)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.addWidget(scroll)

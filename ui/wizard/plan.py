@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLabe
 
 from app.model.job import Door, Job, ShownChange, Target
 from ui import icons
-from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_role
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, TARGET, set_role
 from ui.widgets.copy import CopyField
 
 
@@ -91,6 +91,7 @@ class PlanView(QWidget):
         set_role(before, "mono-subtle")
         grid.addWidget(key, row, 0)
         grid.addWidget(before, row, 1)
+        grid.setRowMinimumHeight(row, TARGET + SPACE_4)
         grid.addWidget(CopyField(change.after, change.key, frame), row, 2)
 
     def _restarts(self, count: int) -> QWidget:
