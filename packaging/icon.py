@@ -28,7 +28,7 @@ def draw(renderer: QSvgRenderer, size_px: int) -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # the stub wants bytes, the method a text
     return bytes(data.data())
 
 

@@ -1,0 +1,7 @@
+"""Start the desktop program."""
+
+import sys
+
+from ui.main import main
+
+sys.exit(main())
