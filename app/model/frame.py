@@ -65,6 +65,12 @@ class Handshake:
     remote: str = ""
     at: datetime | None = None
     findings: tuple[Finding, ...] = ()
+    local: str = ""
+    """Our own address, to which the unit came."""
+    deviations: tuple[str, ...] = ()
+    """What in the request breaks HTTP/1.1 or RFC 6455 §4.1, in words."""
+    url_habits: tuple[str, ...] = ()
+    """What is odd in the dialled path: ``no-identity doubled double-slash trailing-slash query escaped unsafe cut``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,95 @@
+"""What happens on one OCPP connection, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.model.frame import Boot
+from app.model.reading import Reading, StateChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """A charging session as its charge point reported it. ``transaction_id`` was given by us, or taken over.
+
+    Meter registers in Wh; ``None`` where not reported.
+    """
+
+    transaction_id: int
+    connector: int
+    tag: str = ""
+    started_at: datetime | None = None
+    meter_start_wh: float | None = None
+    stopped_at: datetime | None = None
+    meter_stop_wh: float | None = None
+    reason: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether no stop was reported yet."""
+        return self.stopped_at is None
+
+    @property
+    def energy_wh(self) -> float | None:
+        """Return the energy of a finished session."""
+        if self.meter_start_wh is None or self.meter_stop_wh is None:
+            return None
+        return self.meter_stop_wh - self.meter_start_wh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booted:
+    """A BootNotification was received and accepted."""
+
+    boot: Boot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChanged:
+    """A StatusNotification was received."""
+
+    change: StateChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Any request was received; comes for every one of them, before the more telling event."""
+
+    action: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionStarted:
+    """A StartTransaction was received (or a running transaction recognised by its meter values)."""
+
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionStopped:
+    """A StopTransaction was received."""
+
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSampled:
+    """Meter values were received."""
+
+    readings: tuple[Reading, ...]
+    transaction_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The connection ended. 1006 means that TCP vanished without a closing handshake."""
+
+    code: int
+    reason: str
+
+
+EndpointEvent = Booted | StatusChanged | Heard | TransactionStarted | TransactionStopped | MeterSampled | Closed

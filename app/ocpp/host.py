@@ -1,0 +1,75 @@
+"""What an endpoint needs from its server, as values and protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from app.feed import Feed
+from app.model.finding import Finding
+from app.model.frame import Frame
+from app.model.observation import Judge
+from app.model.reading import Reading, StateChange
+from app.scope import Scope
+
+if TYPE_CHECKING:
+    from app.ocpp.endpoint import Endpoint
+
+Answerer = Callable[["Endpoint", Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""Answers one action instead of the built-in answer; may take its time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How patient an endpoint is. Seconds."""
+
+    command_gate_s: float = 30.0
+    """No command goes out before Boot is accepted, or this long (failures 9: Wallbox, EN+ loop otherwise)."""
+    trigger_boot_s: float | None = 30.0
+    """A unit that sent no Boot by then is asked for one; ``None`` = never (failures 29)."""
+    status_s: float = 30.0
+    """A unit that sent no status this long after Boot gets a finding (failures 31, evcc)."""
+    queue_s: float = 120.0
+    """Longest wait of a command for its turn [OURS]."""
+    key_s: float = 10.0
+    """Longest wait for the answer to a batch of configuration keys [OURS]."""
+
+
+@dataclass(slots=True)
+class Habits:
+    """What was learnt about an identity and outlives its connections."""
+
+    chokes_on_all: bool = False
+    """It dropped or fell silent on GetConfiguration without keys (ABB): ask key by key."""
+    max_keys: int = 0
+    """GetConfigurationMaxKeys as it reported it; 0 = unknown."""
+
+
+class Host(Protocol):
+    """The server, seen from an endpoint."""
+
+    frames: Feed[Frame]
+    samples: Feed[Reading | StateChange]
+    findings: Feed[Finding]
+    judge: Judge
+    times: Times
+    scope: Scope
+    answerers: dict[str, Answerer]
+
+    def next_seq(self) -> int:
+        """Number a frame."""
+        ...
+
+    def now(self) -> datetime:
+        """Tell the time (UTC)."""
+        ...
+
+    def booted(self, endpoint: Endpoint) -> None:
+        """Learn that an endpoint has (again) said who it is."""
+        ...
+
+    def ended(self, endpoint: Endpoint) -> None:
+        """Learn that an endpoint's connection is over."""
+        ...

@@ -1,0 +1,260 @@
+"""Our OCPP central system: all connections, by identity. Listens where it is told, hides nothing it hears."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import TracebackType
+
+from app.errors import PortInUse, TimedOut
+from app.feed import Feed
+from app.model.finding import Finding
+from app.model.frame import Frame, Handshake, Knock, ListenState
+from app.model.observation import Judge, no_opinion
+from app.model.reading import Reading, StateChange
+from app.model.secret import Secret
+from app.model.unit import Sighting
+from app.ocpp import ports, schema
+from app.ocpp.endpoint import Endpoint
+from app.ocpp.host import Answerer, Habits, Times
+from app.ocpp.ledger import Ledger
+from app.ocpp.listener import Bounds, Channel, Listener, Receiver
+from app.ocpp.sightings import on_boot, on_dial, on_hang_up
+from app.scope import Scope, Trouble
+
+log = logging.getLogger(__name__)
+
+MAX_KNOCKS = 500
+MAX_REMEMBERED = 500
+"""Identities whose books and habits are kept after they left."""
+WARM_UP = ("BootNotification", "StatusNotification", "MeterValues", "Heartbeat")
+
+
+class OcppServer:
+    """All OCPP connections. Use as ``async with``; leaving closes everything within 2 s.
+
+    States::
+
+        entered ──start──► listening ◄──move──┐
+           ▲                  │ └─────────────┘
+           └───────stop───────┘
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: Feed[Frame],
+        samples: Feed[Reading | StateChange],
+        sighted: Callable[[Sighting], None],
+        expected: Callable[[str], Secret | None] = lambda _: None,
+        first_seq: int = 1,
+        findings: Feed[Finding] | None = None,
+        judge: Judge = no_opinion,
+        times: Times | None = None,
+        bounds: Bounds | None = None,
+        report: Callable[[Trouble], None] | None = None,
+    ) -> None:
+        self.frames = frames
+        self.samples = samples
+        self.findings: Feed[Finding] = findings if findings is not None else Feed()
+        self.states: Feed[ListenState] = Feed()
+        self.knocks: Feed[Knock] = Feed()
+        self.arrivals: Feed[Endpoint] = Feed()
+        self.judge = judge
+        self.times = times or Times()
+        self.answerers: dict[str, Answerer] = {}
+        self.expected = expected
+        self.scope = Scope("ocpp", report=report)
+        self._sighted = sighted
+        self._bounds = bounds or Bounds()
+        self._seq = itertools.count(first_seq)
+        self._knock_seq = itertools.count(1)
+        self._connections = itertools.count(1)
+        self._transactions = itertools.count(int(datetime.now(UTC).timestamp()) & 0x3FFFFFFF)
+        self._endpoints: dict[str, Endpoint] = {}
+        self._books: OrderedDict[str, tuple[Ledger, Habits]] = OrderedDict()
+        self._knocks: deque[Knock] = deque(maxlen=MAX_KNOCKS)
+        self._listener: Listener | None = None
+        self._moving = asyncio.Lock()
+        self._state = ListenState(is_listening=False, host="", port=0)
+
+    # Life ---------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> OcppServer:
+        for action in WARM_UP:
+            schema.validator("1.6", action, True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+        await self.scope.close()
+
+    @property
+    def state(self) -> ListenState:
+        """Say where we listen and how many are connected."""
+        return self._state
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Return the open connections by identity."""
+        return self._endpoints
+
+    @property
+    def knock_list(self) -> Sequence[Knock]:
+        """Return what knocked, newest last, at most ``MAX_KNOCKS``."""
+        return tuple(self._knocks)
+
+    def endpoint(self, identity: str) -> Endpoint | None:
+        """Return the open connection of an identity."""
+        return self._endpoints.get(identity)
+
+    async def start(self, host: str, port: int) -> ListenState:
+        """Listen on an address; raises PortInUse or ServerError. Already listening elsewhere: moves."""
+        return await self.move(host, port)
+
+    async def stop(self) -> None:
+        """Stop listening and close all connections (1001, so that units redial). Idempotent."""
+        async with self._moving:
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                await listener.close("the endpoint stops")
+            self._tell(ListenState(is_listening=False, host=self._state.host, port=self._state.port))
+
+    async def move(self, host: str, port: int) -> ListenState:
+        """Listen somewhere else: the new port is opened first; on PortInUse the old one stays as it is."""
+        async with self._moving:
+            old = self._listener
+            if old is not None and (old.host, old.port) == (host, port):
+                return self._state
+            new = await self._opened(host, port)
+            self._listener = new
+            self._tell(ListenState(is_listening=True, host=new.host, port=new.port))
+            if old is not None:
+                await old.close("the endpoint moves")
+            self._count()
+            return self._state
+
+    async def arrival(self, identity: str, *, timeout_s: float, after: datetime | None = None) -> Endpoint:
+        """Return the open connection of an identity, or wait for one; ``after``: only a connection opened later.
+
+        Raises TimedOut.
+        """
+        with self.arrivals.subscribe() as arrivals:
+            there = self._endpoints.get(identity)
+            if there is not None and (after is None or there.opened_at > after):
+                return there
+            try:
+                async with asyncio.timeout(timeout_s):
+                    async for endpoint in arrivals:
+                        if endpoint.identity == identity:
+                            return endpoint
+            except TimeoutError:
+                pass
+        raise TimedOut(
+            f"“{identity}” did not dial this endpoint within {timeout_s:.0f} s.",
+            "Check the address in the charger, its network, and how long its model takes to redial.",
+        )
+
+    # For endpoints and listeners ------------------------------------------------------------------------------------
+
+    def next_seq(self) -> int:
+        """Number a frame."""
+        return next(self._seq)
+
+    def now(self) -> datetime:
+        """Tell the time."""
+        return datetime.now(UTC)
+
+    def admit(self, handshake: Handshake, channel: Channel) -> Receiver:
+        """Take a WebSocket peer in; it replaces an older connection of its identity (failures 12)."""
+        identity = handshake.identity
+        ledger, habits = self._remembered(identity)
+        endpoint = Endpoint(
+            identity=identity,
+            connection=next(self._connections),
+            handshake=handshake,
+            channel=channel,
+            host=self,
+            ledger=ledger,
+            habits=habits,
+            secret=self.expected(identity),
+        )
+        older = self._endpoints.get(identity)
+        self._endpoints[identity] = endpoint
+        if older is not None:
+            older.replaced()
+        endpoint.find(self.judge(handshake))
+        self._sighted(on_dial(endpoint))
+        self._count()
+        self.arrivals.publish(endpoint)
+        return endpoint
+
+    def knocked(self, verdict: str, text: str, remote: str, first: bytes, identity: str) -> None:
+        """Enter a peer in the knock list."""
+        knock = Knock(
+            seq=next(self._knock_seq),
+            at=self.now(),
+            remote=remote,
+            verdict=verdict,
+            text=text,
+            first_bytes=first,
+            identity=identity,
+        )
+        self._knocks.append(knock)
+        self.knocks.publish(knock)
+        for finding in self.judge(knock):
+            self.findings.publish(finding)
+
+    def booted(self, endpoint: Endpoint) -> None:
+        """Tell discovery who a unit says it is."""
+        self._sighted(on_boot(endpoint))
+
+    def ended(self, endpoint: Endpoint) -> None:
+        """Forget a connection, and tell discovery unless a newer one took its place."""
+        if self._endpoints.get(endpoint.identity) is endpoint:
+            del self._endpoints[endpoint.identity]
+            self._sighted(on_hang_up(endpoint, self.now()))
+            self._count()
+
+    # Inside -------------------------------------------------------------------------------------------------------
+
+    async def _opened(self, host: str, port: int) -> Listener:
+        listener = Listener(self, self._bounds)
+        try:
+            await listener.open(host, port)
+        except OSError as error:
+            problem = await ports.explain(error, host, port)
+            self._tell(
+                replace(
+                    self._state if self._listener else ListenState(is_listening=False, host=host, port=port),
+                    trouble=problem.message,
+                    advice=problem.advice,
+                    suggestion=problem.suggestion if isinstance(problem, PortInUse) else 0,
+                )
+            )
+            raise problem from error
+        return listener
+
+    def _remembered(self, identity: str) -> tuple[Ledger, Habits]:
+        books = self._books.pop(identity, None)
+        if books is None:
+            books = (Ledger(f"ocpp:{identity}", lambda: next(self._transactions)), Habits())
+        self._books[identity] = books
+        if len(self._books) > MAX_REMEMBERED:
+            self._books.popitem(last=False)
+        return books
+
+    def _count(self) -> None:
+        if self._state.connections != len(self._endpoints):
+            self._tell(replace(self._state, connections=len(self._endpoints)))
+
+    def _tell(self, state: ListenState) -> None:
+        self._state = state
+        self.states.publish(state)

@@ -1,0 +1,64 @@
+"""Publish every frame of one connection: exact, but for secrets, and bounded in length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.model.frame import Direction, Frame, FrameKind
+from app.model.secret import Secret
+from app.ocpp import masking
+from app.ocpp.host import Host
+from app.ocpp.v16 import text as plain_text
+
+MAX_SHOWN = 262_144
+"""Longest text kept in a published frame, in characters; the rest is cut and noted."""
+
+
+class Tap:
+    """The frames of one connection on their way to the feed."""
+
+    def __init__(self, host: Host, identity: str, connection: int, secret: Secret | None) -> None:
+        self._host = host
+        self._identity = identity
+        self._connection = connection
+        self._forms = masking.spellings(secret)
+
+    def learn_secret(self, action: str, payload: Mapping[str, Any]) -> None:
+        """Remember a password that we write, to mask it wherever it comes back."""
+        key = payload.get("key")
+        if action == "ChangeConfiguration" and isinstance(key, str) and masking.is_secret_key(key):
+            self._forms += masking.spellings(Secret(plain_text(payload.get("value"))))
+
+    def publish(
+        self,
+        direction: Direction,
+        text: str,
+        kind: FrameKind,
+        uid: str = "",
+        action: str = "",
+        *,
+        raw: bytes | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Frame:
+        """Publish one frame and return it."""
+        if self._forms:
+            text = masking.masked_known(text, self._forms)
+        if len(text) > MAX_SHOWN:
+            notes = (*notes, f"CUT-{len(text)}")
+            text = text[:MAX_SHOWN]
+        frame = Frame(
+            seq=self._host.next_seq(),
+            at=self._host.now(),
+            identity=self._identity,
+            connection=self._connection,
+            direction=direction,
+            text=text,
+            kind=kind,
+            uid=uid,
+            action=action,
+            raw=raw if raw is None else raw[:MAX_SHOWN],
+            notes=notes,
+        )
+        self._host.frames.publish(frame)
+        return frame
