@@ -18,16 +18,19 @@ NOISE = frozenset({"Heartbeat", "MeterValues"})
 PARSE_LIMIT = 65_536
 """Characters up to which a summary looks into a payload."""
 
+NO_KEYS: frozenset[str] = frozenset()
+
 PairKey = tuple[str, int, str, bool]
 
 
 class Row:
     """One frame in the list, with what is only computed once it is painted."""
 
-    __slots__ = ("_summary", "frame", "pair")
+    __slots__ = ("_keys", "_summary", "frame", "pair")
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, keys: frozenset[str] = NO_KEYS) -> None:
         self.frame = frame
+        self._keys = keys
         self.pair: Row | None = None
         self._summary: str | None = None
 
@@ -45,7 +48,7 @@ class Row:
     def summary(self) -> str:
         """Say in one line what is in it."""
         if self._summary is None:
-            self._summary = summary(self.frame, self.pair.frame if self.pair else None)
+            self._summary = summary(self.frame, self.pair.frame if self.pair else None, self._keys)
         return self._summary
 
     @property
@@ -187,16 +190,16 @@ def fold(rows: Iterable[Row]) -> list[Entry]:
 # Summaries
 
 
-def summary(frame: Frame, request: Frame | None = None) -> str:
-    """Say in one line what a frame carries, in the words of its own fields; secrets masked."""
+def summary(frame: Frame, request: Frame | None = None, keys: frozenset[str] = NO_KEYS) -> str:
+    """Say in one line what a frame carries, in the words of its own fields. ``keys`` are further secret settings."""
     text = frame.text
     if frame.kind is FrameKind.BROKEN or len(text) > PARSE_LIMIT:
         start = text or (frame.raw or b"")[:300].hex(" ")
-        return visible(mask_secrets(start[:PARSE_LIMIT]), 300)
+        return visible(mask_secrets(start[:PARSE_LIMIT], keys), 300)
     try:
-        message = json.loads(mask_secrets(text))
+        message = json.loads(mask_secrets(text, keys))
     except (ValueError, RecursionError):
-        return visible(mask_secrets(text), 300)
+        return visible(mask_secrets(text, keys), 300)
     if frame.kind is FrameKind.ERROR and isinstance(message, list):
         return visible(": ".join(str(part) for part in message[2:4] if part), 300)
     payload = message[-1] if isinstance(message, list) and message else message

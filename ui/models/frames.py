@@ -31,8 +31,9 @@ class FrameModel(QAbstractTableModel):
     held_changed = Signal(int)
     folded_changed = Signal(int)
 
-    def __init__(self, parent: QObject, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, parent: QObject, *, capacity: int = CAPACITY, secret_keys: frozenset[str] = frozenset()) -> None:
         super().__init__(parent)
+        self.secret_keys = secret_keys
         self.entries: list[Entry] = []
         self.is_following = True
         self.held = 0
@@ -99,9 +100,15 @@ class FrameModel(QAbstractTableModel):
         return max(entry.last_seq for entry in self.entries[-200:]) if self.entries else None
 
     @property
-    def last_live_seq(self) -> int:
-        """Return the number of the newest frame that came in live."""
-        return self._last_live
+    def ring_first_seq(self) -> int | None:
+        """Return the number of the oldest frame in the ring: from there on nothing is missing."""
+        return self._ring[0].seq if self._ring else None
+
+    def forget_ring(self) -> None:
+        """Empty the ring, because live frames were lost on the way to it; the store has them all."""
+        for row in self._ring:
+            self._pairing.remove(row)
+        self._ring.clear()
 
     @property
     def folded(self) -> int:
@@ -134,7 +141,7 @@ class FrameModel(QAbstractTableModel):
             if frame.seq <= self._last_live:
                 continue
             self._last_live = frame.seq
-            row = Row(frame)
+            row = Row(frame, self.secret_keys)
             self._remember(row)
             if matches is None or matches(frame):
                 passing.append(row)
@@ -300,7 +307,7 @@ class FrameModel(QAbstractTableModel):
         self.folded_changed.emit(self._folded)
 
     def _paired(self, frames: Iterable[Frame]) -> list[Row]:
-        rows = [Row(frame) for frame in frames]
+        rows = [Row(frame, self.secret_keys) for frame in frames]
         for row in rows:
             self._pairing.add(row)
             self._count(row.frame)
