@@ -157,6 +157,14 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitChange:
+    """A unit's new value, or, where ``is_gone``, that it is no longer listed (forgotten, or merged into another)."""
+
+    unit: Unit
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkState:
     """What a charger says of its own connection to its backend. ``None`` = it does not say."""
 

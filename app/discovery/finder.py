@@ -1,0 +1,473 @@
+"""Merge the sightings of all sources into units, ask each who and how it is, and keep that fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import MappingProxyType, TracebackType
+
+from app.discovery import manual
+from app.discovery.probing import Condition, Queue, apply, candidates, identify, read_condition, targets
+from app.discovery.roster import Roster
+from app.discovery.source import Source
+from app.discovery.tending import Tending
+from app.driver.registry import Driver, Registry
+from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Refused, Unexpected
+from app.feed import Feed
+from app.links.link import Links
+from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
+from app.model.frame import SourceHealth, SourceState
+from app.model.profile import Profile
+from app.model.unit import Adoption, Identity, Sighting, SourceKind, Unit, UnitChange, Way
+from app.scope import Scope
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Finder", "Hold", "UnitChange"]
+
+CONCURRENT = 32
+"""Probes at the same time."""
+
+RESTART_S = (1.0, 60.0)
+"""First and longest pause before a failed source is started again."""
+
+AGAIN = "again"
+"""Hint of a sighting that only asks a known way again: the source that found it."""
+
+WEB = "_http._tcp"
+"""The service type of anything with a web page (RFC 6763 §7): alone it announces no charger."""
+
+
+class Finder:
+    """Finds units. ``ours`` gives the ``host:port`` texts of our endpoint and presets; ``known`` are units of before.
+
+    A sighting is examined as soon as one of ``CONCURRENT`` places is free; units in reach are asked again every
+    ``refresh_s`` seconds, unreachable ones ever more seldom, and units with a session open (``hold``) not at all.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        links: Links,
+        scope: Scope,
+        ours: Callable[[], frozenset[str]],
+        known: Iterable[Unit] = (),
+        refresh_s: float = 30.0,
+        is_simulated: bool = False,
+    ) -> None:
+        self._registry = registry
+        self._links = links
+        self._scope = scope
+        self._ours = ours
+        self._roster = Roster(known, is_simulated=is_simulated)
+        self._queue = Queue()
+        self._tending = Tending(refresh_s)
+        self._running: dict[Address, asyncio.Task[Unit | None]] = {}
+        self._after: dict[Address, Sighting] = {}
+        self._holds: Counter[str] = Counter()
+        self._sources: dict[str, SourceState] = {}
+        self._ports: dict[str, Sighting] = {}
+        self._is_tending = False
+        self.changes: Feed[UnitChange] = Feed()
+        self.source_changes: Feed[SourceState] = Feed()
+
+    @property
+    def units(self) -> Mapping[str, Unit]:
+        """Show all units by id, oldest first."""
+        return self._roster.units
+
+    @property
+    def sources(self) -> Mapping[str, SourceState]:
+        """Show the condition of each source by name."""
+        return MappingProxyType(self._sources)
+
+    @property
+    def ports(self) -> Mapping[str, Sighting]:
+        """Show the serial ports that are plugged in, also those nothing is sent to until the user chooses them."""
+        return MappingProxyType(self._ports)
+
+    def start(self, sources: Iterable[Source]) -> None:
+        """Watch these sources, and ask the units known from before whether they are there."""
+        for source in sources:
+            self._scope.isolated(f"finder/{source.name}", self._keep_running(source))
+        now = asyncio.get_running_loop().time()
+        for unit in self.units.values():
+            for way in unit.ways:
+                if isinstance(way.address, NetAddress):
+                    self._tending.remember(_again(way), now)
+        self._tend()
+
+    # Sources
+
+    async def _keep_running(self, source: Source) -> None:
+        """Run a source; when it ends by an error, say so and start it again, ever more slowly."""
+        pause_s = RESTART_S[0]
+        while True:
+            started = asyncio.get_running_loop().time()
+            task = self._scope.isolated(f"source/{source.name}", self._run(source))
+            try:
+                await asyncio.wait([task])
+            finally:
+                task.cancel()
+            if task.cancelled():
+                return
+            if task.exception() is None and task.result():
+                return
+            if task.exception() is not None:
+                self._source_changed(_broken(source.name, f"It stopped by a fault of this program: {task.exception()}"))
+            if asyncio.get_running_loop().time() - started > RESTART_S[1]:
+                pause_s = RESTART_S[0]
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, RESTART_S[1])
+
+    async def _run(self, source: Source) -> bool:
+        """Run a source until it ends; returns whether it ended by itself, without an error."""
+        try:
+            await source.run(self.sighted, self._source_changed)
+        except AppError as error:
+            state = SourceState(source=source.name, health=SourceHealth.FAILED, text=error.message, advice=error.advice)
+            self._source_changed(state)
+            return False
+        except OSError as error:
+            self._source_changed(_broken(source.name, f"The system refused: {error.strerror or error}."))
+            return False
+        return True
+
+    def _source_changed(self, state: SourceState) -> None:
+        self._sources[state.source] = state
+        self.source_changes.publish(state)
+
+    # Sightings
+
+    def sighted(self, sighting: Sighting) -> None:
+        """Take one observation: merge it, and examine what is new or changed."""
+        address = sighting.address
+        if isinstance(address, SerialAddress) and sighting.source is SourceKind.SERIAL:
+            if sighting.is_gone:
+                self._ports.pop(address.port, None)
+            else:
+                self._ports[address.port] = sighting
+        if sighting.is_gone:
+            self._left(sighting)
+        elif isinstance(address, OcppAddress):
+            self._arrived(sighting)
+            self._examine_soon(sighting)
+        elif self._is_new(sighting) and candidates(self._registry, sighting):
+            self._tending.remember(sighting, asyncio.get_running_loop().time() + self._tending.refresh_s)
+            self._examine_soon(sighting)
+            self._tend()
+
+    def _left(self, sighting: Sighting) -> None:
+        for address in targets(sighting):
+            self._queue.discard(address)
+            self._publish(self._roster.absent(address, sighting.source))
+            unit = self._roster.at(address)
+            if unit is None or not unit.is_present:
+                self._tending.forget(address)
+                self._after.pop(address, None)
+                if running := self._running.get(address):
+                    running.cancel()
+
+    def _is_new(self, sighting: Sighting) -> bool:
+        """Say whether a sighting tells something: several services of one unit, or a mere repeat, do not."""
+        unit = self._roster.at(sighting.address)
+        present = unit is not None and any(way.is_present and way.address == sighting.address for way in unit.ways)
+        return not present or self._tending.is_news(sighting)
+
+    def _arrived(self, sighting: Sighting) -> None:
+        """Merge a charger that dialled our endpoint: it has said who it is."""
+        driver = next((item for item in self._registry.drivers.values() if SourceKind.DIAL_IN in item.sources), None)
+        if driver is None:
+            return
+        identity = sighting.identity or Identity()
+        if not identity.profile_id:
+            profile = self._registry.by_identity(identity) or self._profile(driver, identity)
+            identity = replace(identity, profile_id=profile.id if profile else "")
+        way = Way(driver_id=driver.id, address=sighting.address, source=SourceKind.DIAL_IN, seen_at=sighting.at)
+        unit, changes = self._roster.observe(identity, way)
+        ours = replace(unit, adoption=Adoption.OURS)
+        self._publish([*changes[:-1], self._roster.replace(ours)])
+
+    def _profile(self, driver: Driver, identity: Identity) -> Profile | None:
+        if all(profile.driver != driver.id for profile in self._registry.profiles.values()):
+            return None
+        return self._registry.default_profile(driver.id, identity)
+
+    def _examine_soon(self, sighting: Sighting) -> None:
+        self._queue.put(sighting)
+        self._pump()
+
+    def _pump(self) -> None:
+        while self._queue and len(self._running) < CONCURRENT and not self._scope.is_closed:
+            sighting = self._queue.take()
+            if sighting.address in self._running:
+                self._after[sighting.address] = sighting
+            elif not self._is_held(sighting.address):
+                self._start(sighting)
+
+    def _start(self, sighting: Sighting) -> asyncio.Task[Unit | None]:
+        task = self._scope.isolated(f"probe/{sighting.address}", self._examine(sighting))
+        self._running[sighting.address] = task
+        task.add_done_callback(lambda _: self._ended(sighting.address))
+        return task
+
+    def _ended(self, address: Address) -> None:
+        self._running.pop(address, None)
+        after = self._after.pop(address, None)
+        if after is not None and self._is_new(after):
+            self._queue.put(after)
+        self._pump()
+
+    # Examination
+
+    async def _examine(self, sighting: Sighting) -> Unit | None:
+        """Find out who answers at a sighting, and how it is. Failures are noted, not raised."""
+        try:
+            return await self._ask(sighting)
+        except AppError as error:
+            self._failed(sighting, error)
+            return None
+
+    async def _ask(self, sighting: Sighting) -> Unit | None:
+        """Examine; raises AppError where nothing answers, returns ``None`` where something else does."""
+        address = sighting.address
+        if isinstance(address, OcppAddress):
+            return await self._ask_dialled_in(address)
+        found = await identify(self._registry, self._links, sighting)
+        if found is None:
+            self._tending.forget(address)
+            self._publish(self._roster.absent(address, None, trouble="Something else answers here now."))
+            return None
+        source = SourceKind(sighting.hints.get(AGAIN, sighting.source.value))
+        way = Way(driver_id=found.driver.id, address=found.address, source=source, seen_at=_now())
+        unit, changes = self._roster.observe(found.identity, way)
+        self._publish(changes)
+        if found.address != address:
+            self._tending.forget(address)
+        self._tending.succeeded(replace(sighting, address=found.address), asyncio.get_running_loop().time())
+        return await self._read(unit, found.driver, found.profile, found.address)
+
+    async def _ask_dialled_in(self, address: OcppAddress) -> Unit | None:
+        unit = self._roster.at(address)
+        way = next((way for way in unit.ways if way.address == address), None) if unit else None
+        if unit is None or way is None:
+            return None
+        driver = self._registry.drivers[way.driver_id]
+        profile = self._profile(driver, unit.identity)
+        return await self._read(unit, driver, profile, address) if profile else unit
+
+    async def _read(self, unit: Unit, driver: Driver, profile: Profile, address: Address) -> Unit:
+        """Read a unit's condition; a failure becomes its way's trouble."""
+        try:
+            condition, trouble = await read_condition(driver, profile, address, self._links, self._ours), ""
+        except AppError as error:
+            condition, trouble = Condition(), error.message
+        current = self._roster.at(address)
+        if current is None:
+            return unit
+        ways = tuple(replace(way, trouble=trouble) if way.address == address else way for way in current.ways)
+        current = replace(apply(current, condition), ways=ways, last_seen_at=_now())
+        self._publish([self._roster.replace(current)])
+        return current
+
+    def _failed(self, sighting: Sighting, error: AppError) -> None:
+        address = sighting.address
+        misses = self._tending.missed(address, asyncio.get_running_loop().time())
+        known = self._roster.at(address)
+        if known is None:
+            if self._is_worth_showing(sighting, error):
+                self._publish(self._unnamed(sighting, error))
+        elif isinstance(error, LinkError) and (misses > 1 or isinstance(error, NotReachable)):
+            self._publish(self._roster.absent(address, None, trouble=error.message))
+        else:
+            self._publish(self._roster.trouble(address, error.message))
+        log.debug("%s: %s", address, error.message)
+
+    def _is_worth_showing(self, sighting: Sighting, error: AppError) -> bool:
+        """Say whether an address that told nothing is surely a charger: it asks for a password, or is announced as one.
+
+        A silent serial port is not: the same USB adapter is in many other things.
+        """
+        if isinstance(error, AuthFailed):
+            return True
+        if isinstance(sighting.address, SerialAddress):
+            return isinstance(error, (Busy, NotReachable))
+        named = [profile.match.mdns_name_like for _, profile in candidates(self._registry, sighting)]
+        return sighting.source is SourceKind.MDNS and (sighting.hints.get("type") != WEB or any(named))
+
+    def _unnamed(self, sighting: Sighting, error: AppError) -> list[UnitChange]:
+        driver, profile = candidates(self._registry, sighting)[0]
+        is_there = isinstance(error, Refused)
+        way = Way(
+            driver_id=driver.id,
+            address=sighting.address,
+            source=sighting.source,
+            seen_at=_now(),
+            is_present=is_there,
+            trouble=error.message,
+        )
+        identity = Identity(name=sighting.hints.get("name", ""), vendor=profile.vendor if is_there else "")
+        return self._roster.observe(identity, way)[1]
+
+    # What users ask for
+
+    async def add(self, text: str) -> Unit:
+        """Ask the address a person typed. Raises AppError with advice where no charger answers there."""
+        address, has_port = manual.parse(text)
+        if isinstance(address, NetAddress):
+            address = await manual.resolve(address)
+        failure: AppError | None = None
+        for target in self._targets(address, has_port):
+            try:
+                unit = await self._add(Sighting(source=SourceKind.MANUAL, address=target, at=_now()))
+            except AppError as error:
+                failure = failure or error
+                continue
+            if unit is not None:
+                self._tend()
+                return self._known(unit.unit_id)
+        raise failure or Unexpected(
+            f"What answers at {address} is not a charger Rehome knows.",
+            "Check the address. The page “Chargers” lists what Rehome can talk to.",
+        )
+
+    async def _add(self, sighting: Sighting) -> Unit | None:
+        target = sighting.address
+        if running := self._running.get(target):
+            await asyncio.wait([running])
+        if self._is_held(target):
+            return self._roster.at(target)
+        try:
+            return await self._ask(sighting)
+        except AuthFailed as error:
+            if self._roster.at(target) is None:
+                self._publish(self._unnamed(sighting, error))
+            return self._roster.at(target)
+
+    def _targets(self, address: Address, has_port: bool) -> list[Address]:
+        if has_port or not isinstance(address, NetAddress):
+            return [address]
+        ports = {port for profile in self._registry.profiles.values() for port in profile.match.ports}
+        return [replace(address, port=port) for port in dict.fromkeys([address.port, *sorted(ports)])]
+
+    async def refresh(self, unit_id: str) -> Unit:
+        """Ask a unit again over all its ways, now. Raises NotReachable for a unit nobody knows."""
+        unit = self._known(unit_id)
+        tasks = []
+        await self._settle(unit)
+        for way in unit.ways:
+            if way.address not in self._running and not self._is_held(way.address):
+                tasks.append(self._start(_again(way, self._ports)))
+        if tasks:
+            await asyncio.wait(tasks)
+        return self._known(unit_id)
+
+    def forget(self, unit_id: str) -> None:
+        """Drop a unit; it comes back when it is sighted again."""
+        unit_id = self._roster.resolve(unit_id)
+        for way in self.units[unit_id].ways if unit_id in self.units else ():
+            self._queue.discard(way.address)
+            self._tending.forget(way.address)
+        self._publish(self._roster.forget(unit_id))
+
+    def update(self, unit: Unit) -> None:
+        """Replace a unit's value and tell everybody. A unit that was merged into another one changes that one."""
+        unit_id = self._roster.resolve(unit.unit_id)
+        if unit_id in self.units:
+            self._publish([self._roster.replace(replace(unit, unit_id=unit_id))])
+
+    def hold(self, unit_id: str) -> Hold:
+        """Pause probing of a unit while a session is open: ``with``, or ``async with`` to await a running probe."""
+        return Hold(self, unit_id)
+
+    async def _settle(self, unit: Unit | None) -> None:
+        """Wait until no probe of a unit runs; each has its deadline."""
+        addresses = [way.address for way in unit.ways] if unit else []
+        while running := [self._running[item] for item in addresses if item in self._running]:
+            await asyncio.wait(running)
+            # The callbacks that clear the list run in the next turn of the loop.
+            await asyncio.sleep(0)
+
+    def _known(self, unit_id: str) -> Unit:
+        unit = self.units.get(self._roster.resolve(unit_id))
+        if unit is None:
+            raise NotReachable(f"No charger “{unit_id}” is known here.", "Search again, or add it by its address.")
+        return unit
+
+    def _is_held(self, address: Address) -> bool:
+        unit = self._roster.at(address)
+        return unit is not None and any(self._roster.resolve(held) == unit.unit_id for held in self._holds)
+
+    def _publish(self, changes: list[UnitChange]) -> None:
+        self.changes.publish_all(changes)
+
+    # Keeping it fresh
+
+    def _tend(self) -> None:
+        if not self._is_tending and not self._scope.is_closed:
+            self._is_tending = True
+            self._scope.isolated("finder/refresh", self._keep_fresh())
+
+    async def _keep_fresh(self) -> None:
+        try:
+            while True:
+                for sighting in await self._tending.due():
+                    self._examine_soon(sighting)
+        finally:
+            self._is_tending = False
+
+
+class Hold:
+    """Probing of one unit is paused while this is entered."""
+
+    def __init__(self, finder: Finder, unit_id: str) -> None:
+        self._finder = finder
+        self._unit_id = unit_id
+
+    def __enter__(self) -> None:
+        self._finder._holds[self._unit_id] += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        holds = self._finder._holds
+        holds[self._unit_id] -= 1
+        if not holds[self._unit_id]:
+            del holds[self._unit_id]
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+        unit = self._finder.units.get(self._finder._roster.resolve(self._unit_id))
+        try:
+            await self._finder._settle(unit)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def _again(way: Way, ports: Mapping[str, Sighting] = MappingProxyType({})) -> Sighting:
+    """Make the sighting that asks a way again: it has answered as a charger, so it is asked like a chosen address."""
+    seen = ports.get(str(way.address))
+    hints = {**(seen.hints if seen else {}), "chosen": "yes", AGAIN: way.source.value}
+    return Sighting(source=SourceKind.MANUAL, address=way.address, at=_now(), hints=hints)
+
+
+def _broken(name: str, text: str) -> SourceState:
+    advice = (
+        "The other ways to find chargers go on, and this one is tried again. Add chargers by their address meanwhile."
+    )
+    return SourceState(source=name, health=SourceHealth.FAILED, text=text, advice=advice)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,228 @@
+"""Ask an address which charger answers there, and how it is. Nothing here changes a charger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from app.driver.capability import ReportsStatus, SetsBackend, Status
+from app.driver.registry import Driver, Registry
+from app.errors import AppError, LinkError, TimedOut
+from app.links.link import Links
+from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
+from app.model.backend import Backend
+from app.model.profile import Profile
+from app.model.unit import Adoption, Health, Identity, Sighting, SourceKind, Unit, adoption
+
+PROBE_S = 6.0
+"""Time for one driver to recognise a charger: a gateway answers in milliseconds, a busy one within 5 s."""
+
+READ_S = 12.0
+"""Time to read status and backend of a recognised charger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A charger that answered a probe: who it is, by which driver and profile, at which of the addresses tried."""
+
+    identity: Identity
+    profile: Profile
+    driver: Driver
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What a session told: ``None`` = the charger does not tell over this way."""
+
+    status: Status | None = None
+    backend: Backend | None = None
+    adoption: Adoption | None = None
+
+
+class Queue:
+    """Sightings waiting for a probe, host by host in turn, so that one noisy host can't keep the others waiting.
+
+    Holds each address once (the newest sighting counts) and at most ``limit`` of them; then the host with the most
+    waiting ones loses its oldest.
+    """
+
+    def __init__(self, limit: int = 2000) -> None:
+        self._limit = limit
+        self._hosts: OrderedDict[str, OrderedDict[Address, Sighting]] = OrderedDict()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def put(self, sighting: Sighting) -> None:
+        """Add a sighting, or replace the one waiting for that address."""
+        waiting = self._hosts.setdefault(_host(sighting.address), OrderedDict())
+        self._size += sighting.address not in waiting
+        waiting[sighting.address] = sighting
+        if self._size > self._limit:
+            host = max(self._hosts, key=lambda name: len(self._hosts[name]))
+            self._pop(host)
+
+    def take(self) -> Sighting:
+        """Remove and return the next one; raises IndexError on an empty queue."""
+        if not self._hosts:
+            raise IndexError("nothing waits")
+        host = next(iter(self._hosts))
+        taken = self._pop(host)
+        if host in self._hosts:
+            self._hosts.move_to_end(host)
+        return taken
+
+    def discard(self, address: Address) -> None:
+        """Take out an address; nothing happens if it does not wait."""
+        host = _host(address)
+        waiting = self._hosts.get(host)
+        if waiting is None or waiting.pop(address, None) is None:
+            return
+        self._size -= 1
+        if not waiting:
+            del self._hosts[host]
+
+    def _pop(self, host: str) -> Sighting:
+        waiting = self._hosts[host]
+        _, taken = waiting.popitem(last=False)
+        self._size -= 1
+        if not waiting:
+            del self._hosts[host]
+        return taken
+
+
+def _host(address: Address) -> str:
+    return address.host if isinstance(address, NetAddress) else str(address)
+
+
+def candidates(registry: Registry, sighting: Sighting) -> list[tuple[Driver, Profile]]:
+    """List what may answer at a sighting, best first; only drivers that speak over this kind of address.
+
+    Over a serial line nothing is sent unless a profile names the adapter's USB ids or the user chose the port.
+    """
+    serial = isinstance(sighting.address, SerialAddress)
+    if serial and sighting.source is SourceKind.MANUAL:
+        sighting = replace(sighting, source=SourceKind.SERIAL, hints={**sighting.hints, "chosen": "yes"})
+    pairs = [(registry.driver_of(profile), profile) for profile in registry.candidates(sighting)]
+    if serial:
+        return [(driver, profile) for driver, profile in pairs if _may_speak(profile, sighting)]
+    if isinstance(sighting.address, OcppAddress):
+        return pairs
+    only_here = {SourceKind.SERIAL, SourceKind.DIAL_IN}
+    return [(driver, profile) for driver, profile in pairs if not driver.sources & only_here]
+
+
+def _may_speak(profile: Profile, sighting: Sighting) -> bool:
+    hints = sighting.hints
+    usb = f"{hints.get('vid', '')}:{hints.get('pid', '')}".upper()
+    return hints.get("chosen") == "yes" or usb in profile.match.usb_ids
+
+
+def targets(sighting: Sighting) -> Iterator[Address]:
+    """Yield the addresses of a sighting, the best first."""
+    yield sighting.address
+    if isinstance(sighting.address, NetAddress):
+        for host in sighting.hints.get("others", "").split():
+            yield replace(sighting.address, host=host)
+
+
+async def identify(registry: Registry, links: Links, sighting: Sighting) -> Found | None:
+    """Probe with every candidate, the best first, at each address of the sighting until one answers.
+
+    Returns ``None`` where something else answers or nothing fits. Raises the first AppError where nothing did.
+    """
+    failure: AppError | None = None
+    pairs = candidates(registry, sighting)
+    for address in targets(sighting):
+        found, error = await _identify_at(address, pairs, links)
+        if found is not None:
+            return found
+        if error is None:
+            return None
+        failure = failure or error
+        if not isinstance(error, LinkError):
+            break
+    if failure is not None:
+        raise failure
+    return None
+
+
+async def _identify_at(
+    address: Address, pairs: Sequence[tuple[Driver, Profile]], links: Links
+) -> tuple[Found | None, AppError | None]:
+    failure: AppError | None = None
+    silent: set[str] = set()
+    for driver, profile in pairs:
+        if driver.id in silent:
+            continue
+        try:
+            async with asyncio.timeout(PROBE_S):
+                identity = await driver.probe(address, profile, links)
+        except TimeoutError:
+            silent.add(driver.id)
+            failure = failure or _silence(address)
+        except AppError as error:
+            # What refuses us is a better lead than what does not answer.
+            if isinstance(error, LinkError):
+                silent.add(driver.id)
+            failure = error if failure is None or isinstance(failure, LinkError) else failure
+        else:
+            if isinstance(identity, Identity):
+                chosen = _named(identity, profile)
+                return Found(identity=chosen, profile=profile, driver=driver, address=address), None
+    return None, failure
+
+
+def _named(identity: Identity, profile: Profile) -> Identity:
+    return identity if identity.profile_id else replace(identity, profile_id=profile.id)
+
+
+def _silence(address: Address) -> TimedOut:
+    return TimedOut(
+        f"{address} did not answer within {PROBE_S:.0f} s.", "Check that the charger has power and is in reach."
+    )
+
+
+async def read_condition(
+    driver: Driver, profile: Profile, address: Address, links: Links, ours: Callable[[], frozenset[str]]
+) -> Condition:
+    """Open a session and read status and backend, as far as it offers them. Raises AppError."""
+    try:
+        async with asyncio.timeout(READ_S), driver.open(address, profile, links) as session:
+            status = await session.ask(ReportsStatus).status() if session.has(ReportsStatus) else None
+            # Units on our endpoint are ours; reading their configuration is left to who needs it (some choke on it).
+            if isinstance(address, OcppAddress):
+                return Condition(status=status, adoption=Adoption.OURS)
+            if not session.has(SetsBackend):
+                return Condition(status=status)
+            backend = await session.ask(SetsBackend).read_backend()
+    except TimeoutError as error:
+        raise _silence(address) from error
+    if backend is None:
+        return Condition(status=status, adoption=Adoption.FREE)
+    judged = adoption(backend, status.link, ours()) if status else Adoption.UNKNOWN
+    return Condition(status=status, backend=backend.without_secret(), adoption=judged)
+
+
+def apply(unit: Unit, condition: Condition) -> Unit:
+    """Put a condition into a unit; what it does not tell stays as it was."""
+    status = condition.status
+    unit = replace(
+        unit,
+        state=status.state[:40] if status else unit.state,
+        backend=condition.backend or unit.backend,
+        adoption=condition.adoption or unit.adoption,
+    )
+    return replace(unit, health=_health(unit, status)) if status else unit
+
+
+def _health(unit: Unit, status: Status) -> Health:
+    if status.has_fault or status.state == "Faulted":
+        return Health.FAULT
+    if status.state == "Unavailable" or unit.adoption is Adoption.ORPHANED:
+        return Health.ATTENTION
+    return Health.GOOD if status.state else Health.UNKNOWN

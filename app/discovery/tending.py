@@ -1,0 +1,110 @@
+"""When to ask which address again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from app.model.address import Address
+from app.model.unit import Sighting
+
+LONGEST_S = 60.0
+"""Unreachable units are asked at least this often."""
+
+GIVE_UP = 6
+"""Misses after which an address that never was a charger is left alone until it is announced again."""
+
+LIMIT = 2500
+
+
+@dataclass(slots=True)
+class _Care:
+    sighting: Sighting
+    due: float
+    misses: int = 0
+    has_answered: bool = False
+
+
+class Tending:
+    """Addresses to ask again: those that answer every ``refresh_s``, the others with growing pauses.
+
+    Holds at most ``LIMIT`` addresses; beyond it the oldest that never answered goes first. Times are the loop's.
+    """
+
+    def __init__(self, refresh_s: float) -> None:
+        self.refresh_s = refresh_s
+        self._cares: OrderedDict[Address, _Care] = OrderedDict()
+        self._changed = asyncio.Event()
+        self._next_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._cares)
+
+    def remember(self, sighting: Sighting, due: float) -> None:
+        """Ask an address again at a time; the newest sighting of it counts."""
+        care = self._cares.get(sighting.address)
+        if care is None:
+            self._cares[sighting.address] = _Care(sighting, due)
+            self._shrink()
+        else:
+            care.sighting, care.due = sighting, min(due, care.due)
+        self._sooner(due)
+
+    def is_news(self, sighting: Sighting) -> bool:
+        """Say whether a sighting tells more than the last one of its address."""
+        care = self._cares.get(sighting.address)
+        return care is None or (care.sighting.source, care.sighting.hints) != (sighting.source, sighting.hints)
+
+    def succeeded(self, sighting: Sighting, now: float) -> None:
+        """Note an answer."""
+        care = self._cares.get(sighting.address)
+        if care is None:
+            self.remember(sighting, now + self.refresh_s)
+            care = self._cares[sighting.address]
+        care.misses, care.has_answered, care.due = 0, True, now + self.refresh_s
+
+    def missed(self, address: Address, now: float) -> int:
+        """Note a failure; returns how many there were in a row."""
+        care = self._cares.get(address)
+        if care is None:
+            return 1
+        care.misses += 1
+        if care.misses >= GIVE_UP and not care.has_answered:
+            self.forget(address)
+            return care.misses
+        pause_s = self.refresh_s if care.has_answered else self.refresh_s / 8
+        care.due = now + min(pause_s * 2 ** (care.misses - 1), LONGEST_S)
+        self._sooner(care.due)
+        return care.misses
+
+    def forget(self, address: Address) -> None:
+        """Stop asking an address."""
+        self._cares.pop(address, None)
+
+    async def due(self) -> list[Sighting]:
+        """Wait until addresses are due and return them; without an outcome they are due again after ``refresh_s``."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now = loop.time()
+            ready = [care for care in self._cares.values() if care.due <= now]
+            for care in ready:
+                care.due = now + self.refresh_s
+            if ready:
+                return [care.sighting for care in ready]
+            self._changed.clear()
+            self._next_at = min((care.due for care in self._cares.values()), default=now + LONGEST_S)
+            try:
+                async with asyncio.timeout(max(self._next_at - now, 0.01)):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _sooner(self, due: float) -> None:
+        if due < self._next_at:
+            self._changed.set()
+
+    def _shrink(self) -> None:
+        while len(self._cares) > LIMIT:
+            silent = next((address for address, care in self._cares.items() if not care.has_answered), None)
+            self._cares.pop(silent if silent is not None else next(iter(self._cares)))
