@@ -141,7 +141,7 @@ class Environment:
         return True
 
     def _make(self, level: str, descriptor: int) -> None:
-        say(f"Setting up {self.folder} ({level}) ...")
+        say(f"Setting up {self.folder} ({level}); the first time this takes a minute ...")
         began = time.monotonic()
         self._discard_unusable(descriptor)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -169,9 +169,10 @@ class Environment:
 
     def _install(self, level: str, descriptor: int) -> None:
         pip = [str(self.python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        pip += [] if sys.stderr.isatty() else ["-qq"]
         lock = str(self.locks / f"{level}.txt")
         self._must([*pip, "--require-hashes", "-r", lock], "install the locked dependencies", descriptor)
-        project = ["--quiet", "--no-deps", "--no-build-isolation", "-e", str(self.root)]
+        project = ["-qq", "--no-deps", "--no-build-isolation", "-e", str(self.root)]
         self._must([*pip, *project], "install the project", descriptor)
 
     def _discard_unusable(self, descriptor: int) -> None:
