@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import html
-import unicodedata
 from datetime import datetime
 
 CELL_LIMIT = 400
 """Characters of a text that a table cell ever shows."""
 
 
+_NAMES = (
+    *("NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI"),
+    *("DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US"),
+)
+
+
 class _Pictures(dict[int, str]):
-    """Map what can't be seen to something that can: control pictures (U+2400 block), else its number."""
+    """Map what can't be seen to its name in ‹ ›; the pictures of U+2400 are missing in many fonts."""
 
     def __missing__(self, code: int) -> str:
         if code < 0x20:
-            picture = chr(0x2400 + code)
-        elif code == 0x7F:
-            picture = "␡"
+            picture = f"‹{_NAMES[code]}›"
         elif code == 0x20 or chr(code).isprintable():
             picture = chr(code)
-        elif unicodedata.category(chr(code)) == "Zs":
-            picture = "␣"
         else:
-            picture = f"\\u{{{code:x}}}"
+            picture = f"‹U+{code:04X}›"
         self[code] = picture
         return picture
 
 
 _ALL = _Pictures()
 _KEEP_LINES = _Pictures({10: "\n"})
-_MARKED_LINES = _Pictures({10: "␊\n"})
+_MARKED_LINES = _Pictures({10: "‹LF›\n"})
 
 
 def visible(text: str, limit: int = CELL_LIMIT) -> str:
@@ -44,7 +45,7 @@ def visible(text: str, limit: int = CELL_LIMIT) -> str:
 def visible_lines(text: str, *, mark_breaks: bool = False) -> str:
     """Do the same for a text of several lines; ``mark_breaks`` shows the line feeds themselves too."""
     if mark_breaks:
-        return text.replace("\r\n", "␍␊\n").translate(_MARKED_LINES)
+        return text.translate(_MARKED_LINES)
     return text.translate(_KEEP_LINES)
 
 

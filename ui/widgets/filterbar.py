@@ -80,11 +80,9 @@ class FilterBar(QWidget):
         self._row.addWidget(self.search, 1)
 
     def _menu(self, text: str, picture: str) -> QMenu:
-        button = QToolButton(self)
-        button.setText(text)
+        button = QPushButton(f"{text} ▾", self)
         button.setAccessibleName(f"Filter by {text}")
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0; }")
         button.setObjectName(f"filter-{text.lower().replace(' ', '-')}")
         icons.dress(button, picture, "text2")
         menu = QMenu(button)

@@ -206,6 +206,12 @@ class FrameTable(QTableView):
         with self.adding():
             pass
 
+    def settle(self) -> None:
+        """Lay out what changed now, so that going to a row right after is exact."""
+        self._is_tailing = True
+        self.updateGeometries()
+        self._is_tailing = False
+
     def keep_place(self, added_above: int) -> None:
         """Hold what the reader sees where it is after rows were put in above."""
         bar = self.verticalScrollBar()
@@ -245,8 +251,16 @@ class FrameTable(QTableView):
         index = self.frames.index(row, 0)
         flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
         self.selectionModel().setCurrentIndex(index, flags)
-        self.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
+        if not self.viewport().rect().contains(self.visualRect(index)):
+            self.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
         return True
+
+    def show_current(self) -> None:
+        """Bring the row under the cursor into view, unless the list follows its end."""
+        if self.currentIndex().isValid():
+            self._is_tailing = True
+            self.scrollTo(self.currentIndex(), QAbstractItemView.ScrollHint.EnsureVisible)
+            self._is_tailing = False
 
     def mark_pair(self) -> None:
         """Tint the counterpart of the current row."""

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QTabWidget,
     QTextEdit,
-    QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -27,7 +26,7 @@ from ui.models.frame_filter import KIND_WORDS
 from ui.models.frame_rows import Entry, Fold, Row
 from ui.models.json_tree import Node, Parsed, parse
 from ui.models.plain import clock_text, hex_dump, latency_text, moment_text, size_text, visible, visible_lines
-from ui.theme import SPACE_8, SPACE_12, set_role, theme
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role, theme
 
 SHOWN_LIMIT = 200_000
 """Characters of one text on screen; copying always gives all."""
@@ -64,7 +63,7 @@ class FrameView(QWidget):
         self._build_tabs()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
-        layout.setSpacing(SPACE_8)
+        layout.setSpacing(SPACE_4)
         layout.addLayout(self._head)
         layout.addWidget(self.meta)
         layout.addWidget(self.notes)
@@ -90,6 +89,7 @@ class FrameView(QWidget):
     def _build_tabs(self) -> None:
         self.tree = QTreeWidget(self)
         self.tree.setHeaderLabels(["Field", "Value"])
+        self.tree.setHeaderHidden(True)
         self.tree.setUniformRowHeights(True)
         self.tree.setAccessibleName("Fields")
         self.tree.setColumnWidth(0, 200)
@@ -128,10 +128,8 @@ class FrameView(QWidget):
             ("Path", "route", "Copy the path of the selected field", self.copy_path),
         )
         for text, picture, tip, slot in actions:
-            button = QToolButton(box)
-            button.setText(text)
+            button = QPushButton(text, box)
             button.setObjectName(f"copy-{text.lower()}")
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setToolTip(tip)
             button.setAccessibleName(tip)
             set_role(button, "quiet")
@@ -219,14 +217,17 @@ class FrameView(QWidget):
             return
         self.raw.setPlainText(visible_lines(self._cut(self._raw), mark_breaks=True))
         position = self._parsed.position
-        if position is not None and "\n" not in self._raw[:position] and position < SHOWN_LIMIT:
-            self.raw.setExtraSelections([self._mark(position)])
+        if position is not None and position < SHOWN_LIMIT:
+            start = len(visible_lines(self._raw[:position], mark_breaks=True))
+            end = len(visible_lines(self._raw[: position + 1], mark_breaks=True))
+            self.raw.setExtraSelections([self._mark(start, max(end, start + 1))])
 
-    def _mark(self, position: int) -> QTextEdit.ExtraSelection:
+    def _mark(self, start: int, end: int) -> QTextEdit.ExtraSelection:
         """Show where the JSON breaks."""
         cursor = QTextCursor(self.raw.document())
-        cursor.setPosition(min(position, max(0, self.raw.document().characterCount() - 2)))
-        cursor.movePosition(QTextCursor.MoveOperation.NextCharacter, QTextCursor.MoveMode.KeepAnchor)
+        last = self.raw.document().characterCount() - 1
+        cursor.setPosition(min(start, max(0, last - 1)))
+        cursor.setPosition(min(end, last), QTextCursor.MoveMode.KeepAnchor)
         selection = QTextEdit.ExtraSelection()
         shape = QTextCharFormat()
         shape.setBackground(QColor(theme().tokens.fault))
