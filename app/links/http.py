@@ -1,0 +1,198 @@
+"""HTTP and WebSocket to one charger: bounded, with deadlines, redirects not followed, foreign errors translated."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+from app.errors import Garbled, LinkError, LinkLost, NotReachable, TimedOut, TlsRejected
+from app.links.link import Credentials, HttpAnswer
+from app.model.address import NetAddress
+
+OPEN_LIMIT_S = 5.0
+CHUNK = 65_536
+QUIET_LIMIT_S = 75.0
+"""A charger that says nothing on its WebSocket for so long, answering no ping either, is gone."""
+
+
+class RealHttp:
+    """One charger's HTTP interface over kept-alive connections: one for requests, one for a WebSocket.
+
+    ``aiohttp`` is imported on the first request: it costs a fifth of a second.
+    """
+
+    def __init__(
+        self, address: NetAddress, *, adapter_address: str = "", credentials: Credentials | None = None
+    ) -> None:
+        self._address = address
+        self._adapter = adapter_address
+        self._credentials = credentials
+        self._session: Any = None
+        self._is_closed = False
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = 5.0,
+        limit: int = 1_000_000,
+    ) -> HttpAnswer:
+        """Send one request; see ``app.links.link.HttpLink``."""
+        sent = dict(headers or {})
+        if json is not None:
+            body = orjson.dumps(json)
+            sent.setdefault("Content-Type", "application/json")
+        session = self._open()
+        with self._translated(timeout_s):
+            async with (
+                asyncio.timeout(timeout_s),
+                session.request(method, self._url(path), data=body, headers=sent, allow_redirects=False) as answer,
+            ):
+                found = {name.lower(): value for name, value in answer.headers.items()}
+                return HttpAnswer(status=answer.status, headers=found, body=await self._body(answer, limit))
+
+    async def websocket(self, path: str, *, limit: int = 1_000_000) -> AsyncIterator[str]:
+        """Yield the text messages of a WebSocket; see ``app.links.link.HttpLink``."""
+        from aiohttp import WSMsgType
+
+        session = self._open()
+        with self._translated(OPEN_LIMIT_S):
+            async with asyncio.timeout(OPEN_LIMIT_S):
+                stream = await session.ws_connect(
+                    self._url(path), max_msg_size=limit, heartbeat=QUIET_LIMIT_S / 2.5, autoclose=True
+                )
+        try:
+            while True:
+                with self._translated(QUIET_LIMIT_S):
+                    message = await stream.receive()
+                if message.type is WSMsgType.TEXT:
+                    yield message.data
+                elif message.type is WSMsgType.ERROR:
+                    raise Garbled(
+                        f"{self._address} sent a message that is not a WebSocket text within {limit} bytes.",
+                        "Restart the charger; if it stays, report it with the recording.",
+                    )
+                elif message.type is not WSMsgType.BINARY:
+                    return
+        finally:
+            await stream.close()
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        self._is_closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> Any:
+        if self._is_closed:
+            raise LinkLost(f"The connection to {self._address} is closed.", "Open the charger again.")
+        if self._session is None:
+            self._session = self._new_session()
+        return self._session
+
+    def _new_session(self) -> Any:
+        import aiohttp
+
+        auth = None
+        if self._credentials is not None:
+            auth = aiohttp.BasicAuth(self._credentials.user, self._credentials.password.reveal(), "utf-8")
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=2, local_addr=self._local(), keepalive_timeout=15),
+            auth=auth,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=OPEN_LIMIT_S),
+            headers={"User-Agent": "Rehome", "Accept-Encoding": "identity"},
+            auto_decompress=False,
+        )
+
+    def _local(self) -> tuple[str, int] | None:
+        return local_address(self._adapter, self._address.host)
+
+    def _url(self, path: str) -> Any:
+        from yarl import URL
+
+        return URL(self._address.url.replace("%", "%25", 1) + path, encoded=True)
+
+    async def _body(self, answer: Any, limit: int) -> bytes:
+        found = bytearray()
+        async for chunk in answer.content.iter_chunked(CHUNK):
+            found += chunk
+            if len(found) > limit:
+                answer.close()
+                raise Garbled(
+                    f"The answer of {self._address} is longer than {limit // 1000} kB.",
+                    "This is not what a charger sends: check the address.",
+                )
+        return bytes(found)
+
+    @contextmanager
+    def _translated(self, limit_s: float) -> Iterator[None]:
+        import aiohttp
+
+        where = self._address
+        try:
+            yield
+        except TimeoutError as error:
+            raise _silent(where, limit_s) from error
+        except (
+            aiohttp.ClientConnectorSSLError,
+            aiohttp.ClientConnectorCertificateError,
+            aiohttp.ClientSSLError,
+        ) as error:
+            raise TlsRejected(
+                f"{where} and this computer could not agree on TLS: {error}", "Try plain http."
+            ) from error
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+            raise _unreachable(where, error) from error
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError) as error:
+            raise _lost(where) from error
+        except aiohttp.WSServerHandshakeError as error:
+            raise NotReachable(
+                f"{where} refused the status stream (HTTP {error.status}).", "The charger is read by asking it instead."
+            ) from error
+        except aiohttp.ClientError as error:
+            raise Garbled(
+                f"What answers at {where} does not speak HTTP.", "Check the address; another device may have it now."
+            ) from error
+        except ConnectionError as error:
+            raise _lost(where) from error
+
+
+def local_address(adapter: str, host: str) -> tuple[str, int] | None:
+    """Return the address to bind to, or ``None`` where the adapter can't reach the host (loopback, other family)."""
+    if not adapter:
+        return None
+    try:
+        own, peer = ipaddress.ip_address(adapter), ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return adapter, 0
+    return None if peer.is_loopback or own.version != peer.version else (adapter, 0)
+
+
+def _silent(where: NetAddress, limit_s: float) -> LinkError:
+    return TimedOut(
+        f"{where} did not answer within {limit_s:.0f} s.", "Check that the charger has power and is on this network."
+    )
+
+
+def _unreachable(where: NetAddress, error: Exception) -> LinkError:
+    return NotReachable(
+        f"Nothing answers at {where}: {error}.",
+        "Check the address, the charger's power, and that this computer is on the same network.",
+    )
+
+
+def _lost(where: NetAddress) -> LinkError:
+    return LinkLost(
+        f"{where} closed the connection in the middle of an answer.", "The charger may be restarting: try again."
+    )

@@ -1,0 +1,103 @@
+"""The links of the real world, recorded when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from app.errors import LinkLost
+from app.links.http import RealHttp
+from app.links.link import Credentials, DatagramLink, HttpLink, LineLink, OcppLink
+from app.links.recording import RecordedDatagrams, RecordedHttp, RecordedLine, Recorder
+from app.links.serial import SerialLine
+from app.links.streams import TcpLine, UdpLink
+from app.model.address import NetAddress, OcppAddress, SerialAddress
+from app.model.secret import Secret
+
+
+class SecretStore(Protocol):
+    """The part of the vault that links need."""
+
+    def get(self, name: str) -> Secret | None:
+        """Return the secret of that name, if there is one."""
+        ...
+
+
+class OcppWay:
+    """A unit on our own endpoint, looked up anew on each use: it may have redialled."""
+
+    def __init__(self, address: OcppAddress, find: Callable[[str], Any]) -> None:
+        self._address = address
+        self._find = find
+
+    @property
+    def endpoint(self) -> Any:
+        """Return the live Endpoint; raises LinkLost."""
+        endpoint = self._find(self._address.identity)
+        if endpoint is None:
+            raise LinkLost(
+                f"“{self._address.identity}” is not connected to our endpoint.",
+                "Wait until the charger dials in again.",
+            )
+        return endpoint
+
+
+class RealLinks:
+    """Opens real links: bound to the chosen adapter, recorded where a recorder is given.
+
+    A charger's own login is read from the vault as ``charger/<host>/user`` and ``charger/<host>/password``.
+    """
+
+    def __init__(
+        self,
+        *,
+        adapter_address: str = "",
+        recorder: Recorder | None = None,
+        vault: SecretStore | None = None,
+        ocpp: Callable[[str], Any] = lambda _identity: None,
+    ) -> None:
+        self.adapter_address = adapter_address
+        self._recorder = recorder
+        self._vault = vault
+        self._ocpp = ocpp
+
+    async def http(self, address: NetAddress, *, credentials: Credentials | None = None) -> HttpLink:
+        """Prepare HTTP to an address; without ``credentials`` those of the vault are used."""
+        used = credentials or self.credentials(address)
+        link = RealHttp(address, adapter_address=self.adapter_address, credentials=used)
+        if self._recorder is None:
+            return link
+        if used is not None:
+            self._recorder.hide(used.password)
+        return RecordedHttp(link, self._recorder, str(address))
+
+    async def serial(self, address: SerialAddress) -> LineLink:
+        """Open a serial port exclusively; raises NotReachable, Busy."""
+        return self._line(await SerialLine.open(address), "serial", str(address))
+
+    async def tcp(self, address: NetAddress) -> LineLink:
+        """Open a TCP connection; raises NotReachable."""
+        link = await TcpLine.open(address, adapter_address=self.adapter_address)
+        return self._line(link, "tcp", str(address))
+
+    async def udp(self, address: NetAddress) -> DatagramLink:
+        """Open a UDP socket connected to an address; raises NotReachable."""
+        link = await UdpLink.open(address, adapter_address=self.adapter_address)
+        return link if self._recorder is None else RecordedDatagrams(link, self._recorder, str(address))
+
+    def ocpp(self, address: OcppAddress) -> OcppLink:
+        """Return the link to a unit on our endpoint."""
+        return OcppWay(address, self._ocpp)
+
+    def credentials(self, address: NetAddress) -> Credentials | None:
+        """Return the login the vault holds for that charger, if any."""
+        if self._vault is None:
+            return None
+        password = self._vault.get(f"charger/{address.host}/password")
+        if password is None:
+            return None
+        user = self._vault.get(f"charger/{address.host}/user")
+        return Credentials(user=user.reveal() if user else "", password=password)
+
+    def _line(self, link: LineLink, kind: str, where: str) -> LineLink:
+        return link if self._recorder is None else RecordedLine(link, self._recorder, kind, where)

@@ -1,0 +1,68 @@
+"""Keep secrets out of recordings: by key name, by header name, and by every spelling of a known secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.model.secret import MASK, Secret
+
+SECRET_NAME = re.compile(
+    r"authkey|apikey|api_key|passw|pass\Z|\Apwd|token|secret|authorizationkey|credential", re.IGNORECASE
+)
+"""Names of values that are secrets in the configuration of chargers."""
+
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
+
+NO_SECRETS = frozenset({"", "_DUMMY_PASSWORD", MASK})
+"""Stand-ins a charger sends in place of a password (OpenEVSE, src/app_config.cpp)."""
+
+LEARNED_LENGTH = 4
+"""Shorter values met under a secret's name are masked there, but not searched for elsewhere."""
+
+DEPTH_LIMIT = 64
+
+
+class Redactor:
+    """Masks secrets; learns those it meets under a telling name."""
+
+    def __init__(self) -> None:
+        self._known: set[Secret] = set()
+
+    def hide(self, secret: Secret) -> None:
+        """Mask this secret in everything from now on."""
+        if secret:
+            self._known.add(secret)
+
+    def text(self, text: str) -> str:
+        """Return the text with every known secret masked."""
+        for secret in sorted(self._known, key=lambda item: -len(item.reveal())):
+            text = secret.redact(text)
+        return text
+
+    def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return headers with credentials masked."""
+        return {name: MASK if name.lower() in SECRET_HEADERS else self.text(value) for name, value in headers.items()}
+
+    def value(self, value: Any, *, depth: int = 0) -> Any:
+        """Return JSON with every secret masked: by key name, and ``{"key": name, "value": …}`` as OCPP writes it."""
+        if depth > DEPTH_LIMIT:
+            return MASK
+        if isinstance(value, dict):
+            return {str(key): self._entry(str(key), item, value, depth) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, depth=depth + 1) for item in value]
+        return self.text(value) if isinstance(value, str) else value
+
+    def _entry(self, key: str, item: Any, owner: dict[Any, Any], depth: int) -> Any:
+        is_named = SECRET_NAME.search(key) is not None
+        if key == "value" and isinstance(owner.get("key"), str):
+            is_named = SECRET_NAME.search(owner["key"]) is not None
+        if is_named and isinstance(item, str):
+            if item in NO_SECRETS:
+                return item
+            if len(item) >= LEARNED_LENGTH:
+                self.hide(Secret(item))
+            return MASK
+        return self.value(item, depth=depth + 1)
