@@ -1,6 +1,7 @@
 """Set up, run, test and build Rehome. Standard library only; any system; Python 3.11 to 3.13.
 
-    python dev.py run [options]       start the desktop program (without options: on the demo garage)
+    python dev.py run [options]       start the desktop program (without options: on the demo garage;
+                                      "run --" alone: on the real site)
     python dev.py test [pytest args]  lint, format, types, contracts and all tests; with arguments, only pytest
     python dev.py bench [names]       run the benchmarks (--smoke: each as little as shows that it works)
     python dev.py build               make the frozen program in dist/rehome and try it
@@ -294,9 +295,8 @@ def has_display(env: Mapping[str, str] = os.environ) -> bool:
 
 def run_arguments(options: Sequence[str], *, display: bool) -> list[str]:
     """Return the desktop program's arguments: the options as given, else the demo, driven by itself if unseen."""
-    given = list(options[1:] if options[:1] == ["--"] else options)
-    if given:
-        return given
+    if options:
+        return list(options[1:] if options[0] == "--" else options)
     return ["--demo"] if display else ["--demo", "--offscreen-tour", TOUR_FOLDER]
 
 

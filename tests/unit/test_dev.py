@@ -298,6 +298,7 @@ def test_options_go_through_as_they_are() -> None:
     assert dev.run_arguments([], display=False) == ["--demo", "--offscreen-tour", "demo-output"]
     assert dev.run_arguments(["--theme", "dark"], display=True) == ["--theme", "dark"]
     assert dev.run_arguments(["--", "--help"], display=False) == ["--help"]
+    assert dev.run_arguments(["--"], display=True) == [], "the real site"
 
 
 def test_the_summary_names_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
