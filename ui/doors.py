@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from PySide6 import __version__ as pyside_version
-from PySide6.QtCore import QCoreApplication, QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
 from shiboken6 import isValid
 
 from app import __version__
@@ -29,6 +29,9 @@ qt_log = logging.getLogger("qt")
 
 KEPT_CRASHES = 20
 """How many different bugs are kept for the crash page; a bug in a timer must not fill the memory."""
+
+QT_NOISE = frozenset({"This plugin does not support propagateSizeHints()"})
+"""Said by the offscreen platform with every dialog; it concerns nobody."""
 
 _QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
@@ -164,15 +167,30 @@ def trouble(found: Trouble) -> None:
     report(found.error, where=found.name)
 
 
+class guarded:  # noqa: N801  # reads as a word: with guarded("…"):
+    """Let a part fail without taking the rest along: an Exception that escapes the block is reported."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        report(error, where=self._where)
+        return True
+
+
 def is_alive(thing: QObject) -> bool:
     """Say whether the C++ half of a QObject still exists."""
     return bool(isValid(thing))
 
 
 def _qt_message(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
+    if text in QT_NOISE:
+        return
     qt_log.log(_QT_LEVELS.get(kind, logging.WARNING), "%s", text)
-
-
-def translate(text: str) -> str:
-    """Translate a text of the shell."""
-    return QCoreApplication.translate("shell", text)

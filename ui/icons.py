@@ -37,22 +37,26 @@ def dress(target: QAbstractButton | QLabel | QAction, name: str, tone: str = "te
     _apply(target)
 
 
-def redress() -> None:
-    """Tint every dressed widget and action anew."""
+def redress(scale: float = 0.0) -> None:
+    """Tint every dressed widget and action anew, for a screen of that scale (0 = the real one)."""
     for widget in QApplication.allWidgets():
         if isinstance(widget, QAbstractButton | QLabel) and widget.property("icon_name"):
-            _apply(widget)
+            _apply(widget, scale)
     for window in QApplication.topLevelWidgets():
         for action in window.findChildren(QAction):
             if action.property("icon_name"):
-                _apply(action)
+                _apply(action, scale)
 
 
 def _follow_theme() -> None:
     look = theme()
     if not look.property("redresses"):
         look.setProperty("redresses", True)
-        look.changed.connect(redress)
+        look.changed.connect(_changed)
+
+
+def _changed() -> None:
+    redress()
 
 
 def names() -> frozenset[str]:
@@ -60,10 +64,10 @@ def names() -> frozenset[str]:
     return frozenset(file.stem for file in resources.path("icons").glob("*.svg"))
 
 
-def _apply(target: QWidget | QAction) -> None:
+def _apply(target: QWidget | QAction, scale: float = 0.0) -> None:
     name, tone, size = target.property("icon_name"), target.property("icon_tone"), target.property("icon_size")
     if isinstance(target, QLabel):
-        target.setPixmap(pixmap(name, size, tone))
+        target.setPixmap(pixmap(name, size, tone, scale=scale))
     elif isinstance(target, QAbstractButton):
         target.setIconSize(QSize(size, size))
         target.setIcon(icon(name, tone))

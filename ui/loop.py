@@ -11,7 +11,6 @@ import asyncio
 import heapq
 import math
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
@@ -19,34 +18,16 @@ from typing import Any, TypeVar
 
 os.environ.setdefault("QT_API", "pyside6")
 
-import PySide6
 import qasync
 from PySide6.QtCore import QSocketNotifier, Qt, QTimer
 from PySide6.QtWidgets import QApplication
+
+from ui.guard import check_versions
 
 T = TypeVar("T")
 
 PRUNE_ABOVE = 100
 """Cancelled timers tolerated before the heap is rebuilt, as asyncio does."""
-
-
-class TooNewQt(RuntimeError):
-    """This PySide6 aborts on this Python."""
-
-
-def check_versions(pyside: tuple[int, ...] | None = None, python: tuple[int, ...] | None = None) -> None:
-    """Refuse PySide6 6.12.0 on Python before 3.12: it loses references to ``None`` until the process aborts.
-
-    Raises:
-        TooNewQt: with the words for the user.
-    """
-    found = pyside or tuple(PySide6.__version_info__[:3])
-    running = python or tuple(sys.version_info[:2])
-    if found[:2] == (6, 12) and running < (3, 12):
-        raise TooNewQt(
-            f"PySide6 {'.'.join(map(str, found[:3]))} crashes on Python {'.'.join(map(str, running[:2]))}. "
-            "Install PySide6-Essentials 6.11.3, or use Python 3.12 or newer."
-        )
 
 
 class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no types
