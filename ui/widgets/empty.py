@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ui import icons
 from ui.theme import SPACE_8, SPACE_16, set_role
@@ -35,7 +35,14 @@ class Empty(QWidget):
             if isinstance(widget, QLabel):
                 widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
                 widget.setTextFormat(Qt.TextFormat.PlainText)
-            layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+            if widget is self._text:  # an alignment would cost a wrapped label its height for its width
+                row = QHBoxLayout()
+                row.addStretch(1)
+                row.addWidget(widget, 100)
+                row.addStretch(1)
+                layout.addLayout(row)
+            else:
+                layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addSpacing(SPACE_16)
         layout.addWidget(self._button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(3)

@@ -99,6 +99,7 @@ class FrameView(QWidget):
         self.raw = self._text("Exact text")
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(self.tree, "Tree")
         self.tabs.addTab(self.pretty, "Formatted")
         self.tabs.addTab(self.raw, "Exact")
