@@ -1,1 +1,1 @@
-"""Evidence in, named findings out. Pure."""
+"""Evidence in, named findings out. Pure; the texts live in ``resources/failures``."""

@@ -88,12 +88,19 @@ class OneWayDoor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendKey:
-    """An OCPP key that holds part of the backend address. ``holds``: url, host, path, identity, secret, switch."""
+    """An OCPP key that holds part of the backend address.
+
+    ``holds``: url, host, path, identity, secret, switch, priority (which of several url keys counts), network-profile
+    (a text with the URL inside). ``form`` says how the value is written: ``hex`` or ``text`` for a secret,
+    ``trailing-slash`` for a url. ``value`` is what a switch must be for a foreign backend.
+    """
 
     key: str
     holds: str
     evidence: Evidence
     note: str = ""
+    form: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,6 +279,8 @@ class _Reader:
             key=self.take(table, "key", str),
             holds=self.take(table, "holds", str),
             note=self.take(table, "note", str, ""),
+            form=self.take(table, "form", str, ""),
+            value=self.take(table, "value", str, ""),
             evidence=self.evidence(table, "backend key"),
         )
         self.done(table, "a backend key")

@@ -33,10 +33,10 @@ from app.ocpp.frame import (
     NOT_IMPLEMENTED,
     NOT_SUPPORTED,
     Call,
+    Result,
     decode,
     encode_error,
     encode_result,
-    head,
 )
 from app.ocpp.host import Answerer, Habits, Host
 from app.ocpp.ledger import Ledger
@@ -55,7 +55,7 @@ MAX_WAITING = 128
 MAX_FINDINGS = 100
 KEY_LIMIT = 50
 VALUE_LIMIT = 500
-"""ChangeConfiguration.req (OCPP 1.6 §6.7): CiString50 and CiString500."""
+"""ChangeConfiguration.req (OCPP 1.6 §6.9): CiString50 and CiString500."""
 
 
 class Endpoint:
@@ -115,6 +115,11 @@ class Endpoint:
         return self.ledger.unit_id
 
     @property
+    def is_ready(self) -> bool:
+        """Say whether commands go out at once: Boot was accepted, or enough time has passed."""
+        return self.is_open and self._may_command.is_set()
+
+    @property
     def address(self) -> OcppAddress:
         """Return the address of this unit on our endpoint."""
         return OcppAddress(identity=self.identity)
@@ -142,7 +147,7 @@ class Endpoint:
             self._answers[uid] = future
             self._tap.learn_secret(action, payload)
             try:
-                self._send(text, FrameKind.CALL, uid, action, shown=masking.masked_request(text, action, payload, uid))
+                self._send(text, FrameKind.CALL, uid, action, shown=masking.masked_request(text, action, payload))
                 async with asyncio.timeout(timeout_s):
                     event = await future
             except TimeoutError as error:
@@ -303,8 +308,8 @@ class Endpoint:
             case Answered() | RefusedCall():
                 self._answered(event, text, notes)
             case Stray():
-                kind = head(text.text)[0]
-                self._show(text.text, kind, event.message.uid, event.action, text.raw, notes)
+                kind = FrameKind.RESULT if isinstance(event.message, Result) else FrameKind.ERROR
+                self._show(masking.masked_loosely(text.text), kind, event.message.uid, event.action, text.raw, notes)
             case Broken():
                 self._broken(event, text, notes)
 
@@ -368,7 +373,7 @@ class Endpoint:
         shown = text.text
         found: tuple[Finding, ...] = ()
         if isinstance(event, Answered):
-            shown = masking.masked_answer(shown, event.action, event.payload, event.uid)
+            shown = masking.masked_answer(shown, event.action, event.payload)
             found = schema.findings(v16.VERSION, event.action, event.payload, is_request=False)
         self._show(shown, kind, event.uid, event.action, None, (*notes, "SCHEMA") if found else notes)
         self.find(found)

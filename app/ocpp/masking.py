@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
+from app.model.masking import mask_secrets
 from app.model.secret import MASK, Secret
 
 MIN_SECRET = 6
@@ -16,10 +15,7 @@ MIN_SECRET = 6
 _SECRET_KEY = re.compile(
     r"authori[sz]ationkey|password|passwd|passphrase|secret|\APW-|psk|simpin|pin\Z|(?:_|[a-z])pass\Z", re.IGNORECASE
 )
-_LOOSE = re.compile(
-    r'("key"\s*:\s*"[^"]*(?:authori[sz]ationkey|password|secret)[^"]*"[^{}]{0,200}?"value"\s*:\s*")((?:[^"\\]|\\.)*)',
-    re.IGNORECASE,
-)
+_NAME = re.compile(r'"key"\s*:\s*"([^"\\]{1,100})"', re.IGNORECASE)
 
 
 def is_secret_key(key: str) -> bool:
@@ -27,26 +23,28 @@ def is_secret_key(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None
 
 
-def masked_request(text: str, action: str, payload: Mapping[str, Any], uid: Any) -> str:
+def masked_request(text: str, action: str, payload: Mapping[str, Any]) -> str:
     """Return a CALL's text as it may be shown: the value of a secret key is masked."""
     key = payload.get("key")
     if action != "ChangeConfiguration" or not isinstance(key, str) or not is_secret_key(key):
         return text
-    return orjson.dumps([2, uid, action, {**payload, "value": MASK}]).decode()
+    return mask_secrets(text, (key,))
 
 
-def masked_answer(text: str, action: str, payload: Mapping[str, Any], uid: str) -> str:
+def masked_answer(text: str, action: str, payload: Mapping[str, Any]) -> str:
     """Return a CALLRESULT's text as it may be shown: values of secret keys in a GetConfiguration answer are masked."""
     entries = payload.get("configurationKey")
-    if action != "GetConfiguration" or not isinstance(entries, list) or not any(map(_tells, entries)):
+    if action != "GetConfiguration" or not isinstance(entries, list):
         return text
-    shown = [{**entry, "value": MASK} if _tells(entry) else entry for entry in entries]
-    return orjson.dumps([3, uid, {**payload, "configurationKey": shown}]).decode()
+    names = [str(entry.get("key")) for entry in entries if isinstance(entry, dict) and entry.get("value")]
+    secret = [name for name in names if is_secret_key(name)]
+    return mask_secrets(text, secret) if secret else text
 
 
 def masked_loosely(text: str) -> str:
-    """Mask what looks like a secret configuration value in a text that can't be parsed."""
-    return _LOOSE.sub(lambda match: match[1] + MASK, text)
+    """Mask secret configuration values in a text that could not be parsed, or that nobody asked for."""
+    names = [name for name in _NAME.findall(text) if is_secret_key(name)]
+    return mask_secrets(text, names) if names else text
 
 
 def spellings(secret: Secret | None) -> tuple[str, ...]:
@@ -62,7 +60,3 @@ def masked_known(text: str, forms: tuple[str, ...]) -> str:
         if form in text:
             text = text.replace(form, MASK)
     return text
-
-
-def _tells(entry: Any) -> bool:
-    return isinstance(entry, dict) and bool(entry.get("value")) and is_secret_key(str(entry.get("key", "")))

@@ -70,6 +70,10 @@ async def _unix_owner(port: int) -> str:
 
 
 async def _linux_owner(port: int) -> str:
+    return await asyncio.to_thread(_listener_of, port)
+
+
+def _listener_of(port: int) -> str:
     wanted = _linux_inodes(port)
     if not wanted:
         return ""

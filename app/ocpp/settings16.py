@@ -128,5 +128,6 @@ def _setting(entry: Mapping[str, Any]) -> Setting:
         is_readonly=entry.get("readonly") is True,
         is_secret=is_secret,
         is_readable=not (is_secret and shown is None),
+        is_one_way=bool(known.get("one_way", False)),
         help=known.get("help", ""),
     )

@@ -1,0 +1,141 @@
+"""The failure catalogue: what each finding code means, in the technician's words.
+
+The texts are data (``resources/failures/<CODE>.toml``), strictly read. They are plain text: nothing in them, and
+nothing a charger says, is ever markup.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app import resources
+from app.errors import ProfileError
+from app.model.finding import Finding
+
+MAX_DETAIL = 240
+"""Longest text of a charger that is put into an explanation."""
+
+NOTES = "_notes"
+"""The file that explains the short notes on frames."""
+
+_PLACE = re.compile(r"\{([a-z_]+)\}")
+_CODE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*\Z")
+_TEXTS = ("title", "symptom", "cause", "remedy", "vendor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureText:
+    """The explanation of a finding. ``vendor`` is a text to send to the charger's vendor or the backend's operator."""
+
+    code: str
+    title: str
+    symptom: str
+    cause: str
+    remedy: str
+    vendor: str = ""
+    details: tuple[str, ...] = ()
+    """Names of the placeholders its texts may use."""
+    sources: tuple[str, ...] = ()
+    is_known: bool = field(default=True)
+
+
+@functools.cache
+def catalogue() -> Mapping[str, FailureText]:
+    """Return all explanations by code. Raises ProfileError where a file breaks the rules."""
+    documents = resources.texts("failures", ".toml")
+    return {code: parse(code, text) for code, text in documents.items() if not code.startswith("_")}
+
+
+@functools.cache
+def notes() -> Mapping[str, str]:
+    """Return what the short notes on frames mean, by note (without its trailing number)."""
+    text = resources.texts("failures", ".toml").get(NOTES, "")
+    return {key: str(value) for key, value in tomllib.loads(text).items()}
+
+
+def explain(finding: Finding) -> FailureText:
+    """Return the explanation with the finding's details filled in; a code without a text explains itself by name."""
+    text = catalogue().get(finding.code)
+    if text is None:
+        return FailureText(
+            code=finding.code, title=finding.code, symptom="", cause="", remedy="Look at the evidence.", is_known=False
+        )
+    return filled(text, finding.details)
+
+
+def explain_note(note: str) -> str:
+    """Put a frame's short note (``ID-AS-NUMBER``, ``ELEMENTS-5``) into words."""
+    known = notes()
+    if note in known:
+        return known[note]
+    stem, _, number = note.rpartition("-")
+    return known[stem].replace("{n}", number) if stem in known and number.isdigit() else note
+
+
+def filled(text: FailureText, details: Mapping[str, str]) -> FailureText:
+    """Put details into the placeholders; what is missing reads “unknown”."""
+
+    def put(template: str) -> str:
+        return _PLACE.sub(lambda match: harmless(details.get(match[1], "")) or "unknown", template)
+
+    return replace(
+        text,
+        title=put(text.title),
+        symptom=put(text.symptom),
+        cause=put(text.cause),
+        remedy=put(text.remedy),
+        vendor=put(text.vendor),
+    )
+
+
+def harmless(text: str) -> str:
+    """Return a charger's text without control and direction characters, cut to ``MAX_DETAIL``."""
+    kept = "".join(char if unicodedata.category(char)[0] != "C" else "·" for char in text[: MAX_DETAIL + 1])
+    return kept if len(kept) <= MAX_DETAIL else kept[: MAX_DETAIL - 1] + "…"
+
+
+def parse(code: str, text: str) -> FailureText:
+    """Read one file. Raises ProfileError on a wrong name, an unknown or missing key, or an undeclared placeholder."""
+    if not _CODE.match(code):
+        raise _bad(code, "the file name is no finding code")
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _bad(code, str(error)) from error
+    values: dict[str, Any] = {name: _text(code, document, name, required=name != "vendor") for name in _TEXTS}
+    for name in ("details", "sources"):
+        values[name] = _list(code, document, name)
+    if not values["sources"]:
+        raise _bad(code, "it names no source")
+    if document:
+        raise _bad(code, f"unknown key “{sorted(document)[0]}”")
+    used = {match for name in _TEXTS for match in _PLACE.findall(values[name])}
+    if used - set(values["details"]):
+        raise _bad(code, f"the placeholder “{sorted(used - set(values['details']))[0]}” is not declared in details")
+    return FailureText(code=code, **values)
+
+
+def _text(code: str, document: dict[str, Any], name: str, *, required: bool) -> str:
+    value = document.pop(name, "")
+    if not isinstance(value, str) or (required and not value.strip()):
+        raise _bad(code, f"“{name}” is missing or no text")
+    if "<" in value:
+        raise _bad(code, f"“{name}” contains markup")
+    return value.strip()
+
+
+def _list(code: str, document: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = document.pop(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise _bad(code, f"“{name}” must be a list of texts")
+    return tuple(value)
+
+
+def _bad(code: str, what: str) -> ProfileError:
+    return ProfileError(f"failures/{code}.toml: {what}", "Correct the file.")
