@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import sys
 import threading
@@ -19,6 +20,8 @@ from typing import Any
 
 from app.errors import AppError, Busy, LinkLost, NotReachable, TimedOut
 from app.model.address import SerialAddress
+
+log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 0.2
 WRITE_TIMEOUT_S = 2.0
@@ -71,7 +74,7 @@ class SerialLine:
         try:
             await self._loop.run_in_executor(self._writer, self._port.write, data)
         except (serial.SerialException, OSError, TypeError) as error:
-            self._lost(str(error))
+            self._lost(error)
             raise self._gone() from error
 
     async def read(self, *, timeout_s: float) -> bytes:
@@ -108,6 +111,9 @@ class SerialLine:
         with suppress(AttributeError, OSError):
             self._port.cancel_read()
         self._reader.join(READ_TIMEOUT_S * 5)
+        with suppress(AttributeError, OSError):
+            # pyserial's socket:// port does not close a socket that its peer has reset
+            self._port._socket.close()
         with suppress(OSError):
             self._port.close()
 
@@ -131,7 +137,7 @@ class SerialLine:
                     self._tell(self._arrived, bytes(data))
         except (serial.SerialException, OSError, TypeError) as error:
             # pyserial raises TypeError when the port is closed under a read
-            self._tell(self._lost, str(error))
+            self._tell(self._lost, error)
 
     def _tell(self, function: Any, argument: object) -> None:
         with suppress(RuntimeError):
@@ -144,8 +150,9 @@ class SerialLine:
             self._waiting_bytes -= len(self._chunks.popleft())
         self._news.set()
 
-    def _lost(self, why: str) -> None:
-        self._trouble = self._trouble or f"the adapter was unplugged or failed: {why}"
+    def _lost(self, error: Exception) -> None:
+        log.info("%s: %s", self._address, error)
+        self._trouble = self._trouble or "the adapter was unplugged, or failed"
         self._news.set()
 
 

@@ -5,10 +5,18 @@ Source: OpenEVSE/open_evse firmware/open_evse/rapi_proc.cpp (8.2.3, RAPI 5.2.1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterable
 from functools import reduce
+from types import TracebackType
+from typing import Protocol, Self
 
+from app.model.address import SerialAddress
+from app.scope import Scope
 from app.sim.car import Outlet
+from app.sim.fault import Fault
 
 BUFFER = 32
 """``ESRAPI_BUFLEN``: longer input is dropped without an answer."""
@@ -63,13 +71,21 @@ class Controller:
             return "$NK^21"
         words = body[1:].split()
         sequence = words.pop()[1:] if words and words[-1].startswith(":") else ""
-        if sequence in ("00",):
-            return "$NK^21"
         self.commands.append(" ".join(words))
         return self._framed(self._answer(words), sequence)
 
+    def state_line(self) -> str:
+        """Return the unasked ``$AT`` line of the present state."""
+        text = f"$AT {self.state:02x} {self.state:02x} {round(self.outlet.limit_a)} {self.vflags:04x}"
+        return f"{text}^{xor_sum(text)}"
+
+    def boot_line(self) -> str:
+        """Return the unasked ``$AB`` line of a start."""
+        text = f"$AB {self.state:02x} {self.firmware}"
+        return f"{text}^{xor_sum(text)}"
+
     def _framed(self, answer: str, sequence: str) -> str:
-        text = f"{answer} :{sequence}" if sequence else answer
+        text = f"{answer} :{sequence}" if sequence.strip("0") else answer
         return f"{text}^{xor_sum(text)}"
 
     def _answer(self, words: list[str]) -> str:
@@ -101,3 +117,196 @@ def split_checksum(line: str) -> tuple[str, str, str]:
         if mark:
             return body, kind, digits
     return line, "", ""
+
+
+class _Wire(Protocol):
+    """The computer's end of the cable leads to ``port``."""
+
+    port: str
+
+    async def open(self, received: Callable[[bytes], None]) -> None: ...
+    def write(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+class PtyWire:
+    """A pseudo terminal (Linux, macOS). Closing it is what an unplugged adapter looks like."""
+
+    def __init__(self) -> None:
+        import tty
+
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.port = os.ttyname(self._slave)
+        self._is_open = True
+
+    async def open(self, received: Callable[[bytes], None]) -> None:
+        """Begin to listen."""
+        asyncio.get_running_loop().add_reader(self._master, self._read, received)
+
+    def write(self, data: bytes) -> None:
+        """Send; what nobody reads is lost, as on a real line."""
+        if self._is_open:
+            try:
+                os.write(self._master, data)
+            except BlockingIOError:
+                return
+
+    def close(self) -> None:
+        """Pull the cable. Idempotent."""
+        if self._is_open:
+            self._is_open = False
+            asyncio.get_running_loop().remove_reader(self._master)
+            os.close(self._master)
+            os.close(self._slave)
+
+    def _read(self, received: Callable[[bytes], None]) -> None:
+        try:
+            received(os.read(self._master, 4096))
+        except OSError:
+            self.close()
+
+
+class SocketWire:
+    """A TCP port that pyserial opens as ``socket://`` (Windows has no pseudo terminals)."""
+
+    def __init__(self) -> None:
+        self.port = ""
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def open(self, received: Callable[[bytes], None]) -> None:
+        """Begin to listen."""
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._writers.add(writer)
+            try:
+                while data := await reader.read(4096):
+                    received(data)
+            except ConnectionError:
+                pass
+            finally:
+                self._writers.discard(writer)
+                writer.close()
+
+        self._server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        self.port = f"socket://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        for writer in self._writers:
+            writer.write(data)
+
+    def close(self) -> None:
+        """Pull the cable. Idempotent."""
+        if self._server is not None:
+            self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+class RapiController:
+    """A controller on a serial line of its own, with a car. Use it as an async context manager."""
+
+    def __init__(
+        self,
+        *,
+        firmware: str = "8.2.3",
+        rapi: str = "5.2.1",
+        mcu_id: str = "OEVSE111A7D4B2",
+        time_scale: float = 1.0,
+        faults: Iterable[Fault] = (),
+        wire: PtyWire | SocketWire | None = None,
+    ) -> None:
+        self.time_scale = max(time_scale, 0.001)
+        self.outlet = Outlet(1, self.time_scale)
+        self.controller = Controller(self.outlet, firmware=firmware, rapi=rapi, mcu_id=mcu_id)
+        self.faults: set[Fault] = set(faults)
+        self.reboot_s = 2.0
+        self._wire: _Wire = wire or (SocketWire() if sys.platform == "win32" else PtyWire())
+        self._buffer = ""
+        self._has_power = True
+        self._scope = Scope("sim/rapi")
+
+    async def __aenter__(self) -> Self:
+        await self._wire.open(self._received)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._scope.close()
+        self._wire.close()
+
+    @property
+    def port(self) -> str:
+        """Return the port to open on the computer's side."""
+        return self._wire.port
+
+    @property
+    def address(self) -> SerialAddress:
+        """Return the address to open."""
+        return SerialAddress(port=self.port)
+
+    @property
+    def commands(self) -> list[str]:
+        """Return everything it was ever asked."""
+        return self.controller.commands
+
+    def plug_in(self) -> None:
+        """Connect a car; it charges at once."""
+        self.outlet.is_plugged = self.outlet.is_charging = True
+        self.say(self.controller.state_line())
+
+    def unplug(self) -> None:
+        """Take the car away."""
+        self.outlet.is_plugged = self.outlet.is_charging = False
+        self.say(self.controller.state_line())
+
+    def trip(self, state: int = 6) -> None:
+        """Report a fault state; 0 ends it."""
+        self.controller.fault_state = state
+        self.outlet.is_charging = False
+        self.say(self.controller.state_line())
+
+    def pull_cable(self) -> None:
+        """Unplug the adapter from the computer."""
+        self._wire.close()
+
+    def say(self, line: str) -> None:
+        """Send a line unasked."""
+        if self._has_power and Fault.SILENT not in self.faults:
+            self._wire.write(line.encode("latin-1") + b"\r")
+
+    def noise(self, data: bytes) -> None:
+        """Send raw bytes."""
+        self._wire.write(data)
+
+    async def power_cycle(self, off_s: float | None = None) -> None:
+        """Cut the power for ``off_s`` (scaled; default ``reboot_s``); it says so when it is back."""
+        self._has_power = self.outlet.is_charging = False
+        await asyncio.sleep((self.reboot_s if off_s is None else off_s) * self.time_scale)
+        self._has_power = True
+        self.say(self.controller.boot_line())
+
+    def _received(self, data: bytes) -> None:
+        for char in data.decode("latin-1"):
+            if char == "$":
+                self._buffer = char
+            elif char == "\r" and self._buffer:
+                line, self._buffer = self._buffer, ""
+                self._answer(line)
+            elif self._buffer and len(self._buffer) < BUFFER:
+                self._buffer += char
+
+    def _answer(self, line: str) -> None:
+        answer = self.controller.reply(line) if self._has_power else ""
+        if answer and Fault.SLOW in self.faults:
+            self._scope.isolated("slow", self._late(answer))
+        elif answer:
+            self.say(answer)
+
+    async def _late(self, answer: str) -> None:
+        await asyncio.sleep(0.7 * self.time_scale)
+        self.say(answer)
