@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -153,3 +154,31 @@ def test_the_program_is_started_away_from_the_source_tree(smoke: ModuleType, tmp
 def test_a_missing_executable_fails(smoke: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(smoke.Failed, match="is missing"):
         smoke.version(smoke.Frozen(tmp_path, tmp_path))
+
+
+def test_an_installed_wheel_finds_its_resources(tmp_path: Path) -> None:
+    """The wheel carries the resources and the data beside the code, and needs the source tree for nothing."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=50)
+    (wheel,) = tmp_path.glob("rehome-*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        archive.extractall(site)
+    assert not [name for name in names if name.startswith(("tests/", "packaging/", "dev"))]
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "app").rglob("*.sql")} <= names
+    code = "import app; from app import resources as r; print(app.__file__, len(r.texts('icons', '.svg')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+    place, icons = done.stdout.split()
+    assert place.startswith(str(site))
+    assert int(icons) == len(list((ROOT / "resources" / "icons").glob("*.svg")))
+    entry_points = next(site.glob("rehome-*.dist-info")) / "entry_points.txt"
+    assert "rehome-gui = ui.main:main" in entry_points.read_text(encoding="utf-8")
