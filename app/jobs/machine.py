@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
-from app.errors import JobError, StepBlocked
+from app.errors import JobError
 from app.jobs.commands import (
     Abandon,
     Acknowledge,
@@ -114,19 +114,7 @@ def _start(command: Start, job: Job) -> _Draft:
     if job.current is not command.step:
         now = job.current.value if job.current else "none"
         raise _refuse(f"“{command.step.value}” is not the next step; the next is “{now}”.", "Go on in order.")
-    _check_ready(job, command.step)
     return EventKind.STARTED, command.step, {}
-
-
-def _check_ready(job: Job, step: StepKind) -> None:
-    if step in WRITERS and not job.has_backup:
-        raise StepBlocked(
-            "Nothing is written without a backup.", "Go back to the backup, or do this step by hand and skip it."
-        )
-    if step in WRITERS and job.open_doors:
-        raise StepBlocked(
-            "There are steps on the way that can't be undone.", "Read and acknowledge each of them under “Plan”."
-        )
 
 
 @_decide.register

@@ -84,6 +84,11 @@ class KeyringVault:
         self._is_usable: bool | None = None
         self.trouble = ""
 
+    @classmethod
+    def open_or_memory(cls) -> KeyringVault:
+        """Return a vault that falls back to memory by itself, at the first use."""
+        return cls()
+
     @property
     def is_persistent(self) -> bool:
         """Say whether secrets outlive the program (asks the keyring once)."""

@@ -1,0 +1,58 @@
+"""Take the secrets out of a backup and put them back."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterable
+from dataclasses import replace
+
+from app.model.secret import Secret
+from app.model.setting import Setting, Snapshot
+from app.storage.vault import Vault
+
+
+def entry(job_id: str, key: str) -> str:
+    """Return the vault's name for a secret of a backup."""
+    return f"backup/{job_id}/{key}"
+
+
+def sealed(snapshot: Snapshot) -> Snapshot:
+    """Mark every value that holds a password as secret: also an address with user name and password in it."""
+    return replace(snapshot, settings=tuple(_sealed(setting) for setting in snapshot.settings))
+
+
+def keep(job_id: str, snapshot: Snapshot, vault: Vault) -> tuple[str, ...]:
+    """Put a sealed snapshot's secrets into the vault; return their keys."""
+    kept = [setting for setting in snapshot.settings if setting.is_secret and setting.value]
+    for setting in kept:
+        vault.set(entry(job_id, setting.key), Secret(setting.value or ""))
+    return tuple(setting.key for setting in kept)
+
+
+def restored(job_id: str, stored: Snapshot, vault: Vault) -> Snapshot:
+    """Return a stored snapshot with its secrets from the vault; one that is gone becomes ``None``."""
+
+    def opened(setting: Setting) -> Setting:
+        if not (setting.is_secret and setting.value):
+            return setting
+        secret = vault.get(entry(job_id, setting.key))
+        return replace(setting, value=secret.reveal() if secret is not None else None)
+
+    return replace(stored, settings=tuple(opened(setting) for setting in stored.settings))
+
+
+def forget(job_id: str, keys: Iterable[str], vault: Vault) -> None:
+    """Delete a backup's secrets."""
+    for key in keys:
+        vault.delete(entry(job_id, key))
+
+
+def _sealed(setting: Setting) -> Setting:
+    value = setting.value or ""
+    if setting.is_secret or "://" not in value or "@" not in value:
+        return setting
+    try:
+        has_password = urllib.parse.urlsplit(value).password is not None
+    except ValueError:
+        has_password = True
+    return replace(setting, is_secret=has_password)

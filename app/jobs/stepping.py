@@ -1,0 +1,311 @@
+"""What a running step has in hand: evidence, findings, progress, sessions, and the one way to write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from app.driver.capability import Identifies, WriteResult, WritesSettings
+from app.driver.session import Session
+from app.errors import AppError, LinkError, NotReachable, StepBlocked, TimedOut, ValueRejected, VerifyFailed
+from app.jobs import commands
+from app.jobs.context import Confirmation, JobContext
+from app.model.address import OcppAddress
+from app.model.backend import Backend
+from app.model.finding import Evidence, Finding, Severity
+from app.model.job import Job, Progress, ShownChange, StepKind, Strength, Target
+from app.model.profile import Profile, Timing
+from app.model.setting import Change
+from app.model.unit import Unit
+from app.scope import Scope
+from app.storage.db import Store
+from app.storage.vault import Vault
+
+T = TypeVar("T")
+
+FINISH_WRITE_S = 2.5
+"""How long a stopped step may still finish the write in progress; the whole stop must end within 5 s."""
+
+DEFAULT_TIMING = Timing(restart_s=60, redial_s=60, patience_s=1200)
+"""Where no profile fits: amber after a minute, red after 20 (connection-failures, "How long to wait")."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A step that this unit does not need or can't do."""
+
+    reason: str
+
+
+class StepRun:
+    """One run of one step (``kind=None``: of the undo). Made by the desk."""
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        kind: StepKind | None,
+        bench: JobContext,
+        store: Store,
+        vault: Vault,
+        scope: Scope,
+        do: Callable[[str, commands.Command], Job],
+        look: Callable[[str], Job],
+        tell: Callable[[Progress], None],
+        clock: Callable[[], datetime],
+        confirmation: Confirmation | None,
+    ) -> None:
+        self.job_id = job_id
+        self.kind = kind
+        self.bench = bench
+        self.store = store
+        self.vault = vault
+        self.scope = scope
+        self.clock = clock
+        self.confirmation = confirmation
+        self._do = do
+        self._look = look
+        self._tell = tell
+
+    @property
+    def job(self) -> Job:
+        """Return the job as it stands now."""
+        return self._look(self.job_id)
+
+    @property
+    def unit(self) -> Unit:
+        """Return the unit as known now; raises NotReachable where nobody knows it any more."""
+        unit = self.bench.finder.units.get(self.job.unit_id)
+        if unit is None:
+            raise NotReachable(
+                f"{self.job.unit_title} is not known here any more.",
+                "Connect it, or add it by its address, then continue.",
+            )
+        return unit
+
+    @property
+    def profile(self) -> Profile | None:
+        """Return the unit's profile, if one fits."""
+        return self.bench.registry.profiles.get(self.job.profile_id)
+
+    @property
+    def timing(self) -> Timing:
+        """Return how long this family takes."""
+        return self.profile.timing if self.profile is not None else DEFAULT_TIMING
+
+    @property
+    def backend(self) -> Backend:
+        """Return the chosen backend with its secret; raises StepBlocked where one of them is missing."""
+        job = self.job
+        if job.backend is None:
+            raise StepBlocked("No backend is chosen.", "Go back to “Choose” and name the new backend.")
+        if not job.has_secret:
+            return job.backend
+        secret = self.vault.get(backend_entry(self.job_id))
+        if secret is None:
+            raise StepBlocked(
+                "The backend's password is not on this computer any more (it has no keyring).",
+                "Go back to “Choose” and type the password again.",
+            )
+        return replace(job.backend, secret=secret)
+
+    def note(
+        self,
+        text: str,
+        *,
+        detail: str = "",
+        strength: Strength = Strength.PROVED,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record evidence. Known secrets are masked."""
+        self._do(
+            self.job_id,
+            commands.Note(
+                step=self.kind,
+                text=self.vault.redact(text),
+                detail=self.vault.redact(detail),
+                strength=strength,
+                facts=facts or {},
+            ),
+        )
+
+    def report(
+        self, code: str, severity: Severity, *evidence: tuple[str, str], details: Mapping[str, str] | None = None
+    ) -> None:
+        """Record a finding of the failure catalogue with (label, text) pairs that prove it."""
+        if self.kind is None:
+            return
+        now = self.clock()
+        proofs = tuple(Evidence(label=label, text=self.vault.redact(text), at=now) for label, text in evidence)
+        finding = Finding(
+            code=code, severity=severity, evidence=proofs, details=details or {}, unit_id=self.job.unit_id, at=now
+        )
+        self._do(self.job_id, commands.Report(step=self.kind, finding=finding))
+
+    def plan(self, command: commands.Plan) -> None:
+        """Record the plan."""
+        self._do(self.job_id, command)
+
+    def progress(
+        self,
+        text: str,
+        *,
+        done: int = 0,
+        total: int = 0,
+        expected_s: float | None = None,
+        patience_s: float | None = None,
+    ) -> None:
+        """Tell what is going on, with its countdown where there is one."""
+        self._tell(
+            Progress(
+                job_id=self.job_id,
+                step=self.kind or StepKind.APPLY,
+                text=text,
+                done=done,
+                total=total,
+                started_at=self.clock(),
+                expected_s=expected_s,
+                patience_s=patience_s,
+            )
+        )
+
+    @asynccontextmanager
+    async def open(self, capability: type | None = None) -> AsyncIterator[Session]:
+        """Open a session to the job's unit and make sure that it is still the same unit."""
+        async with self.bench.open(self.unit.unit_id, capability=capability) as session:
+            await self._same_unit(session)
+            yield session
+
+    @asynccontextmanager
+    async def open_until(self, capability: type, *, patience_s: float) -> AsyncIterator[Session]:
+        """Open a session, trying until it works or the patience ends (then the last error is raised)."""
+        async with AsyncExitStack() as stack:
+            yield await self._reach(capability, patience_s, stack)
+
+    async def _reach(self, capability: type, patience_s: float, stack: AsyncExitStack) -> Session:
+        loop = asyncio.get_running_loop()
+        deadline, pause_s = loop.time() + patience_s, min(0.2, patience_s / 20)
+        while True:
+            try:
+                return await stack.enter_async_context(self.open(capability))
+            except LinkError:
+                if loop.time() + pause_s > deadline:
+                    raise
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 5.0)
+
+    async def _same_unit(self, session: Session) -> None:
+        known = self.job.facts.get("identity", {}).get("serial", "")
+        if not known or not session.has(Identifies) or self.kind is StepKind.IDENTIFY:
+            return
+        found = (await session.ask(Identifies).identify()).serial
+        if found and found != known:
+            raise StepBlocked(
+                f"Another charger answers there now: serial {found} instead of {known}.",
+                "Look for the charger of this job again; its address may have changed.",
+            )
+
+    async def write(self, session: Session, change: Change, target: Target) -> WriteResult:
+        """Write one value: the intention goes to disk first, the result after. Raises Refused, VerifyFailed, LinkError.
+
+        Stopping the job in the middle lets the write finish (at most ``FINISH_WRITE_S``).
+        """
+        self._do(self.job_id, commands.Intend(step=self.kind, change=shown(change, target, self.vault)))
+        result = await self.to_the_end(f"write {change.key}", self._write(session, change))
+        self._judge(change, result)
+        return result
+
+    async def _write(self, session: Session, change: Change) -> WriteResult:
+        result = await session.ask(WritesSettings).write_setting(change)
+        read_back = result.read_back
+        if read_back is not None:
+            read_back = self.vault.redact(replace(change, after=read_back).shown()[1])
+        self._do(
+            self.job_id,
+            commands.Wrote(
+                step=self.kind,
+                key=change.key,
+                is_accepted=result.is_accepted,
+                read_back=read_back,
+                needs_restart=result.needs_restart or change.needs_restart,
+                note=self.vault.redact(result.note),
+            ),
+        )
+        return result
+
+    def _judge(self, change: Change, result: WriteResult) -> None:
+        if not result.is_accepted:
+            raise ValueRejected(
+                f"The charger refused “{change.key}”{': ' + result.note if result.note else ''}.",
+                "Look at the value under “Plan”; the charger may be locked or in use.",
+            )
+        if result.read_back is None or result.read_back == change.after:
+            return
+        was, got = change.shown()[1], replace(change, after=result.read_back).shown()[1]
+        self.report("NOT-APPLIED", Severity.FAULT, ("written", was), ("read back", got), details={"key": change.key})
+        raise VerifyFailed(
+            f"“{change.key}” was written, but the charger holds something else.",
+            "It may cut long values or need a restart first. Nothing further was changed.",
+        )
+
+    async def to_the_end(self, name: str, coro: Coroutine[Any, Any, T]) -> T:
+        """Await something that must not be torn apart when the job is stopped."""
+        task = self.scope.isolated(name, _outcome(coro))
+        try:
+            outcome = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=FINISH_WRITE_S)
+            raise
+        if isinstance(outcome, AppError):
+            raise outcome
+        return outcome
+
+    async def within(self, awaitable: Awaitable[T], timeout_s: float, what: str) -> T:
+        """Await with a deadline; raises TimedOut."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await awaitable
+        except TimeoutError as error:
+            raise TimedOut(f"{what} took longer than {timeout_s:.0f} s.", "Try this step again.") from error
+
+
+async def _outcome(coro: Coroutine[Any, Any, T]) -> T | AppError:
+    try:
+        return await coro
+    except AppError as error:
+        return error
+
+
+def backend_entry(job_id: str) -> str:
+    """Return the vault's name for the chosen backend's password."""
+    return f"job/{job_id}/backend"
+
+
+def identity_entry(identity: str) -> str:
+    """Return the vault's name for the password our endpoint expects of an identity."""
+    return f"identity/{identity}"
+
+
+def shown(change: Change, target: Target, vault: Vault) -> ShownChange:
+    """Return a change as it may be stored and shown."""
+    before, after = change.shown()
+    return ShownChange(
+        key=change.key,
+        before=vault.redact(before),
+        after=vault.redact(after),
+        target=target,
+        is_secret=change.is_secret,
+        needs_restart=change.needs_restart,
+        is_one_way=change.is_one_way,
+        order=change.order,
+        reason=change.reason,
+    )
+
+
+def is_dialled_in(session: Session) -> bool:
+    """Say whether a session runs over the unit's connection to our own endpoint."""
+    return isinstance(session.address, OcppAddress)

@@ -1,0 +1,55 @@
+"""Bring a unit to a target: read what it holds, write only what is missing, the address last, and read it back."""
+
+from __future__ import annotations
+
+from app.driver.capability import ReadsSettings, SetsBackend
+from app.driver.session import Session
+from app.errors import VerifyFailed
+from app.jobs.planning import needed
+from app.jobs.stepping import StepRun
+from app.model.backend import Backend
+from app.model.finding import Severity
+from app.model.job import Strength, Target
+
+
+async def point_at(step: StepRun, session: Session, backend: Backend, target: Target) -> int:
+    """Write what is missing for this backend and return how many values that were; raises AppError."""
+    snapshot = await session.ask(ReadsSettings).read_settings()
+    changes = needed(await session.ask(SetsBackend).plan_backend(backend, snapshot))
+    for number, change in enumerate(changes, start=1):
+        step.progress(f"Writing “{change.key}”", done=number - 1, total=len(changes))
+        result = await step.write(session, change, target)
+        before, after = change.shown()
+        read = "read back and equal" if result.read_back is not None else "accepted; the charger does not show it"
+        strength = Strength.PROVED if result.read_back is not None else Strength.CLAIMED
+        text = f"“{change.key}” written: {read}."
+        step.note(text, detail=f"{before or '(empty)'} → {after or '(empty)'}", strength=strength)
+    return len(changes)
+
+
+async def holds(step: StepRun, session: Session, backend: Backend) -> bool:
+    """Read the backend address again and note the result; ``False`` where the unit holds another one."""
+    found = await session.ask(SetsBackend).read_backend()
+    if found is None:
+        step.note("The charger does not tell which address it holds.", strength=Strength.OPEN)
+        return True
+    if found.same_target(backend):
+        text = f"Read back: it is set to {backend.without_secret().url} as “{backend.identity}”."
+        step.note(text, detail=found.without_secret().full_url)
+        return True
+    step.report(
+        "NOT-APPLIED",
+        Severity.FAULT,
+        ("written", backend.without_secret().full_url),
+        ("read back", found.without_secret().full_url),
+        details={"key": "backend address"},
+    )
+    return False
+
+
+def not_applied(when: str) -> VerifyFailed:
+    """Return the error of a unit that does not keep what was written."""
+    return VerifyFailed(
+        f"The charger holds another backend address {when}: it did not keep what was written.",
+        "Some models need a restart first, cut long addresses, or are set back by their vendor's cloud or app.",
+    )
