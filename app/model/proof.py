@@ -7,8 +7,8 @@ the earlier ones of the same path: an open WebSocket overrules an old complaint 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from app.model.address import NetAddress, OcppAddress, SerialAddress
@@ -80,12 +80,14 @@ class Known:
     charged_wh: float | None = None
     knocks: tuple[Knock, ...] = ()
     findings: tuple[Finding, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """What the failure catalogue calls each finding code."""
 
 
 def chain(known: Known) -> tuple[Lamp, ...]:
     """Return the eleven lamps in order, everything right of the first fault greyed."""
     lamps = [_RULES[stage](known) for stage in STAGES]
-    lamps = _with_findings(lamps, known.findings)
+    lamps = _with_findings(lamps, known)
     lamps = _overruled(lamps)
     return tuple(_greyed(lamps))
 
@@ -132,6 +134,10 @@ _CODES = (
     ("HS-HEADER", Stage.HTTP),
     ("PROXY-CDN", Stage.HTTP),
     ("URL-", Stage.HTTP),
+    ("SCHEME-PORT", Stage.TLS),
+    ("SLOW-RETURN", Stage.TCP),
+    ("VERSION-MIX", Stage.WEBSOCKET),
+    ("NO-BOOT", Stage.BOOT),
     ("AUTH-", Stage.WEBSOCKET),
     ("SUBPROTO", Stage.WEBSOCKET),
     ("ID-", Stage.WEBSOCKET),
@@ -143,21 +149,21 @@ _CODES = (
 """Code prefixes of the failure catalogue (connection-failures) and the stage at which they bite."""
 
 
-def _with_findings(lamps: list[Lamp], findings: Iterable[Finding]) -> list[Lamp]:
+def _with_findings(lamps: list[Lamp], known: Known) -> list[Lamp]:
     by_stage = {lamp.stage: lamp for lamp in lamps}
-    for finding in findings:
+    for finding in known.findings:
         stage = stage_of(finding.code)
         if stage is not None and finding.severity is not Severity.INFO:
-            by_stage[stage] = _worsened(by_stage[stage], finding)
+            by_stage[stage] = _worsened(by_stage[stage], finding, known.titles)
     return [by_stage[stage] for stage in STAGES]
 
 
-def _worsened(lamp: Lamp, finding: Finding) -> Lamp:
-    is_fault = finding.severity is Severity.FAULT
-    state = LampState.FAULT if is_fault else LampState.ATTENTION
-    if lamp.state is LampState.FAULT:
-        state = LampState.FAULT
-    return replace(lamp, state=state, text=finding.code, evidence=(*lamp.evidence, *finding.evidence))
+def _worsened(lamp: Lamp, finding: Finding, titles: Mapping[str, str]) -> Lamp:
+    """Lower a lamp; what was seen to work here is amber at most, whatever others may say to it."""
+    is_fault = finding.severity is Severity.FAULT and lamp.state is not LampState.PROVED
+    state = LampState.FAULT if is_fault or lamp.state is LampState.FAULT else LampState.ATTENTION
+    text = titles.get(finding.code, finding.code)
+    return replace(lamp, state=state, text=text, evidence=(*lamp.evidence, *finding.evidence))
 
 
 def _overruled(lamps: list[Lamp]) -> list[Lamp]:

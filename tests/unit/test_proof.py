@@ -173,3 +173,13 @@ def test_a_remote_text_is_taken_apart():
 
 def test_an_unknown_code_lights_no_lamp():
     assert stage_of("SOMETHING") is None
+
+
+def test_what_works_here_is_amber_at_most():
+    finding = Finding(code="BOOT-SCHEMA", severity=Severity.FAULT)
+    boot = Boot(vendor="V", model="M", at=NOW)
+    known = Known(
+        unit=unit(DIAL), handshake=SHAKE, is_connected=True, boot=boot, findings=(finding,), titles={"BOOT-SCHEMA": "T"}
+    )
+    lamp = chain(known)[STAGES.index(Stage.BOOT)]
+    assert (lamp.state, lamp.text) == (LampState.ATTENTION, "T")

@@ -61,9 +61,9 @@ class Series:
         return (float(self._x[self._end - 1]), float(self._y[self._end - 1])) if self._end > self._start else None
 
     def append(self, at: float, value: float) -> None:
-        """Add a point; one that is older than the newest is left out."""
+        """Add a point; one that is older than the newest, or the same again, is left out."""
         last = self.last
-        if last is not None and at < last[0]:
+        if last is not None and (at < last[0] or (at, value) == last):
             return
         if last is not None and at - last[0] > GAP_S:
             self._push(last[0] + 0.001, float("nan"))
