@@ -39,8 +39,7 @@ def _write_texts(report: Report, folder: Path, files: dict[str, Path]) -> None:
 
 def _printer() -> list[str]:
     if getattr(sys, "frozen", False):
-        twin = Path(sys.executable).with_name("rehome-gui" + Path(sys.executable).suffix)
-        return [str(twin), "--print"]
+        return [str(Path(sys.executable).with_name("rehome-print" + Path(sys.executable).suffix))]
     return [sys.executable, "-m", "ui.printing"]
 
 

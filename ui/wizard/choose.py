@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 
@@ -55,6 +57,7 @@ class BackendForm(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._presets: tuple[Preset, ...] = ()
+        self._secret_of: Callable[[str], Secret | None] = lambda _: None
         self._touched: set[str] = set()
         self._make_inputs()
         self._lay_out()
@@ -124,9 +127,10 @@ class BackendForm(QFrame):
         self.profile.currentIndexChanged.connect(self._check)
         self.reveal.toggled.connect(self._reveal)
 
-    def offer(self, presets: tuple[Preset, ...]) -> None:
-        """Offer the site's presets."""
+    def offer(self, presets: tuple[Preset, ...], secret_of: Callable[[str], Secret | None] = lambda _: None) -> None:
+        """Offer the site's presets; ``secret_of`` finds the password of one by its name."""
         self._presets = presets
+        self._secret_of = secret_of
         self.preset.blockSignals(True)
         self.preset.clear()
         self.preset.addItem(self.tr("Type it below"))
@@ -177,6 +181,8 @@ class BackendForm(QFrame):
         preset = self._presets[index - 1]
         self.url.setText(preset.url)
         self.profile.setCurrentIndex(preset.security_profile)
+        secret = self._secret_of(preset.name)
+        self.password.setText(secret.reveal() if secret else "")
         self._check()
 
     def _left_field(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.model.job import Job, JobState, Progress, StepKind, StepState
+from app.model.secret import Secret
 from app.settings import Preset
 from ui import icons
 from ui.dialogs import Button, ask, choose_folder
@@ -147,7 +149,7 @@ class JobView(QWidget):
         self._looked_at = None
         self._report_seq = 0
         self.pane.report.show_saved("")
-        self.pane.form.offer(self._bench.settings.presets)
+        self.pane.form.offer(self._bench.settings.presets, self._preset_secret)
         self.pane.form.fill(job.backend, identity=self._proposed_identity(job))
         self.show_job(job)
         self._focus_next()
@@ -264,16 +266,18 @@ class JobView(QWidget):
         backend = form.backend()
         self._bench.desk.choose(job.id, backend)
         if form.keep.isChecked():
-            self._keep_preset(
-                Preset(name=backend.host, url=backend.url, security_profile=int(backend.security_profile))
-            )
+            profile = int(backend.security_profile)
+            self._keep_preset(Preset(name=backend.host, url=backend.url, security_profile=profile), backend.secret)
 
-    def _keep_preset(self, preset: Preset) -> None:
-        from dataclasses import replace
+    def _preset_secret(self, name: str) -> Secret | None:
+        return self._bench.vault.get(f"preset/{name}")
 
+    def _keep_preset(self, preset: Preset, secret: Secret) -> None:
         settings = self._bench.settings
         others = tuple(item for item in settings.presets if item.url != preset.url)
         self._bench.change_settings(replace(settings, presets=(*others, preset)))
+        if secret:
+            self._bench.vault.set(f"preset/{preset.name}", secret)
 
     def _pause(self) -> None:
         if self._job is not None:
