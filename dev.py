@@ -411,10 +411,10 @@ def build(arguments: Sequence[str]) -> int:
 
 
 def shots(arguments: Sequence[str]) -> int:
-    """Take the pictures of every page."""
+    """Take the pictures of every page, on the demo garage."""
     environment = prepare("runtime")
     env = child_environment(QT_QPA_PLATFORM="offscreen")
-    return attend([str(environment.python), "-m", "ui.main", "--shots", PICTURES_FOLDER, *arguments], env)
+    return attend([str(environment.python), "-m", "ui.main", "--demo", "--shots", PICTURES_FOLDER, *arguments], env)
 
 
 def lock(arguments: Sequence[str]) -> int:
