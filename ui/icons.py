@@ -7,13 +7,16 @@ from functools import cache
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolButton, QWidget
 
 from app import resources
 from ui.theme import Tokens, theme
 
 SIZES = (16, 20, 24, 32, 40, 48)
 """Physical pixels an icon is drawn at: 16, 20 and 24 at 100 % and at 200 %."""
+
+WIDE = 1.4
+"""Width of an icon that stands before a text: the rest is the gap."""
 
 
 def icon(name: str, tone: str = "text") -> QIcon:
@@ -69,10 +72,17 @@ def _apply(target: QWidget | QAction, scale: float = 0.0) -> None:
     if isinstance(target, QLabel):
         target.setPixmap(pixmap(name, size, tone, scale=scale))
     elif isinstance(target, QAbstractButton):
-        target.setIconSize(QSize(size, size))
-        target.setIcon(icon(name, tone))
+        is_wide = _stands_before_text(target)
+        target.setIconSize(QSize(round(size * WIDE) if is_wide else size, size))
+        target.setIcon(_icon(name, tone, theme().tokens, is_wide))
     elif isinstance(target, QAction):
         target.setIcon(icon(name, tone))
+
+
+def _stands_before_text(button: QAbstractButton) -> bool:
+    if isinstance(button, QToolButton):
+        return button.toolButtonStyle() is Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+    return bool(button.text())
 
 
 @cache
@@ -81,22 +91,23 @@ def _source(name: str) -> str:
 
 
 @cache
-def _icon(name: str, tone: str, look: Tokens) -> QIcon:
+def _icon(name: str, tone: str, look: Tokens, is_wide: bool = False) -> QIcon:
     result = QIcon()
     for size in SIZES:
-        result.addPixmap(_pixmap(name, size, tone, look, 1.0))
-        result.addPixmap(_pixmap(name, size, "border_strong", look, 1.0), QIcon.Mode.Disabled)
+        result.addPixmap(_pixmap(name, size, tone, look, 1.0, is_wide))
+        result.addPixmap(_pixmap(name, size, "border_strong", look, 1.0, is_wide), QIcon.Mode.Disabled)
     return result
 
 
 @cache
-def _pixmap(name: str, size: int, tone: str, look: Tokens, ratio: float) -> QPixmap:
-    picture = QPixmap(round(size * ratio), round(size * ratio))
+def _pixmap(name: str, size: int, tone: str, look: Tokens, ratio: float, is_wide: bool = False) -> QPixmap:
+    edge = round(size * ratio)
+    picture = QPixmap(round(edge * WIDE) if is_wide else edge, edge)
     picture.fill(Qt.GlobalColor.transparent)
     colour = look.color(tone).name()
     drawing = QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))
     painter = QPainter(picture)
-    drawing.render(painter, QRectF(0, 0, picture.width(), picture.height()))
+    drawing.render(painter, QRectF(edge * 0.1 if is_wide else 0, 0, edge, edge))
     painter.end()
     picture.setDevicePixelRatio(ratio)
     return picture

@@ -22,6 +22,7 @@ from ui.i18n import translate
 from ui.pages.catalogue import RAIL, entry
 from ui.theme import set_role
 from ui.widgets.banner import Banners
+from ui.widgets.empty import Empty
 from ui.widgets.rail import Rail
 from ui.widgets.skeleton import Skeleton
 from ui.widgets.topbar import TopBar
@@ -47,7 +48,7 @@ class MainWindow(QMainWindow):
     def __init__(self) -> None:
         super().__init__()
         self.setWindowTitle("Rehome")
-        self.setMinimumSize(900, 600)
+        self.setMinimumSize(640, 360)
         self.resize(1280, 800)
         self.rail = Rail(RAIL, self)
         self.top_bar = TopBar(self)
@@ -61,6 +62,7 @@ class MainWindow(QMainWindow):
         self._history: list[tuple[str, object]] = []
         self._place: tuple[str, object] = (RAIL[0].page_id, None)
         self._alone: QWidget | None = None
+        self._broken: Empty | None = None
         self._is_painted = False
         self._lay_out()
         self._add_shortcuts()
@@ -88,6 +90,7 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.top_bar)
         layout.addLayout(below, 1)
         self.setCentralWidget(middle)
+        middle.setFocus()
 
     def _add_shortcuts(self) -> None:
         for number, item in enumerate(RAIL, start=1):
@@ -137,12 +140,22 @@ class MainWindow(QMainWindow):
         self.rail.show_page(page_id)
         page = self._page(page_id)
         if page is None:
-            self.skeleton.show_title(title)
-            self.stack.setCurrentWidget(self.skeleton)
+            self._stand_in(title)
             return
         if argument is not None:
             page.open(argument)
         self.stack.setCurrentWidget(page)
+
+    def _stand_in(self, title: str) -> None:
+        if self._factory is None:
+            self.skeleton.show_title(title)
+            self.stack.setCurrentWidget(self.skeleton)
+            return
+        if self._broken is None:
+            self._broken = Empty("", "", parent=self)
+            self.stack.addWidget(self._broken)
+        self._broken.show_texts(title, translate("This page can't be shown; the message says why."), "bug")
+        self.stack.setCurrentWidget(self._broken)
 
     def _page(self, page_id: str) -> Page | None:
         if page_id not in self._pages and self._factory is not None:

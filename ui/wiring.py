@@ -17,6 +17,7 @@ from app.scope import Trouble
 from app.settings import Settings
 from ui import doors
 from ui.bridge import Bridge
+from ui.changing import change
 from ui.i18n import translate
 from ui.pages.catalogue import entry
 from ui.pages.page import Page
@@ -158,11 +159,8 @@ class Wiring(QObject):
         self._tasks.replace("adapter", self._use_adapter(address))
 
     async def _use_adapter(self, address: str) -> None:
-        bench = self._bench
         try:
-            bench.change_settings(replace(bench.settings, adapter=address))
-            if bench.server.state.is_listening:
-                await bench.server.move(bench.adapter_address, bench.server.state.port)
+            await change(self._bench, replace(self._bench.settings, adapter=address))
         finally:
             self._show_adapters()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
 from ui import icons
 from ui.i18n import translate
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SOURCE_ICONS = {"mdns": "radar", "serial": "usb", "dial-in": "radio-tower"}
 SOURCE_WORDS = {"mdns": "Network search", "serial": "Serial ports", "dial-in": "Dial-in"}
+SOURCE_SHORT = {"mdns": "Network", "serial": "Serial", "dial-in": "Dial-in"}
+TROUBLE_ICONS = {"limited": "triangle-alert", "failed": "octagon-x"}
 HEALTH_TONES = {"off": "idle", "starting": "working", "working": "good", "limited": "attention", "failed": "fault"}
 HEALTH_WORDS = {
     "off": "Off",
@@ -42,7 +44,7 @@ class TopBar(QFrame):
         self.setAccessibleName(translate("Site and network"))
         self.site = QLineEdit(self)
         self.adapter = QComboBox(self)
-        self.endpoint = QToolButton(self)
+        self.endpoint = QPushButton(self)
         self._sources: dict[str, QToolButton] = {}
         self._row = QHBoxLayout()
         self._build_site()
@@ -80,7 +82,6 @@ class TopBar(QFrame):
         self.adapter.activated.connect(self._chosen)
         self.adapter.setEnabled(False)
         self.endpoint.setObjectName("endpoint-lamp")
-        self.endpoint.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.endpoint.setToolTip(translate("Our OCPP endpoint: where chargers dial in"))
         self.endpoint.clicked.connect(self.endpoint_clicked)
         self._lamp("idle", "circle-dashed", translate("Endpoint is starting"))
@@ -120,9 +121,9 @@ class TopBar(QFrame):
             self._lamp("idle", "circle-slash", translate("Endpoint is off"))
 
     def _lamp(self, tone: str, icon_name: str, text: str) -> None:
+        self.endpoint.setText(text)
         icons.dress(self.endpoint, icon_name, tone)
         set_look(self.endpoint, tone=tone)
-        self.endpoint.setText(text)
         self.endpoint.setAccessibleName(translate("Endpoint: {text}").format(text=text))
 
     def show_sources(self, states: Mapping[str, SourceState]) -> None:
@@ -130,9 +131,12 @@ class TopBar(QFrame):
         for name, state in states.items():
             button = self._sources.get(name) or self._source_button(name)
             kind = name.partition(":")[0]
-            icons.dress(button, SOURCE_ICONS.get(kind, "radar"), HEALTH_TONES[state.health.value])
+            health = state.health.value
+            picture = TROUBLE_ICONS.get(health) or SOURCE_ICONS.get(kind, "radar")
+            button.setText(translate(SOURCE_SHORT.get(kind, name)))
+            icons.dress(button, picture, HEALTH_TONES[health])
             title = translate(SOURCE_WORDS.get(kind, name))
-            word = translate(HEALTH_WORDS[state.health.value])
+            word = translate(HEALTH_WORDS[health])
             button.setAccessibleName(f"{title}: {word}")
             button.setToolTip("\n".join(part for part in (f"{title}: {word}", state.text, state.advice) if part))
 
@@ -143,6 +147,7 @@ class TopBar(QFrame):
     def _source_button(self, name: str) -> QToolButton:
         button = QToolButton(self)
         set_role(button, "quiet")
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setObjectName(f"source-{name}")
         button.clicked.connect(self._source_clicked)
         self._row.addWidget(button)

@@ -1,0 +1,83 @@
+"""The library as a list: one row per product family, filtered by words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from app.model.profile import Grade, Profile
+
+SUBTITLE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
+ICON_ROLE = int(Qt.ItemDataRole.UserRole) + 2
+BADGE_ROLE = int(Qt.ItemDataRole.UserRole) + 3
+"""A pair: word and tone."""
+PROFILE_ROLE = int(Qt.ItemDataRole.UserRole) + 4
+
+GRADES = {
+    Grade.PROVED: ("Proved", "good", "Seen by us on real units."),
+    Grade.SOURCE: ("From source", "accent", "Read in firmware source or a vendor document."),
+    Grade.REPORTED: ("Reported", "attention", "Told by users; not seen by us."),
+    Grade.UNVERIFIED: ("Unverified", "idle", "General knowledge; never the ground for a write."),
+}
+"""Word, tone and meaning of each evidence grade."""
+
+_Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+
+class Families(QAbstractListModel):
+    """Profiles, sorted by vendor and family; ``search`` keeps those that contain every word."""
+
+    def __init__(self, profiles: Iterable[Profile], parent: QObject) -> None:
+        super().__init__(parent)
+        self._all = sorted(profiles, key=lambda profile: (profile.vendor.lower(), profile.family.lower()))
+        self._texts = {profile.id: _searchable(profile) for profile in self._all}
+        self._shown = list(self._all)
+
+    @property
+    def total(self) -> int:
+        """Count the families without the filter."""
+        return len(self._all)
+
+    def search(self, text: str) -> None:
+        """Show the families in whose facts every word occurs."""
+        words = text.lower().split()
+        self.beginResetModel()
+        self._shown = [profile for profile in self._all if all(word in self._texts[profile.id] for word in words)]
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index = _ROOT) -> int:
+        """Count the families shown."""
+        return 0 if parent.isValid() else len(self._shown)
+
+    def row_of(self, profile_id: str) -> int:
+        """Return the row of a family, or -1."""
+        return next((row for row, profile in enumerate(self._shown) if profile.id == profile_id), -1)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return a family's text, subtitle, icon, badge or profile."""
+        if not index.isValid() or index.row() >= len(self._shown):
+            return None
+        profile = self._shown[index.row()]
+        word, tone, _ = GRADES[profile.grade]
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{profile.family}, {profile.vendor}, {word}"
+        values: dict[int, object] = {
+            int(Qt.ItemDataRole.DisplayRole): profile.family,
+            int(Qt.ItemDataRole.ToolTipRole): profile.summary,
+            SUBTITLE_ROLE: profile.vendor,
+            ICON_ROLE: profile.picture,
+            BADGE_ROLE: (word, tone),
+            PROFILE_ROLE: profile,
+        }
+        return values.get(int(role))
+
+
+def _searchable(profile: Profile) -> str:
+    rules = profile.match
+    parts = [profile.id, profile.family, profile.vendor, profile.driver, profile.summary, *profile.instructions]
+    parts += [*rules.mdns_types, *rules.usb_ids, rules.boot_vendor_like, rules.boot_model_like]
+    parts += [quirk.text for quirk in profile.quirks] + [door.text for door in profile.one_way_doors]
+    parts += [key.key for key in profile.backend_keys]
+    return "\n".join(parts).lower()
