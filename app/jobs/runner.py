@@ -69,6 +69,7 @@ class JobDesk:
         self._tap = tap
         self._jobs: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._until: dict[str, StepKind | None] = {}
         self._newest: dict[str, Progress] = {}
         self._load()
 
@@ -169,8 +170,11 @@ class JobDesk:
 
     # Work
 
-    def run(self, job_id: str) -> None:
-        """Go on until a step needs input or fails, or all is done. Nothing happens where it runs already."""
+    def run(self, job_id: str, *, until: StepKind | None = None) -> None:
+        """Go on until a step needs input or fails, or all is done. Nothing happens where it runs already.
+
+        With ``until`` it stops after that step, so that a person can look before the next one.
+        """
         job = self.job(job_id)
         if job_id in self._running:
             return
@@ -178,6 +182,7 @@ class JobDesk:
             job = self._do(job_id, commands.Resume())
         if job.state is not JobState.ACTIVE:
             raise JobError(f"This job is {job.state.value}.", "Start a new job for this charger.")
+        self._until[job_id] = until
         self._start(job_id, self._work)
 
     def undo(self, job_id: str) -> None:
@@ -246,7 +251,7 @@ class JobDesk:
     async def _work(self, job_id: str, scope: Scope) -> None:
         while (kind := self._jobs[job_id].current) is not None:
             self._do(job_id, commands.Start(step=kind))
-            if not await self._step(job_id, kind, scope):
+            if not await self._step(job_id, kind, scope) or self._until[job_id] is kind:
                 return
         self._do(job_id, commands.Finish())
 
