@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.diagnosis.catalogue import explain_note
 from ui import icons
 from ui.models.plain import visible
 from ui.theme import SPACE_8, SPACE_12, set_role
@@ -31,7 +32,7 @@ _STATES = {
 
 def finding_text(code: str) -> str:
     """Say what a deviation code means, or the code itself where the catalogue does not know it."""
-    return visible(code, 80)
+    return visible(explain_note(code), 300)
 
 
 class TopRow(QWidget):

@@ -1,0 +1,48 @@
+"""What knocked on our port, as rows."""
+
+from __future__ import annotations
+
+from app.model.frame import Knock
+from ui.models.listing import Field
+from ui.models.plain import clock_text, visible
+
+WORDS = {
+    "accepted": "Connected",
+    "http": "Plain HTTP",
+    "http2": "HTTP/2",
+    "tls": "TLS (wss)",
+    "soap": "SOAP",
+    "empty": "Said nothing",
+    "silent": "Said nothing",
+    "slow": "Too slow",
+    "unfinished": "Broke off",
+    "garbage": "Not HTTP",
+    "refused": "Refused",
+}
+"""Verdicts of the listener in words; an unknown one is shown as it is."""
+
+
+def verdict_text(knock: Knock) -> str:
+    """Return a knock's verdict in words."""
+    return WORDS.get(knock.verdict, visible(knock.verdict, 40))
+
+
+def verdict_tone(knock: Knock) -> str:
+    """Return the tone of a verdict."""
+    if knock.verdict == "accepted":
+        return "good"
+    return "text2" if knock.verdict in ("empty", "silent") else "attention"
+
+
+KNOCK_FIELDS: tuple[Field[Knock], ...] = (
+    Field("Time", lambda knock: clock_text(knock.at), 13, is_mono=True),
+    Field("From", lambda knock: visible(knock.remote, 60), 22, is_mono=True),
+    Field("Verdict", verdict_text, 14, verdict_tone),
+    Field("Identity", lambda knock: visible(knock.identity, 64), 18),
+    Field("What became of it", lambda knock: visible(knock.text, 300), 60),
+)
+
+
+def knock_key(knock: Knock) -> object:
+    """Return what tells knocks apart."""
+    return knock.seq

@@ -1,0 +1,195 @@
+"""Endpoint: where we listen, what to type into which charger, who is connected, who ever knocked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
+
+from app.model.frame import Knock, ListenState
+from ui.models.connections import CONNECTION_FIELDS, Connected, Roster, connection_key
+from ui.models.listing import Listing
+from ui.pages.endpoint_knocks import KnockPanel
+from ui.pages.endpoint_listen import ListenPanel
+from ui.pages.endpoint_strings import FIREWALL, StringsPanel
+from ui.pages.endpoint_unit import UnitPanel
+from ui.pages.page import Page
+from ui.theme import SPACE_8, SPACE_12, set_role
+from ui.widgets.chip import Chip
+from ui.widgets.empty import Empty
+from ui.widgets.frameview import plain_label
+from ui.widgets.listview import ListView
+
+if TYPE_CHECKING:
+    from app.workbench import Workbench
+
+REFRESH_MS = 500
+ADAPTERS_MS = 5000
+WIDE = 1500
+CHARGERS, KNOCKS, STRINGS = range(3)
+
+
+class EndpointPage(Page):
+    """The built-in central system, as an instrument."""
+
+    page_id: ClassVar[str] = "endpoint"
+    title: ClassVar[str] = "Endpoint"
+    icon_name: ClassVar[str] = "radio-tower"
+
+    def __init__(self, bench: Workbench, parent: QWidget | None = None) -> None:
+        super().__init__(bench, parent)
+        secret_keys = frozenset(
+            key.key
+            for profile in bench.registry.profiles.values()
+            for key in profile.backend_keys
+            if key.holds == "secret"
+        )
+        self.roster = Roster()
+        self.listen_panel = ListenPanel(bench, self.tasks, self)
+        self.model: Listing[Connected] = Listing(CONNECTION_FIELDS, connection_key, self)
+        self.table = ListView(self.model, "Connected chargers", self)
+        self.unit = UnitPanel(bench, self.tasks, secret_keys, self)
+        self.knocks = KnockPanel(bench, self)
+        self.strings = StringsPanel(bench, self)
+        self._build()
+        self._connect()
+        self.listen(bench.server.states, self._states)
+        self.listen(bench.server.knocks, self._knocked)
+        self.every(REFRESH_MS, self._refresh)
+        self.every(ADAPTERS_MS, self.listen_panel.refresh_adapters)
+
+    def _build(self) -> None:
+        heading = plain_label(self, "title")
+        heading.setText("Endpoint")
+        self.state = Chip("Off", "idle", parent=self)
+        self.summary = plain_label(self, "caption")
+        top = QHBoxLayout()
+        top.setSpacing(SPACE_8)
+        for widget in (heading, self.state, self.summary):
+            top.addWidget(widget)
+        top.addStretch(1)
+        self.unit.hide()
+        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.table)
+        self.splitter.addWidget(self.unit)
+        self.splitter.setSizes([170, 360])
+        self.empty = Empty("", "", "plug-zap", "", self)
+        chargers = QWidget(self)
+        self._stack = QStackedLayout(chargers)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.splitter)
+        self.tabs = QTabWidget(self)
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.addTab(chargers, "Chargers")
+        self.tabs.addTab(self.knocks, "Knocks")
+        self.tabs.addTab(self.strings, "What to type")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_12)
+        layout.setSpacing(SPACE_8)
+        layout.addLayout(top)
+        layout.addWidget(self.listen_panel)
+        layout.addWidget(self.tabs, 1)
+        set_role(self, "page")
+
+    def _connect(self) -> None:
+        self.table.picked.connect(self._picked)
+        self.unit.traffic_wanted.connect(self._show_traffic)
+        self.knocks.charger_wanted.connect(self.show_charger)
+        self.empty.acted.connect(self._empty_acted)
+
+    # Page life
+
+    def on_shown(self) -> None:
+        """Show how things are now."""
+        self._states([self.bench.server.state])
+
+    def open(self, argument: object) -> None:
+        """Show one charger, by its identity."""
+        if isinstance(argument, str) and argument:
+            self._refresh()
+            self.show_charger(argument)
+
+    def refresh(self) -> None:
+        """Read adapters and connections again."""
+        self.listen_panel.refresh_adapters()
+        self._refresh()
+
+    def show_charger(self, identity: str) -> None:
+        """Select a charger in the list."""
+        self.tabs.setCurrentIndex(CHARGERS)
+        self.table.select_key(identity)
+        self.table.setFocus()
+
+    # State
+
+    def _states(self, states: list[ListenState]) -> None:
+        state = states[-1]
+        self.listen_panel.show_state(state)
+        if state.is_listening:
+            self.state.show_status("Listening", "good", "radio-tower")
+        elif state.trouble:
+            self.state.show_status("Can't listen", "fault")
+        else:
+            self.state.show_status("Off", "idle")
+        self.strings.show_url(self.listen_panel.base_url(state) if state.is_listening else "")
+        self._refresh()
+
+    def _knocked(self, _: list[Knock]) -> None:
+        self._show_knocks()
+
+    def _show_knocks(self) -> None:
+        count = self.knocks.refresh()
+        self.tabs.setTabText(KNOCKS, f"Knocks ({count})" if count else "Knocks")
+
+    def _refresh(self) -> None:
+        server = self.bench.server
+        rows = self.roster.update(server.endpoints, self.bench.now())
+        self.model.show(rows)
+        count = len(server.endpoints)
+        words = "charger is" if count == 1 else "chargers are"
+        self.summary.setText(f"{count} {words} connected" if server.state.is_listening else "")
+        self.tabs.setTabText(CHARGERS, f"Chargers ({count})" if count else "Chargers")
+        self._show_knocks()
+        self._show_rows(bool(rows), server.state)
+        if self.unit.isVisibleTo(self.splitter):
+            self.unit.refresh()
+
+    def _show_rows(self, has_rows: bool, state: ListenState) -> None:
+        self._stack.setCurrentWidget(self.splitter if has_rows else self.empty)
+        if has_rows:
+            if not self.table.currentIndex().isValid() and len(self.model.items) == 1:
+                self.table.selectRow(0)
+            return
+        if state.is_listening:
+            url = self.listen_panel.base_url(state)
+            how = f"In the charger, set the backend address to {url} and restart it if its form asks for that."
+            text = f"{how}\n\n{FIREWALL}"
+            self.empty.show_texts("No charger has dialled yet", text, "plug-zap", "What to type for each model")
+        else:
+            text = "Start it, and chargers on your network can dial this computer as their backend."
+            self.empty.show_texts("The endpoint is off", text, "power-off", "Start")
+
+    def _empty_acted(self) -> None:
+        if self.bench.server.state.is_listening:
+            self.tabs.setCurrentIndex(STRINGS)
+        else:
+            self.listen_panel.apply()
+
+    def _picked(self, row: Connected | None) -> None:
+        self.unit.setVisible(row is not None)
+        if row is not None:
+            self.unit.show_charger(row.identity)
+
+    def _show_traffic(self, identity: str) -> None:
+        self.go.emit("traffic", identity)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the charger beside the list where there is room."""
+        super().resizeEvent(event)
+        wanted = Qt.Orientation.Horizontal if self.width() >= WIDE else Qt.Orientation.Vertical
+        if self.splitter.orientation() != wanted:
+            self.splitter.setOrientation(wanted)

@@ -1,0 +1,138 @@
+"""The knock list: everything that ever connected to our port, with its first bytes and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+
+from app.model.frame import Knock
+from ui.models.knocks import KNOCK_FIELDS, knock_key, verdict_text, verdict_tone
+from ui.models.listing import Listing
+from ui.models.plain import hex_dump, moment_text, visible
+from ui.pages.endpoint_unit import FindingCard
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
+from ui.widgets.chip import Chip
+from ui.widgets.column import ScrollColumn
+from ui.widgets.empty import Empty
+from ui.widgets.frameview import plain_label
+from ui.widgets.listview import ListView
+
+if TYPE_CHECKING:
+    from app.workbench import Workbench
+
+
+class KnockDetail(QWidget):
+    """One knock in full."""
+
+    charger_wanted = Signal(str)
+
+    def __init__(self, bench: Workbench, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self.title = plain_label(self, "heading")
+        self.verdict = Chip("", "idle", parent=self)
+        self.about = plain_label(self, "caption")
+        self.text = plain_label(self, "", is_wrapped=True)
+        self.cards = ScrollColumn(self)
+        self.bytes = QPlainTextEdit(self)
+        self.bytes.setReadOnly(True)
+        self.bytes.setTabChangesFocus(True)
+        self.bytes.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.bytes.setAccessibleName("First bytes")
+        set_role(self.bytes, "mono")
+        self.show_charger = QPushButton("Show this charger", self)
+        self.show_charger.clicked.connect(self._want_charger)
+        head = QHBoxLayout()
+        head.setSpacing(SPACE_8)
+        head.addWidget(self.title)
+        head.addWidget(self.verdict)
+        head.addWidget(self.about)
+        head.addStretch(1)
+        head.addWidget(self.show_charger)
+        parts = QSplitter(Qt.Orientation.Horizontal, self)
+        parts.setChildrenCollapsible(False)
+        parts.addWidget(self.cards)
+        parts.addWidget(self.bytes)
+        parts.setSizes([420, 560])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
+        layout.setSpacing(SPACE_4)
+        layout.addLayout(head)
+        layout.addWidget(self.text)
+        layout.addWidget(parts, 1)
+
+    def show_knock(self, knock: Knock) -> None:
+        """Show it, with advice by the diagnosis."""
+        self._identity = knock.identity
+        self.title.setText(visible(knock.remote, 60))
+        tone = verdict_tone(knock)
+        self.verdict.show_status(verdict_text(knock), tone if tone != "text2" else "idle")
+        self.about.setText(moment_text(knock.at))
+        self.text.setText(visible(knock.text, 600))
+        self.show_charger.setVisible(bool(knock.identity) and self._bench.server.endpoint(knock.identity) is not None)
+        self.bytes.setPlainText(hex_dump(knock.first_bytes) or "It sent nothing.")
+        self._show_findings(knock)
+
+    def _show_findings(self, knock: Knock) -> None:
+        column = self.cards.column
+        while (item := column.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        column.setContentsMargins(0, 0, SPACE_8, 0)
+        column.setSpacing(SPACE_8)
+        findings = tuple(self._bench.server.judge(knock))
+        for finding in findings[:5]:
+            column.addWidget(FindingCard(finding, self.cards))
+        self.cards.setVisible(bool(findings))
+        column.addStretch(1)
+
+    def _want_charger(self) -> None:
+        self.charger_wanted.emit(self._identity)
+
+
+class KnockPanel(QWidget):
+    """List above, detail below, newest first."""
+
+    charger_wanted = Signal(str)
+
+    def __init__(self, bench: Workbench, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self.model: Listing[Knock] = Listing(KNOCK_FIELDS, knock_key, self)
+        self.table = ListView(self.model, "Knocks", self)
+        self.detail = KnockDetail(bench, self)
+        self.detail.hide()
+        self.detail.charger_wanted.connect(self.charger_wanted)
+        self.empty = Empty(
+            "Nobody has knocked yet",
+            "Everything that connects to our port is listed here, even a browser, a port scan or garbage. "
+            "If a charger should be here and is not, it does not reach this computer: check the address in it, the "
+            "network, and this computer's firewall.",
+            "door-open",
+            parent=self,
+        )
+        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.table)
+        self.splitter.addWidget(self.detail)
+        self.splitter.setSizes([240, 300])
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.splitter)
+        self.table.picked.connect(self._picked)
+
+    def refresh(self) -> int:
+        """Show the knocks there are; return how many."""
+        knocks = list(reversed(self._bench.server.knock_list))
+        if knocks != self.model.items:
+            self.model.show(knocks)
+            self._stack.setCurrentIndex(1 if knocks else 0)
+        return len(knocks)
+
+    def _picked(self, knock: Knock | None) -> None:
+        self.detail.setVisible(knock is not None)
+        if knock is not None:
+            self.detail.show_knock(knock)

@@ -1,0 +1,245 @@
+"""One charger on the endpoint: who it is, its handshake as sent, its findings, the console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QPushButton,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.diagnosis import catalogue
+from app.model.finding import Finding, Severity
+from app.model.frame import Handshake
+from ui import icons
+from ui.models.connections import security
+from ui.models.plain import clock_text, moment_text, visible, visible_lines
+from ui.pages.endpoint_console import Console
+from ui.tasks import Tasks
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
+from ui.widgets.chip import Chip
+from ui.widgets.column import ScrollColumn
+from ui.widgets.frameview import plain_label
+
+if TYPE_CHECKING:
+    from app.ocpp.endpoint import Endpoint
+    from app.workbench import Workbench
+
+TONES = {Severity.INFO: "working", Severity.WARNING: "attention", Severity.FAULT: "fault"}
+MOST_FINDINGS = 50
+RAW_LIMIT = 20_000
+
+
+class FindingCard(QFrame):
+    """A finding: what it is, the proof, why, and what to do. All texts plain."""
+
+    def __init__(self, finding: Finding, parent: QWidget) -> None:
+        super().__init__(parent)
+        set_role(self, "card")
+        text = catalogue.explain(finding)
+        title = plain_label(self, "strong", is_wrapped=True)
+        title.setText(text.title)
+        head = QHBoxLayout()
+        head.setSpacing(SPACE_8)
+        head.addWidget(Chip(finding.severity.value.capitalize(), TONES[finding.severity], parent=self))
+        head.addWidget(title, 1)
+        code = plain_label(self, "mono-subtle")
+        code.setText(f"{finding.code}  {clock_text(finding.at)[:8] if finding.at else ''}")
+        head.addWidget(code)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
+        layout.setSpacing(SPACE_4)
+        layout.addLayout(head)
+        for label, words in (("Proof", ""), ("Cause", text.cause), ("What to do", text.remedy)):
+            if label == "Proof":
+                words = "\n".join(
+                    f"{visible(item.label, 80)}: {visible(item.text, 400)}" for item in finding.evidence[:8]
+                )
+            if words:
+                layout.addLayout(self._part(label, words, is_mono=label == "Proof"))
+
+    def _part(self, label: str, words: str, *, is_mono: bool) -> QHBoxLayout:
+        name = plain_label(self, "section")
+        name.setText(label)
+        name.setFixedWidth(80)
+        body = plain_label(self, "mono" if is_mono else "", is_wrapped=True)
+        body.setText(words)
+        row = QHBoxLayout()
+        row.setSpacing(SPACE_8)
+        row.addWidget(name)
+        row.addWidget(body, 1)
+        return row
+
+
+class UnitPanel(QWidget):
+    """The side panel of the endpoint page."""
+
+    traffic_wanted = Signal(str)
+
+    def __init__(self, bench: Workbench, tasks: Tasks, secret_keys: frozenset[str], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._tasks = tasks
+        self._identity = ""
+        self._shown: tuple[object, ...] = ()
+        self._last: Endpoint | None = None
+        self.setAccessibleName("Charger")
+        self.console = Console(bench, tasks, secret_keys, self)
+        self.handshake = self._raw_view()
+        self.reading = plain_label(self, "subtle", is_wrapped=True)
+        self.findings = ScrollColumn(self)
+        self.tabs = QTabWidget(self)
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.addTab(self.console, "Console")
+        self.tabs.addTab(self._handshake_tab(), "Handshake")
+        self.tabs.addTab(self.findings, "Findings")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
+        layout.setSpacing(SPACE_4)
+        layout.addLayout(self._head())
+        layout.addWidget(self.about)
+        layout.addWidget(self.tabs, 1)
+
+    def _head(self) -> QHBoxLayout:
+        self.title = plain_label(self, "heading")
+        self.about = plain_label(self, "caption", is_wrapped=True)
+        self.presence = Chip("Connected", "good", parent=self)
+        self.traffic = QPushButton("Show traffic", self)
+        icons.dress(self.traffic, "arrow-left-right", "text2")
+        self.traffic.clicked.connect(self._want_traffic)
+        self.hang_up = QPushButton("Disconnect", self)
+        self.hang_up.setToolTip("Close the connection; most chargers dial again by themselves")
+        icons.dress(self.hang_up, "unplug", "text2")
+        self.hang_up.clicked.connect(self._hang_up)
+        row = QHBoxLayout()
+        row.setSpacing(SPACE_8)
+        row.addWidget(self.title)
+        row.addWidget(self.presence)
+        row.addStretch(1)
+        row.addWidget(self.traffic)
+        row.addWidget(self.hang_up)
+        return row
+
+    def _raw_view(self) -> QPlainTextEdit:
+        view = QPlainTextEdit(self)
+        view.setReadOnly(True)
+        view.setTabChangesFocus(True)
+        view.setAccessibleName("Handshake as sent")
+        set_role(view, "mono")
+        return view
+
+    def _handshake_tab(self) -> QWidget:
+        box = QWidget(self)
+        copy = QToolButton(box)
+        icons.dress(copy, "copy", "text2")
+        copy.setAccessibleName("Copy the handshake")
+        copy.setToolTip("Copy the handshake")
+        copy.clicked.connect(self._copy_handshake)
+        row = QHBoxLayout()
+        row.addWidget(self.reading, 1)
+        row.addWidget(copy)
+        layout = QVBoxLayout(box)
+        layout.setContentsMargins(0, SPACE_8, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.handshake, 1)
+        return box
+
+    # Showing
+
+    @property
+    def identity(self) -> str:
+        """Return whom the panel shows."""
+        return self._identity
+
+    def show_charger(self, identity: str) -> None:
+        """Show this charger."""
+        if identity != self._identity:
+            self._identity = identity
+            self._shown = ()
+            self._last = None
+        self.console.show_charger(identity)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what changed; a charger that left stays as it was last seen."""
+        endpoint = self._bench.server.endpoint(self._identity)
+        is_there = endpoint is not None
+        endpoint = self._last = endpoint or self._last
+        self.presence.show_status("Connected" if is_there else "Left", "good" if is_there else "idle")
+        self.hang_up.setEnabled(is_there)
+        self.console.refresh()
+        self.title.setText(visible(self._identity, 96))
+        if endpoint is None:
+            self.about.setText("Not seen since this program started.")
+            return
+        self._show_about(endpoint)
+        shown = (endpoint.connection, len(endpoint.findings))
+        if shown != self._shown:
+            self._shown = shown
+            self._show_handshake(endpoint.handshake)
+            self._show_findings(endpoint.findings)
+
+    def _show_about(self, endpoint: Endpoint) -> None:
+        boot = endpoint.boot or endpoint.ledger.boot
+        parts = [f"from {visible(endpoint.handshake.remote, 60)}", f"since {moment_text(endpoint.opened_at)}"]
+        if boot is not None:
+            named = " ".join(part for part in (boot.vendor, boot.model) if part)
+            parts.insert(0, visible(named, 120))
+            parts += [f"serial {visible(boot.serial, 60)}"] if boot.serial else []
+            parts += [f"firmware {visible(boot.firmware, 60)}"] if boot.firmware else []
+        states = [f"connector {number}: {visible(change.state, 30)}" for number, change in endpoint.statuses.items()]
+        running = [str(number) for number, session in endpoint.transactions.items() if session.is_running]
+        parts += states[:6]
+        if running:
+            parts.append(f"charging session {', '.join(running[:4])}")
+        self.about.setText(" · ".join(part for part in parts if part))
+
+    def _show_handshake(self, handshake: Handshake) -> None:
+        offered = ", ".join(handshake.subprotocols) or "none"
+        words, _ = security(handshake)
+        self.reading.setText(
+            f"Path {visible(handshake.path, 200)} · asks for {visible(offered, 120)}, "
+            f"got {handshake.chosen_subprotocol or 'none'} · {words}"
+        )
+        text = handshake.raw[:RAW_LIMIT].decode("utf-8", "backslashreplace")
+        self.handshake.setPlainText(visible_lines(text.replace("\r\n", "\n")))
+
+    def _show_findings(self, findings: list[Finding]) -> None:
+        self.tabs.setTabText(2, f"Findings ({len(findings)})" if findings else "Findings")
+        column = self.findings.column
+        while (item := column.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        column.setContentsMargins(0, SPACE_8, SPACE_8, 0)
+        column.setSpacing(SPACE_8)
+        for finding in findings[:MOST_FINDINGS]:
+            column.addWidget(FindingCard(finding, self.findings))
+        if not findings:
+            none = plain_label(self.findings, "subtle")
+            none.setText("Nothing out of the ordinary so far.")
+            column.addWidget(none)
+        column.addStretch(1)
+
+    # Acting
+
+    def _want_traffic(self) -> None:
+        self.traffic_wanted.emit(self._identity)
+
+    def _hang_up(self) -> None:
+        endpoint = self._bench.server.endpoint(self._identity)
+        if endpoint is not None:
+            self._tasks.start_once("hang up", endpoint.close(1000, "closed by the operator"), busy=self.hang_up)
+
+    def _copy_handshake(self) -> None:
+        QGuiApplication.clipboard().setText(self.handshake.toPlainText())
