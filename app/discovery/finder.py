@@ -167,6 +167,8 @@ class Finder:
             self._queue.discard(address)
             self._publish(self._roster.absent(address, sighting.source))
             unit = self._roster.at(address)
+            if unit is not None and not unit.is_present and not unit.identity.profile_id:
+                self._publish(self._roster.forget(unit.unit_id))
             if unit is None or not unit.is_present:
                 self._tending.forget(address)
                 self._after.pop(address, None)
@@ -280,7 +282,8 @@ class Finder:
         misses = self._tending.missed(address, asyncio.get_running_loop().time())
         known = self._roster.at(address)
         if known is None:
-            if self._is_worth_showing(sighting, error):
+            # Only once: one dropped in a flood does not come back with each retry.
+            if misses == 1 and self._is_worth_showing(sighting, error):
                 self._publish(self._unnamed(sighting, error))
         elif isinstance(error, LinkError) and (misses > 1 or isinstance(error, NotReachable)):
             self._publish(self._roster.absent(address, None, trouble=error.message))

@@ -189,8 +189,15 @@ class MdnsSource:
         service.seen = seen
         if before is not None and before.address != seen.address:
             self._leave(before)
-        if before is None or (before.address, before.hints) != (seen.address, seen.hints):
-            self._report(seen)
+        self._report(seen)
+        return True
+
+    def _repeat(self, name: str) -> bool:
+        """Report a service again as it was; ``False`` where it has not been resolved."""
+        service = self._services.get(name)
+        if service is None or service.seen is None:
+            return False
+        self._report(replace(service.seen, at=datetime.now(UTC)))
         return True
 
     def _removed(self, name: str) -> None:
@@ -213,6 +220,7 @@ class _Browsing:
         self._zeroconf = zeroconf
         self._scope = scope
         self._browser: AsyncServiceBrowser | None = None
+        self._resolved: set[str] = set()
 
     async def watch(self, state: Tell, refused: Sequence[str]) -> None:
         """Browse until the set of usable networks changes."""
@@ -241,7 +249,7 @@ class _Browsing:
             log.warning("mDNS did not close within %.0f s", CLOSE_S)
 
     async def _browse(self) -> None:
-        """Ask for all types, known answers included; announcements lost on a busy WiFi show up so."""
+        """Ask for all types; answers lost on a busy WiFi show up so, and what is known is reported again."""
         from zeroconf.asyncio import AsyncServiceBrowser
 
         if self._browser is not None:
@@ -255,13 +263,21 @@ class _Browsing:
         if state_change is ServiceStateChange.Removed:
             source._removed(name)
             return
+        if state_change is ServiceStateChange.Added and name in self._resolved and source._repeat(name):
+            return
         source._track(name, service_type)
         info = _info(service_type, name)
         if info.load_from_cache(zeroconf):
-            source._resolved(name, service_type, info)
+            self._resolve(name, service_type, info)
         elif name not in source._asking:
             source._waiting[name] = service_type
             self._pump()
+
+    def _resolve(self, name: str, kind: str, info: AsyncServiceInfo) -> bool:
+        if len(self._resolved) > 2 * self._source._limit:
+            self._resolved.clear()
+        self._resolved.add(name)
+        return self._source._resolved(name, kind, info)
 
     def _pump(self) -> None:
         source = self._source
@@ -282,7 +298,7 @@ class _Browsing:
                 if name not in source._services:
                     return
                 # A unit may have no TXT record at all, against RFC 6763 §6.
-                if (complete or info.addresses or info.port) and source._resolved(name, kind, info):
+                if (complete or info.addresses or info.port) and self._resolve(name, kind, info):
                     return
         except (Error, OSError) as error:
             log.info("asking for an mDNS service failed: %s", error)

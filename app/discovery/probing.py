@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.driver.capability import ReportsStatus, SetsBackend, Status
@@ -45,7 +45,7 @@ class Condition:
 class Queue:
     """Sightings waiting for a probe, host by host in turn, so that one noisy host can't keep the others waiting.
 
-    Holds each address once (the newest sighting counts) and at most ``limit`` of them; then the host with the most
+    Holds each address once (the newest sighting counts) and at most ``limit`` of them; then a host with many
     waiting ones loses its oldest.
     """
 
@@ -63,8 +63,7 @@ class Queue:
         self._size += sighting.address not in waiting
         waiting[sighting.address] = sighting
         if self._size > self._limit:
-            host = max(self._hosts, key=lambda name: len(self._hosts[name]))
-            self._pop(host)
+            self._pop(self._noisiest(waiting, _host(sighting.address)))
 
     def take(self) -> Sighting:
         """Remove and return the next one; raises IndexError on an empty queue."""
@@ -85,6 +84,13 @@ class Queue:
         self._size -= 1
         if not waiting:
             del self._hosts[host]
+
+    def _noisiest(self, waiting: Mapping[Address, Sighting], host: str) -> str:
+        if len(waiting) > 1:
+            return host
+        if self._size == len(self._hosts):
+            return next(iter(self._hosts))
+        return max(self._hosts, key=lambda name: len(self._hosts[name]))
 
     def _pop(self, host: str) -> Sighting:
         waiting = self._hosts[host]

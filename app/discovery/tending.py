@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from app.model.address import Address
 from app.model.unit import Sighting
@@ -15,7 +15,16 @@ LONGEST_S = 60.0
 GIVE_UP = 6
 """Misses after which an address that never was a charger is left alone until it is announced again."""
 
-LIMIT = 2500
+RETRY_S = 4.0
+"""First pause before an address is asked again that never answered."""
+
+LIMIT = 1000
+"""Addresses kept in mind; sources repeat what they see, so one dropped here is asked again all the same."""
+
+TOLD_LIMIT = 8
+
+TICK_S = 0.1
+"""Addresses due within this are asked together."""
 
 
 @dataclass(slots=True)
@@ -24,6 +33,8 @@ class _Care:
     due: float
     misses: int = 0
     has_answered: bool = False
+    told: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """The newest hints by service type: one charger announces several."""
 
 
 class Tending:
@@ -34,7 +45,7 @@ class Tending:
 
     def __init__(self, refresh_s: float) -> None:
         self.refresh_s = refresh_s
-        self._cares: OrderedDict[Address, _Care] = OrderedDict()
+        self._cares: dict[Address, _Care] = {}
         self._changed = asyncio.Event()
         self._next_at = 0.0
 
@@ -45,16 +56,18 @@ class Tending:
         """Ask an address again at a time; the newest sighting of it counts."""
         care = self._cares.get(sighting.address)
         if care is None:
-            self._cares[sighting.address] = _Care(sighting, due)
-            self._shrink()
+            care = self._cares[sighting.address] = _Care(sighting, due)
+            self._shrink(sighting.address)
         else:
             care.sighting, care.due = sighting, min(due, care.due)
+        if len(care.told) < TOLD_LIMIT:
+            care.told[_service(sighting)] = sighting.hints
         self._sooner(due)
 
     def is_news(self, sighting: Sighting) -> bool:
-        """Say whether a sighting tells more than the last one of its address."""
+        """Say whether a sighting tells something else than the last one of this service at its address."""
         care = self._cares.get(sighting.address)
-        return care is None or (care.sighting.source, care.sighting.hints) != (sighting.source, sighting.hints)
+        return care is None or care.told.get(_service(sighting)) != sighting.hints
 
     def succeeded(self, sighting: Sighting, now: float) -> None:
         """Note an answer."""
@@ -73,7 +86,7 @@ class Tending:
         if care.misses >= GIVE_UP and not care.has_answered:
             self.forget(address)
             return care.misses
-        pause_s = self.refresh_s if care.has_answered else self.refresh_s / 8
+        pause_s = self.refresh_s if care.has_answered else RETRY_S
         care.due = now + min(pause_s * 2 ** (care.misses - 1), LONGEST_S)
         self._sooner(care.due)
         return care.misses
@@ -95,16 +108,20 @@ class Tending:
             self._changed.clear()
             self._next_at = min((care.due for care in self._cares.values()), default=now + LONGEST_S)
             try:
-                async with asyncio.timeout(max(self._next_at - now, 0.01)):
+                async with asyncio.timeout(max(self._next_at - now, TICK_S)):
                     await self._changed.wait()
             except TimeoutError:
                 continue
 
     def _sooner(self, due: float) -> None:
-        if due < self._next_at:
+        if due < self._next_at - TICK_S:
             self._changed.set()
 
-    def _shrink(self) -> None:
-        while len(self._cares) > LIMIT:
-            silent = next((address for address, care in self._cares.items() if not care.has_answered), None)
-            self._cares.pop(silent if silent is not None else next(iter(self._cares)))
+    def _shrink(self, newest: Address) -> None:
+        if len(self._cares) > LIMIT:
+            silent = (address for address, care in self._cares.items() if not care.has_answered)
+            self._cares.pop(next(silent, newest))
+
+
+def _service(sighting: Sighting) -> str:
+    return f"{sighting.source.value} {sighting.hints.get('type', '')}"

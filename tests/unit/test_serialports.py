@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -103,7 +102,8 @@ async def test_a_failing_system_call_is_shown_and_recovered_from(unit_s: float) 
 
 
 async def test_a_pseudo_terminal_given_by_the_user_is_present_while_it_exists(unit_s: float, tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
+    pytest.importorskip("pty", reason="pseudo terminals are a POSIX matter")
+    ours, theirs = os.openpty()
     link = tmp_path / "cable"
     try:
         async with watching(SerialSource(list, extra_ports=[str(link)], poll_s=unit_s)) as heard:
