@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +12,7 @@ from app.model.finding import Finding
 from app.model.frame import Frame
 from app.model.observation import Judge
 from app.model.reading import Reading, StateChange
+from app.model.setting import Setting
 from app.scope import Scope
 
 if TYPE_CHECKING:
@@ -43,8 +44,20 @@ class Habits:
 
     chokes_on_all: bool = False
     """It dropped or fell silent on GetConfiguration without keys (ABB): ask key by key."""
+    single_only: bool = False
+    """It refused or ignored a question for several keys."""
     max_keys: int = 0
     """GetConfigurationMaxKeys as it reported it; 0 = unknown."""
+    settings: dict[str, Setting] | None = None
+    """Its whole configuration as last read on this connection."""
+    addresses: dict[str, Setting] = field(default_factory=dict)
+    """The address keys it reported when it was asked for these alone."""
+    is_looked: bool = False
+    """It was asked for the address keys on this connection."""
+
+    def forget_values(self) -> None:
+        """Forget what may have changed while it was away; what it can bear stays known."""
+        self.settings, self.addresses, self.is_looked = None, {}, False
 
 
 class Host(Protocol):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.model.frame import Boot
-from app.model.reading import StateChange
+from app.model.reading import Reading, StateChange
 from app.ocpp import v16
 from app.ocpp.events import (
     Booted,
@@ -23,6 +23,7 @@ from app.ocpp.events import (
 
 MAX_CONNECTORS = 64
 MAX_TRANSACTIONS = 200
+MAX_LATEST = 500
 
 Taken = tuple[dict[str, Any] | None, list[EndpointEvent]]
 
@@ -35,6 +36,8 @@ class Ledger:
         self.boot: Boot | None = None
         self.statuses: dict[int, StateChange] = {}
         self.transactions: dict[int, Transaction] = {}
+        self.latest: dict[tuple[int, str, str], Reading] = {}
+        """The newest reading of each connector, measurand and phase."""
         self._next_transaction = next_transaction
         self._takers: dict[str, Callable[[Mapping[str, Any], datetime], Taken]] = {
             "BootNotification": self._boot,
@@ -69,7 +72,7 @@ class Ledger:
         if transaction_id is not None and transaction_id not in self.transactions:
             # Some units send meter values of a session begun before they came to us (evcc: recover the id).
             events.append(self._open(Transaction(transaction_id=transaction_id, connector=connector, started_at=now)))
-        readings = tuple(v16.readings(payload, self.unit_id, now))
+        readings = self._remember(v16.readings(payload, self.unit_id, now))
         events.append(MeterSampled(readings=readings, transaction_id=transaction_id))
         return {}, events
 
@@ -102,10 +105,17 @@ class Ledger:
         )
         self._keep(stopped)
         events: list[EndpointEvent] = []
-        readings = tuple(v16.readings(payload, self.unit_id, now, connector=known.connector))
+        readings = self._remember(v16.readings(payload, self.unit_id, now, connector=known.connector))
         if readings:
             events.append(MeterSampled(readings=readings, transaction_id=transaction_id))
         return {}, [*events, TransactionStopped(transaction=stopped)]
+
+    def _remember(self, readings: list[Reading]) -> tuple[Reading, ...]:
+        for reading in readings:
+            place = (reading.connector, reading.measurand.value, reading.phase)
+            if place in self.latest or len(self.latest) < MAX_LATEST:
+                self.latest[place] = reading
+        return tuple(readings)
 
     def _open(self, transaction: Transaction) -> TransactionStarted:
         self._keep(transaction)

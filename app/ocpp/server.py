@@ -176,6 +176,7 @@ class OcppServer:
         """Take a WebSocket peer in; it replaces an older connection of its identity (failures 12)."""
         identity = handshake.identity
         ledger, habits = self._remembered(identity)
+        habits.forget_values()
         endpoint = Endpoint(
             identity=identity,
             connection=next(self._connections),

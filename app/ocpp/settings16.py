@@ -64,7 +64,8 @@ class Reader:
             return {}
 
     async def _in_batches(self, keys: Sequence[str]) -> dict[str, Setting]:
-        size = 1 if self._habits.chokes_on_all else self._habits.max_keys or BATCH
+        is_single = self._habits.chokes_on_all or self._habits.single_only
+        size = 1 if is_single else self._habits.max_keys or BATCH
         found: dict[str, Setting] = {}
         for start in range(0, len(keys), size):
             found |= await self._batch(keys[start : start + size])
@@ -78,7 +79,7 @@ class Reader:
         except (TimedOut, Refused):
             if len(keys) == 1:
                 return {}
-        self._habits.chokes_on_all = True
+        self._habits.single_only = True
         found: dict[str, Setting] = {}
         for key in keys:
             found |= await self._batch((key,))

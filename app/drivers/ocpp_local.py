@@ -1,0 +1,329 @@
+"""Any unit that dials our endpoint, over OCPP 1.6: the generic driver.
+
+It asks what the unit reports and writes nothing the unit did not report (chargers-commercial part 3). A family is
+recognised by its Boot, and where that tells nothing, by the keys it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import ClassVar
+
+from app import resources
+from app.driver.capability import (
+    Identifies,
+    Meters,
+    ReadsOneSetting,
+    ReadsSettings,
+    Reboots,
+    ReportsStatus,
+    RunsSessions,
+    SetsBackend,
+    Status,
+    WriteResult,
+    WritesSettings,
+)
+from app.driver.registry import Driver, load_profiles
+from app.driver.session import Session
+from app.errors import AppError, LinkLost, NotSupported, Refused, StepBlocked, TimedOut, ValueRejected
+from app.links.link import Links, OcppLink
+from app.model.address import Address, OcppAddress
+from app.model.backend import Backend
+from app.model.profile import Profile
+from app.model.reading import Reading, StateChange
+from app.model.setting import Change, Setting, Snapshot
+from app.model.unit import Identity, LinkState, SourceKind
+from app.ocpp import repoint
+from app.ocpp.endpoint import Endpoint
+from app.ocpp.events import MeterSampled, StatusChanged
+from app.ocpp.sightings import identity_of
+
+READ_S = 300.0
+"""Longest reading of a whole configuration: key by key takes its time on slow units [OURS]."""
+LOOK_S = 8.0
+"""Longest look for address keys when a session is opened [OURS]."""
+WRITE_S = 75.0
+FAULTED = "Faulted"
+
+_ALWAYS = frozenset(
+    {
+        Identifies,
+        ReportsStatus,
+        Meters,
+        ReadsSettings,
+        ReadsOneSetting,
+        WritesSettings,
+        Reboots,
+        RunsSessions,
+    }
+)
+
+
+@cache
+def families() -> tuple[Profile, ...]:
+    """Return the profiles of this driver, to recognise a family by its keys."""
+    profiles = load_profiles(resources.texts("profiles", ".toml"))
+    return tuple(profile for profile in profiles if profile.driver == OcppLocal.driver_id)
+
+
+def family_of(profile: Profile, keys: frozenset[str]) -> Profile:
+    """Return the profile whose address keys the unit reported: the one found by Boot if it has any, else the best."""
+
+    def hits(candidate: Profile) -> int:
+        return sum(item.key in keys for item in candidate.backend_keys)
+
+    return profile if hits(profile) else max((profile, *families()), key=hits)
+
+
+class OcppLocal(Session):
+    """A session over the unit's own connection to us. Closing it leaves that connection as it is."""
+
+    driver_id: ClassVar[str] = "ocpp-local"
+    deadline_s: ClassVar[float] = 45.0
+
+    def __init__(self, address: OcppAddress, profile: Profile, links: Links) -> None:
+        super().__init__(address)
+        self._profile = profile
+        self._link: OcppLink = links.ocpp(address)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Return the live connection; raises LinkLost where the unit is not connected now."""
+        endpoint = self._link.endpoint
+        if not isinstance(endpoint, Endpoint):
+            raise LinkLost(f"{self.address} is not connected.", "Wait until it dials our endpoint.")
+        return endpoint
+
+    async def _open(self) -> None:
+        endpoint = self.endpoint
+        self.offers = _ALWAYS
+        if endpoint.is_ready and endpoint.habits.settings is None and not endpoint.habits.is_looked:
+            await self._look(endpoint)
+        self._judge_offers()
+
+    async def _close(self) -> None:
+        return
+
+    # Identifies, ReportsStatus, Meters
+
+    async def identify(self) -> Identity:
+        """Tell from its Boot who it is; asks for a Boot where it sent none since it connected."""
+        async with self.call("identify"):
+            endpoint = self.endpoint
+            if endpoint.ledger.boot is None and endpoint.is_ready:
+                await self._ask_boot(endpoint)
+            return replace(identity_of(endpoint.identity, endpoint.ledger.boot), profile_id=self._family().id)
+
+    async def status(self) -> Status:
+        """Return the states it reported; nothing is sent."""
+        async with self.call("status"):
+            endpoint = self.endpoint
+            states = endpoint.statuses
+            first = states.get(1) or next(iter(states.values()), None)
+            faulted = next((state for state in states.values() if state.state == FAULTED or state.error), None)
+            return Status(
+                state=first.state if first else "",
+                detail=" ".join(part for part in (faulted.error, faulted.detail) if part) if faulted else "",
+                has_fault=any(state.state == FAULTED for state in states.values()),
+                readings=tuple(endpoint.ledger.latest.values()),
+                link=LinkState(is_enabled=True, is_connected=True),
+            )
+
+    async def watch(self) -> AsyncIterator[Reading | StateChange]:
+        """Yield what it sends of its own accord; ends with LinkLost when the connection does."""
+        with self.endpoint.events.subscribe() as events:
+            while self.endpoint.is_open:
+                event = await anext(events)
+                if isinstance(event, StatusChanged):
+                    yield event.change
+                elif isinstance(event, MeterSampled):
+                    for reading in event.readings:
+                        yield reading
+        raise LinkLost(f"{self.address} is not connected any more.", "Wait until it dials again.")
+
+    # ReadsSettings, ReadsOneSetting, WritesSettings
+
+    async def read_settings(self) -> Snapshot:
+        """Read the whole configuration, as gently as this unit needs it."""
+        async with self.call("read the settings", deadline_s=READ_S):
+            found = await self.endpoint.get_settings()
+            if not any(setting.key == repoint.AUTHORIZATION_KEY for setting in found):
+                found += await self._hidden_key()
+            self.endpoint.habits.settings = {setting.key: setting for setting in found}
+        self._judge_offers()
+        excluded = {setting.key: "The charger never tells this value." for setting in found if not setting.is_readable}
+        return Snapshot(taken_at=datetime.now(UTC), settings=found, excluded=excluded)
+
+    async def read_setting(self, key: str) -> Setting | None:
+        """Ask for one key again."""
+        async with self.call(f"read {key}"):
+            found = await self.endpoint.get_settings((key,))
+            return found[0] if found else None
+
+    async def write_setting(self, change: Change) -> WriteResult:
+        """Send ChangeConfiguration, then read the value back.
+
+        Raises ValueRejected (Rejected), NotSupported (the unit does not know the key, or never reported it).
+        """
+        async with self.call(f"write {change.key}", deadline_s=WRITE_S):
+            endpoint = self.endpoint
+            known = endpoint.habits.settings
+            if known is not None and change.key not in known:
+                raise NotSupported(f"This charger never reported the key “{change.key}”.", "It is not written.")
+            status = await endpoint.set_setting(change.key, change.after)
+            _must_be_taken(change, status)
+            back = await self._read_back(change.key)
+        return WriteResult(
+            key=change.key,
+            is_accepted=True,
+            read_back=back.value if back is not None and back.is_readable else None,
+            needs_restart=status == "RebootRequired" or change.needs_restart,
+            note="" if back is not None and back.is_readable else "The value cannot be read back.",
+        )
+
+    # SetsBackend
+
+    async def read_backend(self) -> Backend | None:
+        """Read from its keys where it dials; ``None`` where no key tells."""
+        return repoint.read(await self._target())
+
+    async def plan_backend(self, backend: Backend, snapshot: Snapshot) -> Sequence[Change]:
+        """Render the changes from the snapshot, URL last. Raises ValueRejected, NotSupported."""
+        target = await self._target()
+        merged = {**target.settings, **{setting.key: setting for setting in snapshot.settings}}
+        return repoint.plan(replace(target, settings=merged), backend)
+
+    # Reboots, RunsSessions
+
+    async def restart(self) -> None:
+        """Send Reset Soft, and Hard where Soft is refused."""
+        async with self.call("restart"):
+            for kind in ("Soft", "Hard"):
+                if await self.endpoint.reset(kind) == "Accepted":
+                    return
+        raise Refused(f"{self.address} refuses to restart.", "Switch its power off and on again.")
+
+    async def start_charging(self, connector: int, tag: str) -> None:
+        """Send RemoteStartTransaction."""
+        async with self.call("start charging"):
+            status = await self.endpoint.start(connector, tag)
+        if status != "Accepted":
+            raise Refused(
+                f"{self.address} refuses to start (“{status}”).", "Plug a car or a tester in, then try again."
+            )
+
+    async def stop_charging(self, connector: int) -> None:
+        """Send RemoteStopTransaction for the transaction that runs on the connector."""
+        async with self.call("stop charging"):
+            running = [item for item in self.endpoint.transactions.values() if item.is_running]
+            meant = next((item for item in reversed(running) if item.connector == connector), None)
+            if meant is None:
+                raise StepBlocked(f"No session runs on connector {connector}.", "Look at its state.")
+            status = await self.endpoint.stop(meant.transaction_id)
+        if status != "Accepted":
+            raise Refused(f"{self.address} refuses to stop (“{status}”).", "Stop it at the charger or unplug the car.")
+
+    # Inside
+
+    async def _look(self, endpoint: Endpoint) -> None:
+        """Ask once for the known address keys only: gentler than the whole configuration, on which some units drop."""
+        endpoint.habits.is_looked = True
+        keys = [key.key for profile in (self._profile, *families()) for key in profile.backend_keys]
+        try:
+            async with asyncio.timeout(LOOK_S):
+                found = await endpoint.get_settings(tuple(dict.fromkeys(keys)))
+        except (AppError, TimeoutError):
+            return
+        endpoint.habits.addresses = {setting.key: setting for setting in found}
+
+    async def _target(self) -> repoint.Target:
+        endpoint = self.endpoint
+        if endpoint.habits.settings is None:
+            await self.read_settings()
+        return self._known_target(endpoint)
+
+    def _known_target(self, endpoint: Endpoint) -> repoint.Target:
+        family = self._family()
+        shake = endpoint.handshake
+        host = next((value for name, value in shake.headers if name.lower() == "host"), "")
+        return repoint.Target(
+            settings=endpoint.habits.settings or endpoint.habits.addresses,
+            keys=family.backend_keys,
+            identity=endpoint.identity,
+            habit=family.url,
+            path=shake.path,
+            host=host,
+        )
+
+    def _family(self) -> Profile:
+        habits = self.endpoint.habits
+        return family_of(self._profile, frozenset(habits.settings or habits.addresses))
+
+    def _judge_offers(self) -> None:
+        is_possible = repoint.can_repoint(self._known_target(self.endpoint))
+        self.offers = _ALWAYS | {SetsBackend} if is_possible else _ALWAYS
+
+    async def _hidden_key(self) -> tuple[Setting, ...]:
+        """Ask for AuthorizationKey by name: many units leave it out of the list because it can't be read."""
+        try:
+            return await self.endpoint.get_settings((repoint.AUTHORIZATION_KEY,))
+        except (TimedOut, Refused):
+            return ()
+
+    async def _read_back(self, key: str) -> Setting | None:
+        try:
+            found = await self.endpoint.get_settings((key,))
+        except (TimedOut, Refused):
+            return None
+        setting = found[0] if found else None
+        known = self.endpoint.habits.settings
+        if setting is not None and known is not None:
+            known[key] = setting
+        return setting
+
+    async def _ask_boot(self, endpoint: Endpoint) -> None:
+        try:
+            await endpoint.trigger("BootNotification")
+        except (TimedOut, Refused):
+            return
+
+
+def _must_be_taken(change: Change, status: str) -> None:
+    if status in ("Accepted", "RebootRequired"):
+        return
+    if status == "NotSupported":
+        raise NotSupported(f"This charger does not know the key “{change.key}”.", "Its firmware may be older.")
+    raise ValueRejected(
+        f"The charger refuses this value for “{change.key}” (“{status[:40]}”).",
+        "Check the value; some keys can only be changed at the charger itself.",
+    )
+
+
+async def probe(address: Address, profile: Profile, links: Links) -> Identity | None:
+    """Tell who dialled in by its Boot; nothing is sent. Raises LinkLost where it is not connected."""
+    if not isinstance(address, OcppAddress):
+        return None
+    endpoint = links.ocpp(address).endpoint
+    if not isinstance(endpoint, Endpoint):
+        return None
+    return replace(identity_of(endpoint.identity, endpoint.ledger.boot), profile_id=profile.id)
+
+
+def _opened(address: Address, profile: Profile, links: Links) -> Session:
+    if not isinstance(address, OcppAddress):
+        raise NotSupported(f"{address} is no unit on our endpoint.", "Choose the way by which it dials in.")
+    return OcppLocal(address, profile, links)
+
+
+DRIVER = Driver(
+    id=OcppLocal.driver_id,
+    title="OCPP on our endpoint",
+    sources=frozenset({SourceKind.DIAL_IN}),
+    open=_opened,
+    capabilities=_ALWAYS | {SetsBackend},
+    probe=probe,
+)

@@ -1,0 +1,340 @@
+"""Repoint a unit over OCPP 1.6: read from its settings where it dials, and render the exact changes. Pure.
+
+Only keys that the unit itself reported are ever named in a change (chargers-commercial §3.1), in the order credential,
+identity, switches, security profile, path, URL last (§3.2).
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.errors import NotSupported, ValueRejected
+from app.model.backend import Backend, JoinRule, SecurityProfile, dialled_url, split_url
+from app.model.profile import BackendKey, Evidence, Grade, UrlHabit
+from app.model.secret import Secret
+from app.model.setting import Change, Setting
+
+ORDER = {"secret": 20, "identity": 40, "switch": 45, "security": 50, "path": 90, "url": 95, "priority": 99}
+"""Write order (chargers-commercial §3.2: credential, certificate, identity, URL last)."""
+
+KEY_BYTES = 20
+"""Longest password that the hex form of AuthorizationKey holds: 40 digits (OCPP 1.6 security white paper §7.2)."""
+VALUE_LIMIT = 500
+AUTHORIZATION_KEY = "AuthorizationKey"
+SECURITY_PROFILE = "SecurityProfile"
+_SEEN = Evidence(source="the value starts with ws (chargers-commercial §3.1)", grade=Grade.REPORTED)
+_CSMS_URL = re.compile(r"(ocppCsmsUrl\{)([^{}]*)(\})")
+_PROFILE_LEVEL = re.compile(r"(securityProfile\{)([^{}]*)(\})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is known of a unit's way of dialling. ``path`` and ``host`` are what it really requested from us."""
+
+    settings: Mapping[str, Setting]
+    keys: Sequence[BackendKey]
+    identity: str
+    habit: UrlHabit | None = None
+    path: str = ""
+    host: str = ""
+
+    def holding(self, *what: str) -> list[BackendKey]:
+        """List the profile's keys of these kinds that the unit reported."""
+        return [key for key in self.keys if key.holds in what and key.key in self.settings]
+
+    def addresses(self) -> list[BackendKey]:
+        """List the reported keys that hold a whole or the host part of an address, known ones first.
+
+        A writable key whose value starts with ``ws`` counts too.
+        """
+        known = self.holding("url", "host", "network-profile")
+        names = {key.key for key in self.keys}
+        seen = [
+            BackendKey(key=setting.key, holds="url", evidence=_SEEN)
+            for setting in self.settings.values()
+            if setting.key not in names and not setting.is_readonly and _is_url(setting.value)
+        ]
+        return known + seen
+
+    def value(self, key: str) -> str:
+        """Return the present value of a key, an empty text where it has none."""
+        setting = self.settings.get(key)
+        return (setting.value or "") if setting else ""
+
+
+def can_repoint(target: Target) -> bool:
+    """Say whether the unit shows a writable key for its address."""
+    return any(not target.settings[key.key].is_readonly for key in target.addresses())
+
+
+def read(target: Target) -> Backend | None:
+    """Return where the unit is configured to dial; ``None`` where no key tells. The secret is not in it."""
+    key = _active(target)
+    if key is None:
+        return None
+    url = _whole_url(target, key)
+    if not url:
+        return Backend(url="", identity=target.identity)
+    base = split_url(url)[0] if join_rule(target, url) is JoinRule.AS_IS else url.rstrip("/")
+    identity = next((target.value(item.key) for item in target.holding("identity") if target.value(item.key)), "")
+    level = target.value(SECURITY_PROFILE)
+    profile = SecurityProfile(int(level)) if level in ("0", "1", "2", "3") else SecurityProfile.NONE
+    return Backend(url=base, identity=identity or target.identity, security_profile=profile)
+
+
+def plan(target: Target, backend: Backend) -> tuple[Change, ...]:
+    """Render the changes that bring the unit to ``backend``, in write order.
+
+    Raises NotSupported where the unit shows no key for what must change, ValueRejected where a value does not fit.
+    """
+    key = _slot(target)
+    changes = [
+        *_secret_changes(target, backend),
+        *_identity_changes(target, backend, key),
+        *_switch_changes(target),
+        *_security_changes(target, backend),
+        *_address_changes(target, backend, key),
+        *_priority_changes(target, key),
+    ]
+    return tuple(sorted(changes, key=lambda change: change.order))
+
+
+def join_rule(target: Target, url: str) -> JoinRule:
+    """Tell how the unit joins address and identity: by what it really dialled, else by its family's habit.
+
+    The configured address and the requested path are proof: equal paths mean that the identity stands in the address.
+    """
+    own_path = urllib.parse.urlsplit(url).path
+    quoted = urllib.parse.quote(target.identity, safe="-_.~")
+    if target.path and target.host and _authority(url) == target.host.lower():
+        for rule in (JoinRule.AS_IS, JoinRule.APPEND_IF_MISSING, JoinRule.APPEND):
+            if urllib.parse.urlsplit(dialled_url(f"ws://h{own_path}", target.identity, rule)).path == target.path:
+                return rule
+    if target.identity and own_path.endswith("/" + quoted):
+        return JoinRule.AS_IS
+    return target.habit.join if target.habit else JoinRule.APPEND_IF_MISSING
+
+
+def stored_secret(secret: Secret, form: str) -> str:
+    """Return the text that AuthorizationKey must get: hex digits of the password's bytes, or the text itself.
+
+    A password that is already 32 to 40 hex digits is taken as the key itself.
+    """
+    text = secret.reveal()
+    if form == "text":
+        return text
+    if re.fullmatch(r"(?:[0-9A-Fa-f]{2}){16,20}", text):
+        return text
+    raw = text.encode()
+    if len(raw) > KEY_BYTES:
+        raise ValueRejected(
+            f"The password has {len(raw)} bytes; OCPP 1.6 carries at most {KEY_BYTES} to a charger that wants it as "
+            "hexadecimal digits.",
+            f"Let the backend's operator set a password of at most {KEY_BYTES} characters for this charger.",
+        )
+    return raw.hex()
+
+
+def _secret_changes(target: Target, backend: Backend) -> Iterable[Change]:
+    wants = backend.security_profile in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
+    if not wants or not backend.secret:
+        return
+    known = target.holding("secret")
+    key = known[0].key if known else AUTHORIZATION_KEY
+    if key not in target.settings:
+        raise NotSupported(
+            "This charger shows no key for the backend's password.",
+            "Type the password at the charger itself, or let the backend take it without one.",
+        )
+    form = known[0].form if known else "hex"
+    yield Change(
+        key=key,
+        before=target.settings[key].value,
+        after=stored_secret(backend.secret, form),
+        is_secret=True,
+        order=ORDER["secret"],
+        reason="The backend's password, " + ("as it is." if form == "text" else "as hexadecimal digits."),
+    )
+
+
+def _identity_changes(target: Target, backend: Backend, key: BackendKey) -> Iterable[Change]:
+    if backend.identity == target.identity or join_rule(target, _whole_url(target, key)) is JoinRule.AS_IS:
+        return
+    writable = [item for item in target.holding("identity") if not target.settings[item.key].is_readonly]
+    if not writable:
+        raise NotSupported(
+            f"This charger does not let its identity be changed over OCPP; it stays “{target.identity}”.",
+            f"Let the backend's operator register it as “{target.identity}”, or change it at the charger.",
+        )
+    before = target.settings[writable[0].key].value
+    yield Change(
+        key=writable[0].key,
+        before=before,
+        after=backend.identity,
+        order=ORDER["identity"],
+        reason="The identity under which the backend knows this charger.",
+    )
+
+
+def _switch_changes(target: Target) -> Iterable[Change]:
+    for key in target.holding("switch"):
+        before = target.value(key.key)
+        if key.value and before.lower() != key.value.lower() and not target.settings[key.key].is_readonly:
+            yield Change(key=key.key, before=before, after=key.value, order=ORDER["switch"], reason=key.note)
+
+
+def _security_changes(target: Target, backend: Backend) -> Iterable[Change]:
+    setting = target.settings.get(SECURITY_PROFILE)
+    level = setting.value if setting else None
+    if setting is None or level not in ("0", "1", "2", "3"):
+        return
+    wanted = int(backend.security_profile)
+    if wanted < int(level):
+        raise NotSupported(
+            f"This charger is on security profile {level}; over OCPP it only goes up.",
+            f"Choose profile {level} for the backend, or lower it at the charger itself.",
+        )
+    if wanted > int(level):
+        yield Change(
+            key=SECURITY_PROFILE,
+            before=level,
+            after=str(wanted),
+            is_one_way=True,
+            needs_restart=setting.needs_restart,
+            order=ORDER["security"],
+            reason="The backend asks for this security profile. It can't be lowered again over OCPP.",
+        )
+
+
+def _address_changes(target: Target, backend: Backend, key: BackendKey) -> Iterable[Change]:
+    wanted = _rendered(target, backend, key)
+    if key.holds == "host":
+        path_key = next((item for item in target.holding("path") if _twin(item.key) == _twin(key.key)), None)
+        parts = urllib.parse.urlsplit(wanted)
+        if path_key is None and parts.path.strip("/"):
+            raise NotSupported("This charger shows no key for the path of the address.", "Use an address without path.")
+        if path_key is not None:
+            yield _change(target, path_key.key, _like(parts.path, target.value(path_key.key)), "path", "The path.")
+        wanted = _host_part(parts, target.value(key.key))
+    elif key.holds == "network-profile":
+        wanted = _in_profile(target.value(key.key), wanted, backend)
+    _must_fit(target, key, wanted)
+    yield _change(target, key.key, wanted, "url", "The new backend. It comes last.")
+
+
+def _priority_changes(target: Target, key: BackendKey) -> Iterable[Change]:
+    for item in target.holding("priority"):
+        before = target.value(item.key)
+        slots = [slot.strip() for slot in before.split(",") if slot.strip()]
+        wanted = ",".join([key.key, *(slot for slot in slots if slot != key.key)])
+        if before and wanted != before:
+            yield _change(target, item.key, wanted, "priority", "The new address first, the old one as a way back.")
+
+
+def _change(target: Target, key: str, after: str, kind: str, reason: str) -> Change:
+    setting = target.settings[key]
+    if setting.is_readonly:
+        raise NotSupported(f"“{key}” is read-only on this charger.", "Change it at the charger itself.")
+    return Change(
+        key=key,
+        before=setting.value,
+        after=after,
+        needs_restart=setting.needs_restart,
+        order=ORDER[kind],
+        reason=reason,
+    )
+
+
+def _active(target: Target) -> BackendKey | None:
+    """Return the address key that is in use: the one that leads here, else the first that is filled."""
+    keys = target.addresses()
+    here = [key for key in keys if target.host and _authority(_whole_url(target, key)) == target.host.lower()]
+    filled = [key for key in keys if _whole_url(target, key)]
+    return next(iter(here or filled or keys), None)
+
+
+def _slot(target: Target) -> BackendKey:
+    """Return the address key to write: a free slot where there are several by priority, else the active one."""
+    active = _active(target)
+    if active is None:
+        raise NotSupported(
+            "This charger offers no key for its backend address over OCPP.",
+            "Set the address in its own menu or app; the endpoint proves the result all the same.",
+        )
+    priority = target.holding("priority")
+    if priority and target.value(priority[0].key):
+        used = [slot.strip() for slot in target.value(priority[0].key).split(",")]
+        free = [key for key in target.addresses() if key.key != used[0]]
+        return free[0] if free else active
+    return active
+
+
+def _whole_url(target: Target, key: BackendKey) -> str:
+    value = target.value(key.key)
+    if key.holds == "network-profile":
+        match = _CSMS_URL.search(value)
+        return match[2] if match else ""
+    if key.holds != "host" or not value:
+        return value
+    path = next((target.value(item.key) for item in target.holding("path") if _twin(item.key) == _twin(key.key)), "")
+    host = value if "://" in value else f"ws://{value}"
+    return f"{host.rstrip('/')}/{path.strip('/')}" if path.strip("/") else host
+
+
+def _rendered(target: Target, backend: Backend, key: BackendKey) -> str:
+    rule = join_rule(target, _whole_url(target, key))
+    url = backend.url
+    if rule is JoinRule.AS_IS:
+        url = dialled_url(backend.url, backend.identity, JoinRule.APPEND_IF_MISSING)
+    if rule is JoinRule.APPEND:
+        url = url.rstrip("/")
+    return url.rstrip("/") + "/" if key.form == "trailing-slash" else url
+
+
+def _in_profile(text: str, url: str, backend: Backend) -> str:
+    if not _CSMS_URL.search(text) or any(char in url for char in "{}"):
+        raise NotSupported("This charger's network profile has a form that is not known.", "Set it in its own tool.")
+    text = _CSMS_URL.sub(lambda match: match[1] + url + match[3], text, count=1)
+    level = str(int(backend.security_profile))
+    return _PROFILE_LEVEL.sub(lambda match: match[1] + level + match[3], text, count=1)
+
+
+def _must_fit(target: Target, key: BackendKey, value: str) -> None:
+    limit = min(target.habit.limit if target.habit and target.habit.limit else VALUE_LIMIT, VALUE_LIMIT)
+    if len(value) > limit:
+        raise ValueRejected(
+            f"The address has {len(value)} characters; “{key.key}” holds {limit}.", "Use a shorter address."
+        )
+    schemes = target.habit.schemes if target.habit else ("ws", "wss")
+    scheme = value.partition(":")[0].lower()
+    if "://" in value and key.holds != "network-profile" and scheme not in schemes:
+        raise ValueRejected(f"This charger does not take {scheme}:// addresses.", "Choose another address.")
+
+
+def _host_part(parts: urllib.parse.SplitResult, before: str) -> str:
+    host = f"{parts.scheme}://{parts.netloc}" if "://" in before or not before else parts.netloc
+    return host + "/" if before.endswith("/") else host
+
+
+def _like(path: str, before: str) -> str:
+    bare = path.strip("/")
+    return f"/{bare}" if before.startswith("/") and bare else bare
+
+
+def _twin(key: str) -> str:
+    """Return what a host key and its path key have in common (``BackOffice-URL-wired``/``-Path-wired`` → wired)."""
+    return key.rpartition("-")[2].lower()
+
+
+def _is_url(value: str | None) -> bool:
+    return value is not None and value.lower().startswith(("ws://", "wss://"))
+
+
+def _authority(url: str) -> str:
+    try:
+        return urllib.parse.urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
