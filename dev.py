@@ -283,14 +283,16 @@ def _try_lock(descriptor: int) -> bool:
 # ---------------------------------------------------------------------------------------------------- commands
 
 
-def has_display(env: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether a window could be seen."""
+def screen(env: Mapping[str, str] = os.environ) -> str:
+    """Tell on what a window could be seen: "xcb", "wayland", another of Qt's platforms; empty: on nothing."""
     platform = env.get("QT_QPA_PLATFORM", "").partition(":")[0]
     if platform in {"offscreen", "minimal"}:
-        return False
-    return not sys.platform.startswith("linux") or bool(
-        platform not in {"", "xcb", "wayland"} or env.get("DISPLAY") or env.get("WAYLAND_DISPLAY")
-    )
+        return ""
+    if platform not in {"", "xcb", "wayland"} or not sys.platform.startswith("linux"):
+        return platform or sys.platform
+    if env.get("DISPLAY") and platform != "wayland":
+        return "xcb"
+    return "wayland" if env.get("WAYLAND_DISPLAY") and platform != "xcb" else ""
 
 
 def run_arguments(options: Sequence[str], *, display: bool) -> list[str]:
@@ -300,10 +302,10 @@ def run_arguments(options: Sequence[str], *, display: bool) -> list[str]:
     return ["--demo"] if display else ["--demo", "--offscreen-tour", TOUR_FOLDER]
 
 
-def prepare(level: str, *, on_screen: bool = False, for_build: bool = False) -> Environment:
+def prepare(level: str, *, seen_on: str = "", for_build: bool = False) -> Environment:
     """Make machine and environment ready."""
     if sys.platform.startswith("linux"):
-        machine.this_machine(run_quietly).ensure(on_screen=on_screen, for_build=for_build)
+        machine.this_machine(run_quietly).ensure(screen=seen_on, for_build=for_build)
     folder = Path(os.environ.get("REHOME_VENV") or ROOT / ".venv").absolute()
     environment = Environment(folder)
     environment.ensure(level)
@@ -327,11 +329,11 @@ def attend(command: Sequence[str], env: Mapping[str, str]) -> int:
 
 def run(options: Sequence[str]) -> int:
     """Start the desktop program."""
-    display = has_display()
-    environment = prepare("runtime", on_screen=display)
-    arguments = run_arguments(options, display=display)
+    seen_on = screen()
+    environment = prepare("runtime", seen_on=seen_on)
+    arguments = run_arguments(options, display=bool(seen_on))
     env = child_environment()
-    if not display:
+    if not seen_on:
         env.setdefault("QT_QPA_PLATFORM", "offscreen")
         touring = "--offscreen-tour" in arguments
         say("There is no display, so the window is drawn offscreen." + (_TOUR_NOTE if touring else ""))

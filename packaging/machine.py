@@ -24,13 +24,20 @@ WINDOW_LIBRARIES = {
 """What Qt loads even offscreen, and the Debian package of each."""
 
 SCREEN_LIBRARIES = {
-    "libxcb-cursor.so.0": "libxcb-cursor0",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
-    "libxcb-icccm.so.4": "libxcb-icccm4",
-    "libxcb-keysyms.so.1": "libxcb-keysyms1",
-    "libxcb-shape.so.0": "libxcb-shape0",
+    "xcb": {
+        "libxcb-cursor.so.0": "libxcb-cursor0",
+        "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+        "libxcb-icccm.so.4": "libxcb-icccm4",
+        "libxcb-keysyms.so.1": "libxcb-keysyms1",
+        "libxcb-shape.so.0": "libxcb-shape0",
+    },
+    "wayland": {
+        "libwayland-client.so.0": "libwayland-client0",
+        "libwayland-cursor.so.0": "libwayland-cursor0",
+        "libwayland-egl.so.1": "libwayland-egl1",
+    },
 }
-"""What Qt loads besides for a window on an X display."""
+"""What Qt loads besides for a window that can be seen, by the kind of screen."""
 
 
 class Lacking(Exception):
@@ -49,9 +56,9 @@ class Machine:
     is_debian: bool = False
     has_package_lists: Callable[[], bool] = lambda: any(Path("/var/lib/apt/lists").glob("*_Packages*"))
 
-    def lacks(self, *, on_screen: bool, for_build: bool) -> dict[str, str]:
+    def lacks(self, *, screen: str, for_build: bool) -> dict[str, str]:
         """List what is missing → the Debian package that brings it."""
-        wanted = {**WINDOW_LIBRARIES, **(SCREEN_LIBRARIES if on_screen else {})}
+        wanted = {**WINDOW_LIBRARIES, **SCREEN_LIBRARIES.get(screen, {})}
         missing = {name: package for name, package in wanted.items() if not self.has_library(name)}
         if not self.has_module("ensurepip"):
             missing["Python's venv module"] = "python{}.{}-venv".format(*sys.version_info[:2])
@@ -59,16 +66,16 @@ class Machine:
             missing["objdump"] = "binutils"
         return missing
 
-    def ensure(self, *, on_screen: bool = False, for_build: bool = False) -> None:
+    def ensure(self, *, screen: str = "", for_build: bool = False) -> None:
         """Install what is missing when this is Debian and we are root, else say exactly what to do."""
-        missing = self.lacks(on_screen=on_screen, for_build=for_build)
+        missing = self.lacks(screen=screen, for_build=for_build)
         if not missing:
             return
         command = ["apt-get", "install", "--yes", "--no-install-recommends", *sorted(set(missing.values()))]
         if self.is_debian and self.is_root:
             print(f"Installing what this system lacks: {', '.join(missing)}", file=sys.stderr, flush=True)
             self._apt(command)
-            missing = self.lacks(on_screen=on_screen, for_build=for_build)
+            missing = self.lacks(screen=screen, for_build=for_build)
         if missing:
             raise Lacking(self._advice(missing, command))
 

@@ -231,7 +231,7 @@ def machine_with(missing: set[str], calls: list[str], **facts: object) -> machin
 
 def test_a_complete_machine_needs_nothing() -> None:
     calls: list[str] = []
-    machine_with(set(), calls).ensure(on_screen=True)
+    machine_with(set(), calls).ensure(screen="xcb")
     assert calls == []
 
 
@@ -250,13 +250,13 @@ def test_package_lists_are_fetched_where_there_are_none() -> None:
 def test_without_root_the_exact_command_is_told() -> None:
     lacking = machine_with({"libGL.so.1", "libxcb-cursor.so.0"}, [], is_root=False)
     with pytest.raises(machine.Lacking) as told:
-        lacking.ensure(on_screen=True)
+        lacking.ensure(screen="xcb")
     assert "libGL.so.1, libxcb-cursor.so.0" in str(told.value)
     assert "sudo apt-get install --yes --no-install-recommends libgl1 libxcb-cursor0" in str(told.value)
 
 
 def test_screen_libraries_are_asked_for_only_where_there_is_a_screen() -> None:
-    machine_with({"libxcb-cursor.so.0"}, [], is_root=False).ensure(on_screen=False)
+    machine_with({"libxcb-cursor.so.0"}, [], is_root=False).ensure(screen="wayland")
 
 
 def test_other_systems_are_told_the_libraries() -> None:
@@ -281,16 +281,18 @@ def test_the_real_machine_is_seen() -> None:
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
-        ({}, False),
-        ({"DISPLAY": ":0"}, True),
-        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
-        ({"DISPLAY": ":0", "QT_QPA_PLATFORM": "offscreen"}, False),
-        ({"QT_QPA_PLATFORM": "vnc:size=800x600"}, True),
-        ({"QT_QPA_PLATFORM": "xcb"}, False),
+        ({}, ""),
+        ({"DISPLAY": ":0"}, "xcb"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "wayland"),
+        ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "wayland-0"}, "xcb"),
+        ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "wayland-0", "QT_QPA_PLATFORM": "wayland"}, "wayland"),
+        ({"DISPLAY": ":0", "QT_QPA_PLATFORM": "offscreen"}, ""),
+        ({"QT_QPA_PLATFORM": "vnc:size=800x600"}, "vnc"),
+        ({"QT_QPA_PLATFORM": "xcb"}, ""),
     ],
 )
-def test_a_display_is_noticed(env: dict[str, str], expected: bool) -> None:
-    assert dev.has_display(env) is expected
+def test_a_screen_is_noticed(env: dict[str, str], expected: str) -> None:
+    assert dev.screen(env) == expected
 
 
 def test_options_go_through_as_they_are() -> None:
