@@ -74,7 +74,7 @@ def _apply(target: QWidget | QAction, scale: float = 0.0) -> None:
     elif isinstance(target, QAbstractButton):
         is_wide = _stands_before_text(target)
         target.setIconSize(QSize(round(size * WIDE) if is_wide else size, size))
-        target.setIcon(_icon(name, tone, theme().tokens, is_wide))
+        target.setIcon(_icon(name, tone, theme().tokens, (size, 2 * size), is_wide))
     elif isinstance(target, QAction):
         target.setIcon(icon(name, tone))
 
@@ -91,9 +91,9 @@ def _source(name: str) -> str:
 
 
 @cache
-def _icon(name: str, tone: str, look: Tokens, is_wide: bool = False) -> QIcon:
+def _icon(name: str, tone: str, look: Tokens, sizes: tuple[int, ...] = SIZES, is_wide: bool = False) -> QIcon:
     result = QIcon()
-    for size in SIZES:
+    for size in sizes:
         result.addPixmap(_pixmap(name, size, tone, look, 1.0, is_wide))
         result.addPixmap(_pixmap(name, size, "border_strong", look, 1.0, is_wide), QIcon.Mode.Disabled)
     return result

@@ -232,9 +232,13 @@ def set_role(widget: QWidget, role: str, **properties: str | bool) -> None:
 
 
 def set_look(widget: QWidget, **properties: str | bool) -> None:
-    """Set style properties (``role``, ``tone``, ``size`` …) and restyle the widget if any changed."""
+    """Set style properties (``role``, ``tone``, ``size``, …) and restyle the widget if any changed.
+
+    ``size="large"`` is for gloves; it is kept as ``reach``, since ``size`` is a property of every QWidget.
+    """
     is_changed = False
-    for name, value in properties.items():
+    for given, value in properties.items():
+        name = "reach" if given == "size" else given
         if widget.property(name) != value:
             widget.setProperty(name, value)
             is_changed = True

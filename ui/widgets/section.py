@@ -87,7 +87,7 @@ class Column(QWidget):
         self._layout.setSpacing(SPACE_16)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(24, SPACE_16, 24, 24)
-        outer.addWidget(inside, 10, Qt.AlignmentFlag.AlignTop)
+        outer.addWidget(inside, 100, Qt.AlignmentFlag.AlignTop)
         outer.addStretch(1)
 
     def add(self, widget: QWidget) -> None:

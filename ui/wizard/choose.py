@@ -86,7 +86,7 @@ class BackendForm(QFrame):
         self.keep = QCheckBox(self.tr("Remember this backend as a preset"), self)
         self.dialled = CopyField(name=self.tr("what the charger will dial"), parent=self)
         for widget in (self.preset, self.profile):
-            widget.setProperty("size", "large")
+            widget.setProperty("reach", "large")
 
     def _lay_out(self) -> None:
         self.fields = {
