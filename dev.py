@@ -146,14 +146,15 @@ class Environment:
         began = time.monotonic()
         self._discard_unusable(descriptor)
         self.folder.mkdir(parents=True, exist_ok=True)
+        is_fresh = not self.python.exists()
         before = self._pause_stamp()
-        if not self.python.exists():
+        if is_fresh:
             self._must([base_python(), "-m", "venv", str(self.folder)], "make the virtual environment", descriptor)
         try:
             self._install(level, descriptor)
         except SetupError as error:
             # pip takes back what it could not finish, so what worked before still does
-            if before is not None and not isinstance(error, CutShort):
+            if not is_fresh and not isinstance(error, CutShort):
                 self._write_stamp(before)
                 self.marker.unlink()
             raise
@@ -161,9 +162,9 @@ class Environment:
         self.marker.unlink()
         say(f"Set up in {time.monotonic() - began:.0f} s.")
 
-    def _pause_stamp(self) -> str | None:
-        """Declare the environment unfinished; return what it held before, if it was finished."""
-        before = self.stamp.read_text(encoding="utf-8") if self.stamp.exists() else None
+    def _pause_stamp(self) -> str:
+        """Declare the environment unfinished; return what its stamp said before."""
+        before = self.stamp.read_text(encoding="utf-8") if self.stamp.exists() else "{}"
         self.marker.touch()
         self.stamp.unlink(missing_ok=True)
         return before
@@ -304,10 +305,11 @@ def run_arguments(options: Sequence[str], *, display: bool) -> list[str]:
 
 def prepare(level: str, *, seen_on: str = "", for_build: bool = False) -> Environment:
     """Make machine and environment ready."""
-    if sys.platform.startswith("linux"):
-        machine.this_machine(run_quietly).ensure(screen=seen_on, for_build=for_build)
     folder = Path(os.environ.get("REHOME_VENV") or ROOT / ".venv").absolute()
     environment = Environment(folder)
+    if sys.platform.startswith("linux"):
+        wants_venv = not environment.python.exists()
+        machine.this_machine(run_quietly).ensure(screen=seen_on, for_build=for_build, wants_venv=wants_venv)
     environment.ensure(level)
     return environment
 
@@ -335,36 +337,33 @@ def run(options: Sequence[str]) -> int:
     env = child_environment()
     if not seen_on:
         env.setdefault("QT_QPA_PLATFORM", "offscreen")
-        touring = "--offscreen-tour" in arguments
-        say("There is no display, so the window is drawn offscreen." + (_TOUR_NOTE if touring else ""))
-    return attend([str(environment.python), "-m", "ui.main", *arguments], env)
+        say("There is no display, so the window is drawn offscreen.")
+    is_tour = not seen_on and not options
+    if is_tour:
+        say(f"It is driven through one complete job on the demo garage; what it leaves goes to {TOUR_FOLDER}/.")
+    code = attend([str(environment.python), "-m", "ui.main", *arguments], env)
+    if is_tour and code == 0:
+        say("Left behind:\n" + "\n".join(f"  {name}" for name in files_below(ROOT / TOUR_FOLDER)))
+    return code
 
 
-_TOUR_NOTE = (
-    "\nIt is driven through one complete job on the demo garage; "
-    f"the report and screenshots go to the folder {TOUR_FOLDER}/."
-)
-
-
-LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
+def files_below(folder: Path) -> list[str]:
+    """List a folder's files as paths from the root."""
+    return sorted(path.relative_to(ROOT).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def stages(python: str, pytest_arguments: Sequence[str]) -> Iterable[tuple[str, list[str]]]:
-    """List what ``test`` runs, as name and command."""
-    yield from (
-        ()
-        if pytest_arguments
-        else (
-            ("lint", [python, "-m", "ruff", "check", "."]),
-            ("format", [python, "-m", "ruff", "format", "--check", "."]),
-            ("types", [python, "-m", "mypy"]),
-            (
-                "contracts",
-                [python, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-logo"],
-            ),
-        )
-    )
+    """List what ``test`` runs, as name and command; with arguments only pytest, for quick rounds."""
+    if not pytest_arguments:
+        yield "lint", [python, "-m", "ruff", "check", "."]
+        yield "format", [python, "-m", "ruff", "format", "--check", "."]
+        yield "types", [python, "-m", "mypy"]
+        yield "contracts", [python, "-c", LINT_IMPORTS, "--no-logo"]
     yield "tests", [python, "-m", "pytest", *(pytest_arguments or ["-q"])]
+
+
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
+"""import-linter can't be started with ``-m``, and its script's path differs by system."""
 
 
 def test(pytest_arguments: Sequence[str]) -> int:
@@ -465,7 +464,7 @@ def main(argv: Sequence[str]) -> int:
         say(f"\n{error}")
         return error.code
     except KeyboardInterrupt:
-        say("\nInterrupted; the next call goes on from here.")
+        say("\nInterrupted. The next call recovers what was under way.")
         return 130
 
 

@@ -56,26 +56,26 @@ class Machine:
     is_debian: bool = False
     has_package_lists: Callable[[], bool] = lambda: any(Path("/var/lib/apt/lists").glob("*_Packages*"))
 
-    def lacks(self, *, screen: str, for_build: bool) -> dict[str, str]:
+    def lacks(self, *, screen: str = "", for_build: bool = False, wants_venv: bool = True) -> dict[str, str]:
         """List what is missing → the Debian package that brings it."""
         wanted = {**WINDOW_LIBRARIES, **SCREEN_LIBRARIES.get(screen, {})}
         missing = {name: package for name, package in wanted.items() if not self.has_library(name)}
-        if not self.has_module("ensurepip"):
+        if wants_venv and not self.has_module("ensurepip"):
             missing["Python's venv module"] = "python{}.{}-venv".format(*sys.version_info[:2])
         if for_build and not self.has_program("objdump"):
             missing["objdump"] = "binutils"
         return missing
 
-    def ensure(self, *, screen: str = "", for_build: bool = False) -> None:
+    def ensure(self, *, screen: str = "", for_build: bool = False, wants_venv: bool = True) -> None:
         """Install what is missing when this is Debian and we are root, else say exactly what to do."""
-        missing = self.lacks(screen=screen, for_build=for_build)
+        missing = self.lacks(screen=screen, for_build=for_build, wants_venv=wants_venv)
         if not missing:
             return
         command = ["apt-get", "install", "--yes", "--no-install-recommends", *sorted(set(missing.values()))]
         if self.is_debian and self.is_root:
             print(f"Installing what this system lacks: {', '.join(missing)}", file=sys.stderr, flush=True)
             self._apt(command)
-            missing = self.lacks(screen=screen, for_build=for_build)
+            missing = self.lacks(screen=screen, for_build=for_build, wants_venv=wants_venv)
         if missing:
             raise Lacking(self._advice(missing, command))
 

@@ -149,6 +149,23 @@ def test_an_upgrade_without_network_leaves_what_worked(environment: dev.Environm
     assert not environment.is_current("dev")
 
 
+def test_an_environment_made_by_hand_is_used_and_survives_a_failure(
+    environment: dev.Environment, tools: FakeTools
+) -> None:
+    tools([sys.executable, "-m", "venv"], {}, ())
+    own = environment.folder / "own.py"
+    own.touch()
+    tools.answers["dependencies"] = 1
+    for _ in range(2):
+        with pytest.raises(dev.SetupError):
+            environment.ensure("runtime")
+    assert own.exists()
+    tools.answers.clear()
+    environment.ensure("runtime")
+    assert own.exists()
+    assert environment.is_current("runtime")
+
+
 def test_an_environment_of_another_python_is_replaced(environment: dev.Environment, tools: FakeTools) -> None:
     environment.ensure("runtime")
     environment.stamp.write_text(json.dumps({"runtime": "made by another Python"}), encoding="utf-8")
@@ -214,6 +231,13 @@ def test_the_lock_of_a_killed_set_up_is_free(holder: subprocess.Popen[str], tmp_
     holder.wait(timeout=10)
     with dev.exclusive(tmp_path / "lock", patience_s=0):
         pass
+
+
+def test_the_venv_module_is_asked_for_only_where_it_is_needed() -> None:
+    bare = machine.Machine(has_library=lambda _: True, run=lambda *_: 1, has_module=lambda _: False, is_debian=True)
+    bare.ensure(wants_venv=False)
+    with pytest.raises(machine.Lacking, match=r"sudo apt-get install .* python3\.\d+-venv"):
+        bare.ensure(wants_venv=True)
 
 
 def machine_with(missing: set[str], calls: list[str], **facts: object) -> machine.Machine:
