@@ -10,7 +10,7 @@ from app.errors import LinkError, NotReachable, NotSupported, StepBlocked
 from app.jobs.stepping import Skipped, StepRun, is_dialled_in
 from app.model.reading import Measurand
 
-WATCH_S = 300.0
+WATCH_S = 120.0
 """How long a charge may take to begin once a car is plugged in, before a person is asked again."""
 POLL_S = 1.0
 
