@@ -10,8 +10,9 @@ from app.model.secret import MASK
 SECRET_KEYS = frozenset({"authorizationkey", "basicauthpassword"})
 """OCPP 1.6 security white paper §3 (AuthorizationKey); OCPP 2.0.1 part 2 SecurityCtrlr.BasicAuthPassword."""
 
-_TEXT = r'"(?:[^"\\]|\\.)*"'
-_OBJECT = re.compile(r"\{[^{}]*\}")
+# A text or object that never ends (a frame cut in the middle) ends with the frame.
+_TEXT = r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
+_OBJECT = re.compile(rf"\{{(?:[^{{}}\"]|{_TEXT})*(?:\}}|\Z)")
 _NAME = re.compile(rf'"(?:key|name)"\s*:\s*({_TEXT})', re.IGNORECASE)
 _VALUE = re.compile(rf'("(?:value|attributeValue)"\s*:\s*)({_TEXT}|[^",\[\]{{}}\s]+)', re.IGNORECASE)
 _NESTED = re.compile(rf'("attributeValue"\s*:\s*)({_TEXT})', re.IGNORECASE)

@@ -116,9 +116,9 @@ def _presence_tone(row: Connected) -> str:
 CONNECTION_FIELDS: tuple[Field[Connected], ...] = (
     Field("Identity", lambda row: visible(row.identity, 96), 20, _presence_tone),
     Field("Model", lambda row: visible(row.model, 80) or "not said", 24, _presence_tone),
-    Field("Connected", lambda row: clock_text(row.since)[:8], 10),
+    Field("Connected", lambda row: clock_text(row.since)[:8], 12),
     Field("Last heard", lambda row: row.heard, 13, lambda row: "" if row.is_open else "fault"),
-    Field("Protocol", lambda row: visible(row.subprotocol, 24), 11),
+    Field("Protocol", lambda row: visible(row.subprotocol, 24), 12),
     Field("Security", lambda row: row.security, 22, lambda row: row.security_tone),
     Field("Boot", lambda row: row.boot, 12, _boot_tone),
     Field("State", lambda row: visible(row.state, 60) or "–", 14),

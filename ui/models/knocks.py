@@ -35,7 +35,7 @@ def verdict_tone(knock: Knock) -> str:
 
 
 KNOCK_FIELDS: tuple[Field[Knock], ...] = (
-    Field("Time", lambda knock: clock_text(knock.at), 13, is_mono=True),
+    Field("Time", lambda knock: clock_text(knock.at), 15, is_mono=True),
     Field("From", lambda knock: visible(knock.remote, 60), 22, is_mono=True),
     Field("Verdict", verdict_text, 14, verdict_tone),
     Field("Identity", lambda knock: visible(knock.identity, 64), 18),

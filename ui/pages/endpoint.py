@@ -106,6 +106,7 @@ class EndpointPage(Page):
     def on_shown(self) -> None:
         """Show how things are now."""
         self._states([self.bench.server.state])
+        (self.table if self.model.items else self.tabs.tabBar()).setFocus()
 
     def open(self, argument: object) -> None:
         """Show one charger, by its identity."""

@@ -30,6 +30,7 @@ class ListenPanel(QFrame):
         self._bench = bench
         self._tasks = tasks
         self._adapters: list[Adapter] = []
+        self._place: tuple[bool, str, int] | None = None
         set_role(self, "panel")
         self._build()
         self.refresh_adapters()
@@ -116,7 +117,9 @@ class ListenPanel(QFrame):
 
     def show_state(self, state: ListenState) -> None:
         """Show where we listen, or why not."""
-        if not self.port.text() or (state.is_listening and not self.port.hasFocus()):
+        place = (state.is_listening, state.host, state.port)
+        if place != self._place:
+            self._place = place
             self.port.setText(str(state.port or self._bench.settings.endpoint_port))
             with QSignalBlocker(self.adapter):
                 index = self.adapter.findData(state.host)
