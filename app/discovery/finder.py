@@ -15,6 +15,7 @@ from app.discovery.probing import Condition, Queue, apply, candidates, identify,
 from app.discovery.roster import Roster
 from app.discovery.source import Source
 from app.discovery.tending import Tending
+from app.driver.capability import Status
 from app.driver.registry import Driver, Registry
 from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Refused, Unexpected
 from app.feed import Feed
@@ -22,6 +23,7 @@ from app.links.link import Links
 from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
 from app.model.frame import SourceHealth, SourceState
 from app.model.profile import Profile
+from app.model.reading import StateChange
 from app.model.unit import Adoption, Identity, Sighting, SourceKind, Unit, UnitChange, Way
 from app.scope import Scope
 
@@ -90,6 +92,10 @@ class Finder:
     def ports(self) -> Mapping[str, Sighting]:
         """Show the serial ports that are plugged in, also those nothing is sent to until the user chooses them."""
         return MappingProxyType(self._ports)
+
+    def at(self, address: Address) -> Unit | None:
+        """Return the unit that is, or was last seen, at an address."""
+        return self._roster.at(address)
 
     def start(self, sources: Iterable[Source]) -> None:
         """Watch these sources, and ask the units known from before whether they are there."""
@@ -383,6 +389,19 @@ class Finder:
         unit_id = self._roster.resolve(unit.unit_id)
         if unit_id in self.units:
             self._publish([self._roster.replace(replace(unit, unit_id=unit_id))])
+
+    def noted(self, change: StateChange) -> None:
+        """Take a state that a charger on our endpoint reported; its unit shows it at once.
+
+        ``change.unit_id`` is ``ocpp:`` and the identity it dials under, or a unit's id. The first connector counts.
+        """
+        unit = self.at(OcppAddress(identity=change.unit_id.removeprefix("ocpp:"))) or self.units.get(change.unit_id)
+        if unit is None or change.connector > 1 or (change.connector == 0 and unit.state):
+            return
+        status = Status(state=change.state, has_fault=change.state == "Faulted")
+        noted = apply(unit, Condition(status=status))
+        if noted != unit:
+            self._publish([self._roster.replace(noted)])
 
     def hold(self, unit_id: str) -> Hold:
         """Pause probing of a unit while a session is open: ``with``, or ``async with`` to await a running probe."""

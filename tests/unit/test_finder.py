@@ -11,6 +11,7 @@ from app.discovery.source import Report, Tell
 from app.errors import AppError, LinkError, NotReachable
 from app.model.address import NetAddress, OcppAddress, SerialAddress
 from app.model.frame import SourceHealth, SourceState
+from app.model.reading import StateChange
 from app.model.unit import Adoption, Health, Sighting, SourceKind, Unit
 from tests.unit.discovery_garage import SERIAL_ASKED, SERIAL_TOLD, Charger, finder, identity_of, mdns, until
 
@@ -307,6 +308,20 @@ async def test_forget_and_update_are_published() -> None:
             ]
         with pytest.raises(NotReachable):
             await found.refresh(unit.unit_id)
+
+
+async def test_a_state_told_over_ocpp_shows_at_once() -> None:
+    async with finder() as found:
+        found.sighted(dialled("CP-1", serial="AAAA1111"))
+        await until(found, lambda units: any(unit.state == "Preparing" for unit in units.values()))
+        now = datetime.now(UTC)
+        for connector, state in [(0, "Available"), (2, "Faulted"), (1, "Charging")]:
+            found.noted(StateChange(unit_id="ocpp:CP-1", connector=connector, state=state, at=now))
+            found.noted(StateChange(unit_id="nobody", connector=connector, state=state, at=now))
+        unit = next(iter(found.units.values()))
+        assert (unit.state, unit.health) == ("Charging", Health.GOOD)
+        found.noted(StateChange(unit_id=unit.unit_id, connector=1, state="Faulted", at=now))
+        assert found.units[unit.unit_id].health is Health.FAULT
 
 
 async def test_texts_of_a_charger_are_bounded_and_printable() -> None:
