@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import AppError
 from app.model.job import STEPS, Job, JobState
-from app.model.unit import Adoption, Unit
+from app.model.unit import Adoption, Unit, UnitChange
 from ui import icons
 from ui.models.plain import visible
 from ui.models.units import ADOPTION, SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
@@ -40,11 +40,6 @@ AGE_MS = 5000
 """How often the ages on the cards are drawn anew."""
 
 CARDS, TABLE, START, NOTHING = range(4)
-
-
-class _NamesUnit(Protocol):
-    @property
-    def unit(self) -> Unit: ...
 
 
 class SitePage(Page):
@@ -199,7 +194,7 @@ class SitePage(Page):
         self.search.selectAll()
         return True
 
-    def _units_changed(self, changes: Sequence[_NamesUnit]) -> None:
+    def _units_changed(self, changes: Sequence[UnitChange]) -> None:
         units = self.bench.finder.units
         keys = {change.unit.unit_id for change in changes}
         self.model.drop([key for key in keys if key not in units])
@@ -339,7 +334,7 @@ class SitePage(Page):
         if job is not None and is_open:
             self.go.emit("jobs", job.job_id)
         else:
-            self.go.emit("jobs", self.bench.desk.create(unit_id).id)
+            self.go.emit("jobs", f"unit:{unit_id}")
 
     def _menu(self) -> None:
         row = self.model.get(self._current)

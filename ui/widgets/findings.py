@@ -84,15 +84,10 @@ class Findings(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shown: tuple[Finding, ...] | None = None
+        self.cards: list[FindingCard] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(SPACE_8)
-
-    @property
-    def cards(self) -> list[FindingCard]:
-        """Return the cards shown."""
-        found = (self._layout.itemAt(place).widget() for place in range(self._layout.count()))
-        return [widget for widget in found if isinstance(widget, FindingCard)]
 
     def show_findings(self, findings: Sequence[Finding]) -> None:
         """Show these; the same code twice is shown once, with the newest evidence."""
@@ -107,8 +102,9 @@ class Findings(QWidget):
             if item is not None and (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
-        for finding in wanted:
-            self._layout.addWidget(FindingCard(finding, self))
+        self.cards = [FindingCard(finding, self) for finding in wanted]
+        for card in self.cards:
+            self._layout.addWidget(card)
         if not wanted:
             self._layout.addWidget(self._nothing())
 

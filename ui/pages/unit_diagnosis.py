@@ -1,0 +1,236 @@
+"""The first tab of a charger: what is in the way, the chain of proof, findings, ways to it, and who it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.errors import AppError, AuthFailed
+from app.model.backend import redact_url
+from app.model.proof import Known, chain
+from app.model.secret import Secret
+from app.model.unit import Unit
+from ui import icons
+from ui.models.plain import moment_text, visible
+from ui.models.units import SOURCES, ago
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
+from ui.widgets.banner import Banner
+from ui.widgets.chip import Chip
+from ui.widgets.column import ScrollColumn
+from ui.widgets.findings import Findings
+from ui.widgets.proofstrip import ProofStrip
+
+
+class LoginCard(QFrame):
+    """Asks for the charger's own user name and password; they go into the vault."""
+
+    submitted = Signal(str, object)
+    """User name and password (a Secret)."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        set_role(self, "card")
+        title = QLabel(self.tr("This charger asks for its password"), self)
+        set_role(title, "heading")
+        self.hint = QLabel(self)
+        self.hint.setWordWrap(True)
+        self.hint.setTextFormat(Qt.TextFormat.PlainText)
+        set_role(self.hint, "subtle")
+        self.user = QLineEdit(self)
+        self.user.setAccessibleName(self.tr("User name of the charger's web page"))
+        self.password = QLineEdit(self)
+        self.password.setEchoMode(QLineEdit.EchoMode.Password)
+        self.password.setAccessibleName(self.tr("Password of the charger's web page"))
+        self.button = QPushButton(self.tr("Save and try again"), self)
+        set_role(self.button, "primary")
+        icons.dress(self.button, "key-round", "accent_text")
+        self.button.clicked.connect(self._submit)
+        self.password.returnPressed.connect(self._submit)
+        form = QFormLayout()
+        form.setSpacing(SPACE_8)
+        form.addRow(self.tr("User name"), self.user)
+        form.addRow(self.tr("Password"), self.password)
+        line = QHBoxLayout()
+        line.addStretch(1)
+        line.addWidget(self.button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_16, SPACE_12, SPACE_16, SPACE_12)
+        layout.setSpacing(SPACE_8)
+        for part in (title, self.hint):
+            layout.addWidget(part)
+        layout.addLayout(form)
+        layout.addLayout(line)
+        self.hide()
+
+    def _submit(self) -> None:
+        if self.password.text():
+            self.submitted.emit(self.user.text(), Secret(self.password.text()))
+            self.password.clear()
+
+
+class WaysCard(QFrame):
+    """Every way to the charger: source, address, when seen, what is wrong with it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        set_role(self, "card")
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(SPACE_16, SPACE_12, SPACE_16, SPACE_12)
+        self._grid.setHorizontalSpacing(SPACE_16)
+        self._grid.setVerticalSpacing(SPACE_8)
+        self._grid.setColumnStretch(3, 1)
+        self._shown: object = None
+
+    def show_ways(self, unit: Unit) -> None:
+        """Show the ways of a charger."""
+        now = datetime.now(UTC)
+        facts = tuple((way, ago(way.seen_at, now)) for way in unit.ways)
+        if facts == self._shown:
+            return
+        self._shown = facts
+        while self._grid.count():
+            item = self._grid.takeAt(0)
+            if item is not None and (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for row, (way, age) in enumerate(facts):
+            words = SOURCES[way.source]
+            picture = QLabel(self)
+            icons.dress(picture, words.icon, "text2")
+            self._grid.addWidget(picture, row, 0)
+            self._grid.addWidget(_label(self, str(way.address), "mono"), row, 1)
+            if way.is_present:
+                chip = Chip(self.tr("in reach"), "good", parent=self)
+            else:
+                chip = Chip(self.tr("gone {age}").format(age=age), "idle", parent=self)
+            self._grid.addWidget(chip, row, 2)
+            said = way.trouble or self.tr("{what}, seen {age}").format(what=words.meaning, age=age)
+            self._grid.addWidget(_label(self, said, "subtle"), row, 3)
+
+
+class FactsCard(QFrame):
+    """Who the charger says it is, and where it is configured to dial."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        set_role(self, "card")
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(SPACE_16, SPACE_12, SPACE_16, SPACE_12)
+        self._form.setHorizontalSpacing(SPACE_24)
+        self._form.setVerticalSpacing(SPACE_4)
+        self._shown: list[tuple[str, str]] = []
+
+    def show_unit(self, unit: Unit, family: str) -> None:
+        """Show a charger's facts; what it did not say is left out."""
+        facts = [(name, value) for name, value in self._facts(unit, family) if value]
+        if facts == self._shown:
+            return
+        self._shown = facts
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        for name, value in facts:
+            caption = QLabel(visible(name, 40), self)
+            set_role(caption, "subtle")
+            self._form.addRow(caption, _label(self, value, "mono" if "://" in value else ""))
+
+    def _facts(self, unit: Unit, family: str) -> list[tuple[str, str]]:
+        identity, backend = unit.identity, unit.backend
+        extra = [(key, value) for key, value in sorted(identity.extra.items())[:12]]
+        return [
+            (self.tr("Family"), family),
+            (self.tr("Vendor"), identity.vendor),
+            (self.tr("Model"), identity.model),
+            (self.tr("Serial number"), identity.serial),
+            (self.tr("Firmware"), identity.firmware),
+            (self.tr("MAC address"), identity.mac),
+            (self.tr("Backend it dials"), redact_url(backend.url) if backend else ""),
+            (self.tr("Identity there"), backend.identity if backend else ""),
+            (self.tr("Note"), unit.note),
+            (self.tr("First seen"), moment_text(unit.first_seen_at) if unit.first_seen_at else ""),
+            *extra,
+        ]
+
+
+class DiagnosisTab(ScrollColumn):
+    """Trouble first, then the chain, findings, ways and facts."""
+
+    retry_asked = Signal()
+    login_given = Signal(str, object)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.trouble_place = QVBoxLayout()
+        self._banner: Banner | None = None
+        self.login = LoginCard(self)
+        self.login.submitted.connect(self.login_given)
+        self.strip = ProofStrip(self)
+        self.findings = Findings(self)
+        self.ways = WaysCard(self)
+        self.facts = FactsCard(self)
+        column = self.column
+        column.setContentsMargins(0, SPACE_12, SPACE_12, SPACE_16)
+        column.setSpacing(SPACE_8)
+        column.addLayout(self.trouble_place)
+        column.addWidget(self.login)
+        column.addWidget(self.strip)
+        for title, part in (
+            (self.tr("Findings"), self.findings),
+            (self.tr("Ways to reach it"), self.ways),
+            (self.tr("What it says of itself"), self.facts),
+        ):
+            heading = QLabel(title, self)
+            heading.setContentsMargins(0, SPACE_8, 0, 0)
+            set_role(heading, "heading")
+            column.addWidget(heading)
+            column.addWidget(part)
+        column.addStretch(1)
+
+    def show_known(self, known: Known, family: str) -> None:
+        """Show everything that is known."""
+        self.strip.show_chain(chain(known))
+        self.findings.show_findings(known.findings)
+        self.ways.show_ways(known.unit)
+        self.facts.show_unit(known.unit, family)
+
+    def show_trouble(self, error: AppError | None, *, can_log_in: bool = False) -> None:
+        """Say why the charger can't be talked to, or take that back."""
+        needs_login = isinstance(error, AuthFailed) and can_log_in
+        self.login.setVisible(needs_login)
+        if needs_login and error is not None:
+            self.login.hint.setText(f"{error.message} {error.advice}")
+        old = self._banner
+        if error is not None and not needs_login and old is not None and old.message == error.message:
+            return
+        if old is not None:
+            self._banner = None
+            self.trouble_place.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        if error is None or needs_login:
+            return
+        banner = Banner(error.message, error.advice, tone="attention", action=self.tr("Try again"), parent=self)
+        banner.acted.connect(self.retry_asked)
+        banner.closed.connect(banner.hide)
+        self._banner = banner
+        self.trouble_place.addWidget(banner)
+
+
+def _label(parent: QWidget, text: str, role: str) -> QLabel:
+    label = QLabel(visible(text, 300), parent)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    set_role(label, role)
+    return label

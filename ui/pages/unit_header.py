@@ -1,0 +1,129 @@
+"""The head of a charger's page: picture, name, state in chips, and what can be done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, SignalInstance
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from app.model.job import STEPS, Job
+from app.model.unit import Health, Unit
+from ui import icons
+from ui.models.plain import visible
+from ui.models.units import ADOPTION, HEALTH, detail_line, model_line
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
+from ui.widgets.chip import Chip
+from ui.widgets.timeline import TONES
+
+
+class UnitHeader(QWidget):
+    """Signals say which button was pressed; the page acts."""
+
+    back_asked = Signal()
+    next_asked = Signal()
+    refresh_asked = Signal()
+    restart_asked = Signal()
+    log_asked = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.back_button = QToolButton(self)
+        set_role(self.back_button, "quiet")
+        icons.dress(self.back_button, "arrow-left", "text2", 20)
+        self.back_button.setAccessibleName(self.tr("Back to the site"))
+        self.back_button.setToolTip(self.tr("Back to the site"))
+        self.back_button.clicked.connect(self.back_asked)
+        self.picture = QLabel(self)
+        self.name = QLabel(self)
+        self.detail = QLabel(self)
+        for label, role in ((self.name, "title"), (self.detail, "subtle")):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setMinimumWidth(80)
+            set_role(label, role)
+        self.adoption, self.health, self.state = Chip(parent=self), Chip(parent=self), Chip(parent=self)
+        self.talk = Chip(parent=self)
+        self.refresh_button = self._button(self.tr("Refresh"), "refresh-cw", self.refresh_asked)
+        self.restart_button = self._button(self.tr("Restart…"), "rotate-cw", self.restart_asked)
+        self.log_button = self._button(self.tr("Log"), "scroll-text", self.log_asked)
+        self.next_button = self._button(self.tr("Rehome"), "route", self.next_asked)
+        set_role(self.next_button, "primary")
+        self._lay_out()
+
+    def _button(self, text: str, icon_name: str, signal: SignalInstance) -> QPushButton:
+        button = QPushButton(text, self)
+        icons.dress(button, icon_name)
+        button.clicked.connect(signal)
+        return button
+
+    def _lay_out(self) -> None:
+        first = QHBoxLayout()
+        first.setSpacing(SPACE_8)
+        first.addWidget(self.name, 1)
+        for button in (self.refresh_button, self.restart_button, self.log_button, self.next_button):
+            first.addWidget(button)
+        second = QHBoxLayout()
+        second.setSpacing(SPACE_8)
+        for part in (self.adoption, self.health, self.state, self.talk):
+            second.addWidget(part)
+        second.addSpacing(SPACE_4)
+        second.addWidget(self.detail, 1)
+        words = QVBoxLayout()
+        words.setSpacing(SPACE_4)
+        words.addLayout(first)
+        words.addLayout(second)
+        frame = QFrame(self)
+        frame.setFixedSize(52, 52)
+        set_role(frame, "well")
+        inside = QVBoxLayout(frame)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignCenter)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE_12)
+        layout.addWidget(self.back_button, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(frame, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(words, 1)
+
+    def show_unit(self, unit: Unit, picture: str, state: str) -> None:
+        """Show who it is and how it is."""
+        tone = "accent" if unit.is_present else "idle"
+        icons.dress(self.picture, picture if picture in icons.names() else "ev-charger", tone, 32)
+        self._say(self.name, visible(unit.title, 80))
+        lines = (model_line(unit), detail_line(unit))
+        self._say(self.detail, " · ".join(dict.fromkeys(line for line in lines if line)))
+        words = ADOPTION[unit.adoption]
+        self._status(self.adoption, words.text, words.tone, words.icon)
+        self.adoption.setToolTip(words.meaning)
+        health = HEALTH[unit.health]
+        self.health.setVisible(unit.health is not Health.UNKNOWN)
+        self._status(self.health, health.text, health.tone, health.icon)
+        self.state.setVisible(bool(state))
+        self._status(self.state, visible(state, 40), TONES.get(state, "idle"), "activity")
+
+    def show_session(self, *, is_open: bool, can_restart: bool, can_log: bool) -> None:
+        """Show whether we talk to it, and offer what it offers."""
+        if is_open:
+            self._status(self.talk, self.tr("connected"), "good", "plug-zap")
+        else:
+            self._status(self.talk, self.tr("not connected"), "idle", "unplug")
+        self.restart_button.setVisible(can_restart)
+        self.log_button.setVisible(can_log)
+
+    def show_job(self, job: Job | None) -> None:
+        """Offer to go on with the open job, or to begin one."""
+        text, icon_name = self.tr("Rehome"), "route"
+        if job is not None and job.current is not None:
+            place = STEPS.index(job.current) + 1
+            text = self.tr("Continue: step {step} of {all}").format(step=place, all=len(STEPS))
+            icon_name = "play"
+        if self.next_button.text() != text or self.next_button.property("icon_tone") != "accent_text":
+            self.next_button.setText(text)
+            icons.dress(self.next_button, icon_name, "accent_text")
+
+    def _say(self, label: QLabel, text: str) -> None:
+        if label.text() != text:
+            label.setText(text)
+
+    def _status(self, chip: Chip, text: str, tone: str, icon_name: str) -> None:
+        if (chip.text, chip.tone) != (text, tone):
+            chip.show_status(text, tone, icon_name)

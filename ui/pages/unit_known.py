@@ -1,0 +1,86 @@
+"""Put together what is known of a charger, for its chain of proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from app.diagnosis.catalogue import explain
+from app.model.address import OcppAddress
+from app.model.finding import Finding
+from app.model.proof import Known, knocks_of
+from app.model.reading import StateChange
+from app.model.unit import LinkState, Unit
+
+if TYPE_CHECKING:
+    from app.ocpp.endpoint import Endpoint
+    from app.workbench import Workbench
+
+
+def identities(unit: Unit) -> frozenset[str]:
+    """Return every name under which this charger may speak to our endpoint."""
+    names = {way.address.identity for way in unit.ways if isinstance(way.address, OcppAddress)}
+    return frozenset(names)
+
+
+def sample_ids(unit: Unit, endpoint: Endpoint | None) -> frozenset[str]:
+    """Return every id under which readings, states and findings of this charger are published."""
+    dialled = (str(way.address) for way in unit.ways if isinstance(way.address, OcppAddress))
+    return frozenset({unit.unit_id, *identities(unit), *dialled, *((endpoint.unit_id,) if endpoint else ())})
+
+
+def endpoint_of(bench: Workbench, unit: Unit) -> Endpoint | None:
+    """Return the newest connection of this charger to our endpoint, if it has one."""
+    found = (bench.server.endpoints.get(name) for name in identities(unit))
+    return next((endpoint for endpoint in found if endpoint is not None), None)
+
+
+def gather(
+    bench: Workbench,
+    unit: Unit,
+    *,
+    is_answering: bool = False,
+    trouble: str = "",
+    says: LinkState | None = None,
+    states: Iterable[StateChange] = (),
+    findings: Iterable[Finding] = (),
+) -> Known:
+    """Collect what unit, endpoint, knocks and the open session tell."""
+    endpoint = endpoint_of(bench, unit)
+    statuses = {state.connector: state for state in states}
+    if endpoint is not None:
+        statuses.update(endpoint.statuses)
+    found = _findings(endpoint, findings)
+    return Known(
+        unit=unit,
+        is_answering=is_answering,
+        trouble=trouble,
+        says=says or LinkState(),
+        handshake=endpoint.handshake if endpoint else None,
+        is_connected=endpoint is not None and endpoint.is_open,
+        boot=endpoint.boot if endpoint else None,
+        statuses=tuple(statuses[key] for key in sorted(statuses)),
+        is_charging=_is_charging(endpoint, statuses.values()),
+        charged_wh=_charged_wh(endpoint),
+        knocks=knocks_of(unit, bench.server.knock_list),
+        findings=found,
+        titles={finding.code: explain(finding).title for finding in found},
+    )
+
+
+def _findings(endpoint: Endpoint | None, others: Iterable[Finding]) -> tuple[Finding, ...]:
+    own = (*endpoint.handshake.findings, *endpoint.findings) if endpoint is not None else ()
+    return tuple({finding.code: finding for finding in (*others, *own)}.values())
+
+
+def _is_charging(endpoint: Endpoint | None, statuses: Iterable[StateChange]) -> bool:
+    if endpoint is not None and any(item.is_running for item in endpoint.transactions.values()):
+        return True
+    return any(status.state == "Charging" for status in statuses)
+
+
+def _charged_wh(endpoint: Endpoint | None) -> float | None:
+    if endpoint is None or not endpoint.transactions:
+        return None
+    amounts = [item.energy_wh for item in endpoint.transactions.values() if item.energy_wh is not None]
+    return amounts[-1] if amounts else None
