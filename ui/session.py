@@ -18,7 +18,7 @@ from app.errors import AppError, StoreError
 from app.settings import Settings, load
 from ui import loop as loops
 from ui.dialogs import choose_folder
-from ui.doors import Crash, Doors, Sink
+from ui.doors import Crash, Doors, Sink, guarded
 from ui.i18n import install as install_translation
 from ui.i18n import translate
 from ui.interrupts import Interrupts
@@ -137,9 +137,22 @@ class Session:
 
     async def _visits(self) -> None:
         while not self._wants_close.is_set():
-            failure = self._settings_error or await self._visit()
+            failure: AppError | None = None
+            is_bug = True
+            with guarded("the program's opening"):
+                failure = self._settings_error or await self._visit()
+                is_bug = False
+            if is_bug:
+                self._exit_code = EXIT_UNCLEAN
+                await self._after_bug()
+                return
             if failure is None or not await self._recover(failure):
                 return
+
+    async def _after_bug(self) -> None:
+        """Leave the crash page on screen until it is closed; a driven program has nobody to look at it."""
+        if not self._options.is_driven:
+            await self._wants_close.wait()
 
     async def _visit(self) -> AppError | None:
         """Open, serve until closed, and leave; return why it could not open."""
@@ -152,6 +165,7 @@ class Session:
             return error
         self.wiring = Wiring(bench, self._window)
         self.wiring.start()
+        log.info("the window is open")
         self.opened.set()
         try:
             await self._serve(bench)
@@ -184,6 +198,7 @@ class Session:
                 wiring.remember_window()
                 self._window.hide()
                 await wiring.stop()
+                log.info("the window is closed")
                 await stack.aclose()
         except TimeoutError:
             log.error("Rehome did not end within %.0f s", STOP_LIMIT_S)
