@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import app.drivers
 from app import __version__, resources
@@ -31,17 +31,16 @@ from app.model.finding import Finding
 from app.model.frame import Adapter, Frame, ListenState
 from app.model.reading import Reading, StateChange
 from app.model.secret import Secret
+from app.model.traffic import TrafficQuery
 from app.model.unit import Sighting, Unit, Way, authority
 from app.ocpp.server import OcppServer
-from app.report.build import Report
-from app.report.build import build as build_report
-from app.report.files import write as write_report
-from app.report.text import html as report_html
 from app.scope import Scope, Trouble
 from app.settings import Settings
 from app.storage.db import Store
-from app.storage.traffic import TrafficQuery
 from app.storage.vault import KeyringVault, MemoryVault, Vault
+
+if TYPE_CHECKING:
+    from app.report.build import Report
 
 log = logging.getLogger(__name__)
 
@@ -279,6 +278,8 @@ class Workbench:
 
     def report(self, job_id: str) -> Report:
         """Fold a job's records into its report."""
+        from app.report.build import build as build_report
+
         job = self.desk.job(job_id)
         unit = self.finder.units.get(job.unit_id)
         return build_report(
@@ -293,10 +294,14 @@ class Workbench:
 
     async def save_report(self, job_id: str, folder: Path) -> dict[str, Path]:
         """Write a job's report as HTML, PDF and JSON into a folder; return the paths by kind. Raises StoreError."""
+        from app.report.files import write as write_report
+
         return await write_report(self.report(job_id), folder, f"rehome-{job_id}")
 
     def report_html(self, job_id: str) -> str:
         """Return a job's report in its print form, for a preview."""
+        from app.report.text import html as report_html
+
         return report_html(self.report(job_id), for_print=True)
 
     def change_settings(self, settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from app.commands import FAILED, USAGE
+from app.commands import USAGE
 from app.commands.bench import add_endpoint, find_unit, wait_for_unit, workbench
 from app.commands.console import Console
 from app.commands.work import Answers, add_backend, backend_of, drive, outcome, problems_of
@@ -44,8 +44,8 @@ async def run(args: argparse.Namespace, console: Console) -> int:
         job_id = await _job(bench, args, console)
         console.progress(f"Job {job_id}. Ctrl-C stops it at a safe point; “rehome apply --resume {job_id}” goes on.")
         answers = Answers(backend=backend, accepts_doors=args.yes, skips=skips)
-        return outcome(await drive(bench, job_id, answers, console), console)
-    return FAILED
+        job = await drive(bench, job_id, answers, console)
+    return outcome(job, console)
 
 
 def _backend(args: argparse.Namespace, console: Console) -> Backend | None:

@@ -1,0 +1,140 @@
+"""The demo garage: simulated chargers of several kinds, and a simulated backend to move them to. All on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from app.model.secret import Secret
+from app.scope import Scope
+from app.settings import Preset, Settings
+from app.sim.backend import NewBackend
+from app.sim.openevse import OpenEvseGateway
+from app.sim.rapi import RapiController
+from app.sim.station import Behaviour, OcppStation
+from app.workbench import Workbench
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+
+DEAD_BACKEND = "ws://127.0.0.1:9/ocpp"
+"""Nothing listens on the discard port: the address of a network that has closed."""
+
+PASSWORD = "rehome-demo-2026"
+"""What the simulated backend wants; OpenEVSE can hold at most 20 bytes."""
+
+PRESET_NAME = "New backend (simulated)"
+
+STATIONS = (
+    ("STALL-02", Behaviour.HEALTHY, 1.0),
+    ("STALL-03", Behaviour.REVERTS, 1.0),
+    ("STALL-04", Behaviour.REDIALS_SLOWLY, 0.1),
+)
+"""Identity, habit, and how much faster than the others it lives: 19 minutes are too long for a demo."""
+
+DAY_S = 86_400.0
+START_AFTER_S = 1.0
+"""The operator of the new backend presses “start” a moment after a charger has arrived."""
+
+
+class DemoGarage:
+    """Five chargers and a backend. Use it as an async context manager; then ``dial`` the tool's endpoint.
+
+    ``time_scale`` shortens the chargers' own times (restart, redial).
+    """
+
+    def __init__(self, *, time_scale: float = 0.2) -> None:
+        self.backend = NewBackend()
+        self.gateway = OpenEvseGateway(
+            name="stall-01",
+            time_scale=time_scale,
+            announce=(LOOPBACK,),
+            config={"ocpp_enabled": True, "ocpp_server": DEAD_BACKEND, "ocpp_chargeBoxId": "STALL-01"},
+        )
+        self.controller = RapiController(time_scale=time_scale)
+        self.stations = tuple(
+            OcppStation(identity, behaviour=behaviour, time_scale=time_scale * pace)
+            for identity, behaviour, pace in STATIONS
+        )
+        self.identities = ("STALL-01", *(station.identity for station in self.stations))
+        for identity in self.identities:
+            self.backend.provision(identity, PASSWORD)
+        self._time_scale = time_scale
+        self._scope = Scope("sim/garage")
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.backend)
+            await stack.enter_async_context(self.gateway)
+            await stack.enter_async_context(self.controller)
+            for station in self.stations:
+                await stack.enter_async_context(station)
+            await stack.enter_async_context(self._scope)
+            self._stack = stack.pop_all()
+        self.gateway.plug_in()
+        self.controller.plug_in()
+        for station in self.stations:
+            station.plug_in()
+        for identity in self.identities:
+            self._scope.isolated(f"operator/{identity}", self._operate(identity))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def preset(self) -> Preset:
+        """Return the simulated backend as a preset; its password is ``PASSWORD``."""
+        return Preset(name=PRESET_NAME, url=self.backend.url, security_profile=1)
+
+    @property
+    def serial_ports(self) -> tuple[str, ...]:
+        """List the serial ports its chargers are on."""
+        return (self.controller.port,)
+
+    def dial(self, url: str) -> None:
+        """Let the OCPP chargers dial a central system, as a site's DNS would make them."""
+        for station in self.stations:
+            station.dial(url)
+
+    async def _operate(self, identity: str) -> None:
+        """Start a charge on the new backend whenever this charger arrives there, as its operator would."""
+        after = None
+        while True:
+            seen = await self.backend.arrival(identity, timeout_s=DAY_S, after=after)
+            after = seen.booted_at
+            await asyncio.sleep(START_AFTER_S * self._time_scale)
+            try:
+                await self.backend.start(identity)
+            except (KeyError, TimeoutError, RuntimeError) as error:
+                log.info("the operator could not start a charge on %s: %r", identity, error)
+
+
+@asynccontextmanager
+async def demo(settings: Settings, *, home: Path, time_scale: float = 0.2) -> AsyncIterator[Workbench]:
+    """Open the workbench amid a demo garage. The endpoint takes a free port where the usual one is taken."""
+    async with DemoGarage(time_scale=time_scale) as garage:
+        chosen = replace(settings, presets=(garage.preset,), endpoint_on=False)
+        bench = Workbench(
+            chosen,
+            home=home,
+            is_demo=True,
+            mdns_addresses=(LOOPBACK,),
+            serial_ports=garage.serial_ports,
+            list_ports=tuple,
+        )
+        async with bench:
+            bench.vault.set(f"preset/{PRESET_NAME}", Secret(PASSWORD))
+            state = await bench.listen_somewhere()
+            garage.dial(state.url)
+            yield bench
