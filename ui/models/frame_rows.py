@@ -24,14 +24,20 @@ PairKey = tuple[str, int, str, bool]
 
 
 class Row:
-    """One frame in the list, with what is only computed once it is painted."""
+    """One frame in the list, with what is only computed once it is painted.
 
-    __slots__ = ("_keys", "_summary", "frame", "pair")
+    A counterpart is known by its number (``pair_seq``, 0 = none) and how long the answer took: rows that held each
+    other would be freed only by the cyclic collector, whose full runs stall the window.
+    """
+
+    __slots__ = ("_keys", "_summary", "asked", "frame", "pair_seq", "took_s")
 
     def __init__(self, frame: Frame, keys: frozenset[str] = NO_KEYS) -> None:
         self.frame = frame
+        self.asked: Frame | None = None
+        self.pair_seq = 0
+        self.took_s = 0.0
         self._keys = keys
-        self.pair: Row | None = None
         self._summary: str | None = None
 
     @property
@@ -48,15 +54,20 @@ class Row:
     def summary(self) -> str:
         """Say in one line what is in it."""
         if self._summary is None:
-            self._summary = summary(self.frame, self.pair.frame if self.pair else None, self._keys)
+            self._summary = summary(self.frame, self.asked, self._keys)
         return self._summary
 
     @property
     def latency_s(self) -> float | None:
         """Return how long an answer took, ``None`` for a request or where the request is unknown."""
-        if self.pair is None or self.frame.kind is FrameKind.CALL:
-            return None
-        return (self.frame.at - self.pair.frame.at).total_seconds()
+        return self.took_s if self.asked is not None else None
+
+    def join(self, answer: Row) -> None:
+        """Take note of the answer to this request, and it of this."""
+        self.pair_seq, answer.pair_seq = answer.seq, self.seq
+        self.took_s = answer.took_s = (answer.frame.at - self.frame.at).total_seconds()
+        answer.asked = self.frame
+        answer._summary = None
 
     @property
     def size(self) -> int:
@@ -123,8 +134,10 @@ class Pairing:
         if other is None or (other.frame.kind is FrameKind.CALL) == (frame.kind is FrameKind.CALL):
             self._open[key] = row
             return
-        row.pair, other.pair = other, row
-        other._summary = None
+        if frame.kind is FrameKind.CALL:
+            row.join(other)
+        else:
+            other.join(row)
 
     def remove(self, row: Row) -> None:
         """Forget a row that leaves the list."""

@@ -358,8 +358,8 @@ class TrafficPage(Page):
     def go_to_pair(self) -> None:
         """Go from a request to its answer and back."""
         entry = self.table.current_entry()
-        if isinstance(entry, Row) and entry.pair is not None and not self.table.select_seq(entry.pair.seq):
-            self.tasks.replace("jump", self._jump_unfiltered(entry.pair.seq))
+        if isinstance(entry, Row) and entry.pair_seq and not self.table.select_seq(entry.pair_seq):
+            self.tasks.replace("jump", self._jump_unfiltered(entry.pair_seq))
 
     async def _jump_unfiltered(self, seq: int) -> None:
         self.bar.set_filter(EVERYTHING)

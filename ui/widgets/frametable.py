@@ -265,8 +265,7 @@ class FrameTable(QTableView):
     def mark_pair(self) -> None:
         """Tint the counterpart of the current row."""
         entry = self.current_entry()
-        pair = entry.pair if isinstance(entry, Row) else None
-        self.delegate.pair_seq = pair.seq if pair is not None else -1
+        self.delegate.pair_seq = entry.pair_seq if isinstance(entry, Row) and entry.pair_seq else -1
         self.viewport().update()
 
     def _current_changed(self) -> None:

@@ -185,13 +185,10 @@ class FrameView(QWidget):
         self._hex = hex_dump(frame.raw[:8192]) if frame.raw is not None else ""
 
     def _show_pair(self, row: Row) -> None:
-        pair = row.pair
-        self.pair_button.setVisible(pair is not None)
-        if pair is None:
-            return
-        seconds = abs((pair.frame.at - row.frame.at).total_seconds())
+        self.pair_button.setVisible(bool(row.pair_seq))
+        took = latency_text(abs(row.took_s))
         is_request = row.frame.kind is FrameKind.CALL
-        words = f"Answered after {latency_text(seconds)}" if is_request else f"Answer took {latency_text(seconds)}"
+        words = f"Answered after {took}" if is_request else f"Answer took {took}"
         self.pair_button.setText(f"{words} · show {'answer' if is_request else 'request'}")
 
     def _fill(self, tab: int) -> None:
