@@ -29,9 +29,9 @@ from app.jobs.runner import JobDesk
 from app.links.real import RealLinks
 from app.model.finding import Finding
 from app.model.frame import Adapter, Frame, ListenState
+from app.model.query import TrafficQuery
 from app.model.reading import Reading, StateChange
 from app.model.secret import Secret
-from app.model.traffic import TrafficQuery
 from app.model.unit import Sighting, Unit, Way, authority
 from app.ocpp.server import OcppServer
 from app.scope import Scope, Trouble

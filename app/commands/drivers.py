@@ -24,7 +24,7 @@ async def run(args: argparse.Namespace, console: Console) -> int:
         "version": __version__,
         "drivers": sorted(registry.drivers),
         "profiles": sorted(registry.profiles),
-        "schemas": schema.count(),
+        "schemas": {version: len(schema.actions(version)) for version in schema.FOLDERS},
         "icons": len(resources.texts("icons", ".svg")),
         "failures": len(resources.texts("failures", ".toml")),
         "mdns_types": registry.mdns_types,
