@@ -281,7 +281,7 @@ class SettingsModel(QAbstractTableModel):
             "It can be set, but neither read nor restored." if not setting.is_readable else "",
             f"Not in a restore: {self._excluded.get(setting.key)}" if setting.key in self._excluded else "",
         )
-        return tooltip("\n".join(fact for fact in (setting.key, *facts) if fact))
+        return tooltip("\n".join(fact for fact in (setting.label, setting.key, *facts) if fact))
 
     @property
     def _excluded(self) -> Mapping[str, str]:
@@ -289,7 +289,7 @@ class SettingsModel(QAbstractTableModel):
 
     def _all(self) -> list[SettingRow]:
         settings = self._snapshot.settings if self._snapshot else ()
-        return [self._row(setting) for setting in settings]
+        return [self._row(setting) for setting in sorted(settings, key=lambda item: item.is_readonly)]
 
     def _row(self, setting: Setting) -> SettingRow:
         state, note = self._edits.get(setting.key, (WriteState.NONE, ""))

@@ -150,6 +150,11 @@ def ago(since: datetime | None, now: datetime) -> str:
     return f"{seconds // 86400} d"
 
 
+def seen_text(age: str) -> str:
+    """Put an age into words."""
+    return "seen just now" if age == "now" else f"seen {age} ago"
+
+
 def newest_ways(unit: Unit) -> list[Way]:
     """Return one way per source: the present or newest one, in a fixed order of sources."""
     best: dict[SourceKind, Way] = {}
@@ -162,7 +167,7 @@ def newest_ways(unit: Unit) -> list[Way]:
 
 def where_text(way: Way, now: datetime) -> str:
     """Describe a way in words, for tool tips and screen readers."""
-    presence = f"seen {ago(way.seen_at, now)} ago" if way.is_present else f"gone since {ago(way.seen_at, now)}"
+    presence = seen_text(ago(way.seen_at, now)) if way.is_present else f"gone since {ago(way.seen_at, now)}"
     return f"{SOURCES[way.source].text} {visible(str(way.address))}, {presence}"
 
 

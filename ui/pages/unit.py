@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Qt
@@ -15,7 +16,7 @@ from app.errors import AppError, LinkError
 from app.model.address import NetAddress
 from app.model.finding import Finding
 from app.model.job import Job
-from app.model.reading import Reading, StateChange
+from app.model.reading import Measurand, Reading, StateChange
 from app.model.secret import Secret
 from app.model.unit import Unit, UnitChange
 from ui.dialogs import Button, ask
@@ -59,6 +60,7 @@ class UnitPage(Page):
         self.trouble: AppError | None = None
         self.status: Status | None = None
         self._states: dict[int, StateChange] = {}
+        self._registers: list[float] = []
         self._findings: dict[str, dict[str, Finding]] = {}
         self._build()
         self.settings = SettingsDesk(bench, self.settings_table, self.tasks, self._open_session)
@@ -130,6 +132,7 @@ class UnitPage(Page):
         self.unit_id = argument
         self.trouble, self.status = None, None
         self._states.clear()
+        self._registers.clear()
         self.live.clear()
         self.diagnosis.strip.forget_choice()
         self.tabs.setCurrentIndex(DIAGNOSIS)
@@ -196,13 +199,13 @@ class UnitPage(Page):
         while session.is_open:
             if session.has(ReportsStatus):
                 self.status = await session.ask(ReportsStatus).status()
-                self._sampled(self.status.readings)
+                self._heard(self.status.readings)
             await asyncio.sleep(STATUS_S)
 
     async def _streaming(self, session: Session) -> None:
         try:
             async for sample in session.ask(Meters).watch():
-                self._sampled((sample,))
+                self._heard((sample,))
         except LinkError as error:
             self.trouble = error
 
@@ -223,6 +226,10 @@ class UnitPage(Page):
     def _jobs_changed(self, _: Sequence[Job]) -> None:
         self._show_jobs()
 
+    def _heard(self, samples: Iterable[Reading | StateChange]) -> None:
+        """Take what the session tells: a driver does not know the unit's id."""
+        self._sampled(replace(sample, unit_id=self.unit_id) for sample in samples)
+
     def _sampled(self, samples: Iterable[Reading | StateChange]) -> None:
         unit = self.unit
         if unit is None:
@@ -232,6 +239,8 @@ class UnitPage(Page):
         for sample in own:
             if isinstance(sample, StateChange):
                 self._states[sample.connector] = sample
+            elif sample.measurand is Measurand.ENERGY and not sample.phase:
+                self._registers = [*self._registers[:1], sample.value]
         if own:
             self.live.add(own)
 
@@ -267,6 +276,8 @@ class UnitPage(Page):
             says=self.status.link if self.status else None,
             states=self._known_states(unit),
             findings=self._own_findings(unit),
+            register_wh=self._registers[-1] if self._registers else None,
+            counted_wh=self._registers[-1] - self._registers[0] if self._registers else 0.0,
         )
         self.diagnosis.show_known(known, family)
         self.diagnosis.show_trouble(self.trouble, can_log_in=bool(self._hosts()))

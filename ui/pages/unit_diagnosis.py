@@ -19,12 +19,12 @@ from PySide6.QtWidgets import (
 
 from app.errors import AppError, AuthFailed
 from app.model.backend import redact_url
-from app.model.proof import Known, chain
+from app.model.proof import Known, chain, diagnosis
 from app.model.secret import Secret
 from app.model.unit import Unit
 from ui import icons
 from ui.models.plain import moment_text, visible
-from ui.models.units import SOURCES, ago
+from ui.models.units import SOURCES, ago, seen_text
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.banner import Banner
 from ui.widgets.chip import Chip
@@ -116,7 +116,7 @@ class WaysCard(QFrame):
             else:
                 chip = Chip(self.tr("gone {age}").format(age=age), "idle", parent=self)
             self._grid.addWidget(chip, row, 2)
-            said = way.trouble or self.tr("{what}, seen {age}").format(what=words.meaning, age=age)
+            said = way.trouble or f"{words.meaning}, {seen_text(age)}"
             self._grid.addWidget(_label(self, said, "subtle"), row, 3)
 
 
@@ -147,7 +147,8 @@ class FactsCard(QFrame):
 
     def _facts(self, unit: Unit, family: str) -> list[tuple[str, str]]:
         identity, backend = unit.identity, unit.backend
-        extra = [(key, value) for key, value in sorted(identity.extra.items())[:12]]
+        told = {identity.vendor, identity.model, identity.serial, identity.firmware, identity.mac}
+        extra = [(key, value) for key, value in sorted(identity.extra.items())[:12] if value not in told]
         return [
             (self.tr("Family"), family),
             (self.tr("Vendor"), identity.vendor),
@@ -199,8 +200,10 @@ class DiagnosisTab(ScrollColumn):
 
     def show_known(self, known: Known, family: str) -> None:
         """Show everything that is known."""
-        self.strip.show_chain(chain(known))
-        self.findings.show_findings(known.findings)
+        lamps = chain(known)
+        self.strip.show_chain(lamps)
+        nothing = self.tr("None besides the red lamp above.") if diagnosis(lamps) else ""
+        self.findings.show_findings(known.findings, nothing=nothing)
         self.ways.show_ways(known.unit)
         self.facts.show_unit(known.unit, family)
 

@@ -44,8 +44,13 @@ def gather(
     says: LinkState | None = None,
     states: Iterable[StateChange] = (),
     findings: Iterable[Finding] = (),
+    register_wh: float | None = None,
+    counted_wh: float = 0.0,
 ) -> Known:
-    """Collect what unit, endpoint, knocks and the open session tell."""
+    """Collect what unit, endpoint, knocks and the open session tell.
+
+    ``register_wh`` is the energy register's newest value, ``counted_wh`` what it rose since the page was opened.
+    """
     endpoint = endpoint_of(bench, unit)
     statuses = {state.connector: state for state in states}
     if endpoint is not None:
@@ -61,7 +66,7 @@ def gather(
         boot=endpoint.boot if endpoint else None,
         statuses=tuple(statuses[key] for key in sorted(statuses)),
         is_charging=_is_charging(endpoint, statuses.values()),
-        charged_wh=_charged_wh(endpoint),
+        charged_wh=_charged_wh(endpoint, register_wh) or (counted_wh if counted_wh > 0 else None),
         knocks=knocks_of(unit, bench.server.knock_list),
         findings=found,
         titles={finding.code: explain(finding).title for finding in found},
@@ -79,8 +84,11 @@ def _is_charging(endpoint: Endpoint | None, statuses: Iterable[StateChange]) -> 
     return any(status.state == "Charging" for status in statuses)
 
 
-def _charged_wh(endpoint: Endpoint | None) -> float | None:
+def _charged_wh(endpoint: Endpoint | None, register_wh: float | None) -> float | None:
     if endpoint is None or not endpoint.transactions:
         return None
+    newest = list(endpoint.transactions.values())[-1]
+    if newest.is_running and newest.meter_start_wh is not None and register_wh is not None:
+        return max(0.0, register_wh - newest.meter_start_wh)
     amounts = [item.energy_wh for item in endpoint.transactions.values() if item.energy_wh is not None]
     return amounts[-1] if amounts else None

@@ -83,20 +83,20 @@ class Findings(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shown: tuple[Finding, ...] | None = None
+        self._shown: tuple[tuple[Finding, ...], str] | None = None
         self.cards: list[FindingCard] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(SPACE_8)
 
-    def show_findings(self, findings: Sequence[Finding]) -> None:
-        """Show these; the same code twice is shown once, with the newest evidence."""
+    def show_findings(self, findings: Sequence[Finding], *, nothing: str = "") -> None:
+        """Show these; the same code twice is shown once, with the newest evidence. ``nothing`` stands for none."""
         newest = {finding.code: finding for finding in findings}
         order = (Severity.FAULT, Severity.WARNING, Severity.INFO)
         wanted = tuple(sorted(newest.values(), key=lambda item: order.index(item.severity)))[:SHOWN_LIMIT]
-        if wanted == self._shown:
+        if (wanted, nothing) == self._shown:
             return
-        self._shown = wanted
+        self._shown = (wanted, nothing)
         while self._layout.count():
             item = self._layout.takeAt(0)
             if item is not None and (widget := item.widget()) is not None:
@@ -106,9 +106,9 @@ class Findings(QWidget):
         for card in self.cards:
             self._layout.addWidget(card)
         if not wanted:
-            self._layout.addWidget(self._nothing())
+            self._layout.addWidget(self._nothing(nothing))
 
-    def _nothing(self) -> QLabel:
-        label = QLabel(self.tr("Nothing is wrong as far as we have seen."), self)
+    def _nothing(self, text: str) -> QLabel:
+        label = QLabel(text or self.tr("Nothing is wrong as far as we have seen."), self)
         set_role(label, "subtle")
         return label

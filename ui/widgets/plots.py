@@ -20,7 +20,7 @@ from ui.theme import SPACE_4, SPACE_8, theme
 from ui.widgets.timeline import StateTimeline
 
 AXIS_WIDTH = 58
-PANEL_HEIGHT = 124
+PANEL_HEIGHT = 100
 FOLLOW_MARGIN = 0.02
 
 CURVE_COLOURS = {

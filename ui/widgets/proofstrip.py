@@ -51,6 +51,8 @@ class LampButton(QAbstractButton):
     def __init__(self, stage: Stage, parent: QWidget) -> None:
         super().__init__(parent)
         self.lamp = Lamp(stage=stage)
+        self.is_lit = False
+        """Whether the current got this far: everything up to here is proved or not needed."""
         self.is_first = stage is STAGES[0]
         self.is_last = stage is STAGES[-1]
         self.setCheckable(True)
@@ -111,8 +113,7 @@ class LampButton(QAbstractButton):
 
     def _line(self, painter: QPainter, middle: QPointF) -> None:
         look = theme().tokens
-        is_lit = self.lamp.state in (LampState.PROVED, LampState.NOT_NEEDED)
-        painter.setPen(QPen(look.color("good" if is_lit else "border"), 2))
+        painter.setPen(QPen(look.color("good" if self.is_lit else "border"), 2))
         if not self.is_first:
             painter.drawLine(QPointF(0, middle.y()), QPointF(middle.x() - 16, middle.y()))
         if not self.is_last:
@@ -172,9 +173,13 @@ class ProofStrip(QFrame):
 
     def show_chain(self, lamps: Sequence[Lamp]) -> None:
         """Show the lamps; the diagnosis is explained below until another lamp is clicked."""
+        is_lit = True
         for lamp in lamps:
-            if self.lamps[lamp.stage].lamp != lamp:
-                self.lamps[lamp.stage].show_lamp(lamp)
+            button = self.lamps[lamp.stage]
+            is_lit = is_lit and lamp.state in (LampState.PROVED, LampState.NOT_NEEDED, LampState.ATTENTION)
+            if button.lamp != lamp or button.is_lit != is_lit:
+                button.is_lit = is_lit
+                button.show_lamp(lamp)
         self._explain(lamps)
 
     def forget_choice(self) -> None:
