@@ -80,7 +80,7 @@ class Finder:
 
     @property
     def units(self) -> Mapping[str, Unit]:
-        """Show all units by id, oldest first."""
+        """Show all units by id, oldest first; the id of a unit merged into another one finds that one."""
         return self._roster.units
 
     @property
@@ -164,7 +164,9 @@ class Finder:
             self._arrived(sighting)
             self._examine_soon(sighting)
         elif self._is_new(sighting) and candidates(self._registry, sighting):
-            self._tending.remember(sighting, asyncio.get_running_loop().time() + self._tending.refresh_s)
+            # A serial port is asked once: opening it again and again could disturb what hangs there.
+            if isinstance(address, NetAddress):
+                self._tending.remember(sighting, asyncio.get_running_loop().time() + self._tending.refresh_s)
             self._examine_soon(sighting)
             self._tend()
 
@@ -257,7 +259,10 @@ class Finder:
         self._publish(changes)
         if found.address != address:
             self._tending.forget(address)
-        self._tending.succeeded(replace(sighting, address=found.address), asyncio.get_running_loop().time())
+        if isinstance(found.address, NetAddress):
+            self._tending.succeeded(replace(sighting, address=found.address), asyncio.get_running_loop().time())
+        else:
+            self._tending.forget(address)
         return await self._read(unit, found.driver, found.profile, found.address)
 
     async def _ask_dialled_in(self, address: OcppAddress) -> Unit | None:
@@ -285,7 +290,10 @@ class Finder:
 
     def _failed(self, sighting: Sighting, error: AppError) -> None:
         address = sighting.address
-        misses = self._tending.missed(address, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        if isinstance(address, SerialAddress) and isinstance(error, (Busy, NotReachable)):
+            self._tending.remember(sighting, now + self._tending.refresh_s)  # nothing was sent: try again
+        misses = self._tending.missed(address, now)
         known = self._roster.at(address)
         if known is None:
             # Only once: one dropped in a flood does not come back with each retry.

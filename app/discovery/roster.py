@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 from app.discovery.services import clean
 from app.model.address import Address, NetAddress, SerialAddress
@@ -21,6 +20,23 @@ TWIN = "ID-TWIN"
 """Failure code: one OCPP identity, several chargers (connection-failures)."""
 
 
+class Units(Mapping[str, Unit]):
+    """All units, oldest first, read only. The id of a unit that was merged into another one finds that one."""
+
+    def __init__(self, units: Mapping[str, Unit], resolve: Callable[[str], str]) -> None:
+        self._units = units
+        self._resolve = resolve
+
+    def __getitem__(self, unit_id: str) -> Unit:
+        return self._units[self._resolve(unit_id)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._units)
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+
 class Roster:
     """All units by id, oldest first. Every method that changes something returns what to publish."""
 
@@ -30,13 +46,9 @@ class Roster:
         self._by_address: dict[Address, str] = {}
         self._merged: dict[str, str] = {}
         self._is_simulated = is_simulated
+        self.units: Mapping[str, Unit] = Units(self._units, self.resolve)
         for unit in absent:
             self.replace(unit)
-
-    @property
-    def units(self) -> Mapping[str, Unit]:
-        """Show all units, read only."""
-        return MappingProxyType(self._units)
 
     def resolve(self, unit_id: str) -> str:
         """Return the id under which a unit lives on, if it turned out to be another one."""

@@ -104,6 +104,7 @@ async def test_two_units_that_turn_out_to_be_one_keep_the_older_id() -> None:
         assert list(found.units) == [older.unit_id]
         assert len(found.units[older.unit_id].ways) == 2
         assert (await found.refresh(newer.unit_id)).unit_id == older.unit_id
+        assert found.units[newer.unit_id].unit_id == older.unit_id
 
 
 async def test_one_ocpp_identity_on_two_chargers_stays_two_and_says_so() -> None:
@@ -175,6 +176,15 @@ async def test_a_busy_port_is_shown_with_its_trouble() -> None:
         SERIAL_TOLD["COM3"] = {"charger": True, "serial": "AAAA1111"}
         assert (await found.refresh(unit.unit_id)).identity.serial == "AAAA1111"
         assert len(found.units) == 1
+
+
+async def test_a_serial_charger_that_answered_is_left_in_peace(unit_s: float) -> None:
+    SERIAL_TOLD["COM3"] = {"charger": True, "serial": "AAAA1111"}
+    async with finder(refresh_s=unit_s) as found:
+        found.sighted(cable("COM3", vid="10C4", pid="EA60"))
+        await until(found, lambda units: len(units) == 1)
+        await asyncio.sleep(6 * unit_s)
+        assert SERIAL_ASKED == ["COM3"]
 
 
 async def test_a_charger_behind_a_password_is_shown_and_becomes_itself_later() -> None:
