@@ -116,6 +116,11 @@ def _loop_for(item: Any) -> tuple[asyncio.AbstractEventLoop, bool]:
     return loop, True
 
 
+def _is_owned(task: asyncio.Task[Any], item: Any) -> bool:
+    """Say whether a fixture that opened the Workbench will end this task when it closes it."""
+    return "bench" in item.fixturenames and task.get_name().startswith("workbench/")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: Any) -> bool | None:
     """Run coroutine tests to their end and fail those that leave a task or an unseen exception."""
@@ -132,7 +137,8 @@ def pytest_pyfunc_call(pyfuncitem: Any) -> bool | None:
             async with asyncio.timeout(TEST_LIMIT_S):
                 await pyfuncitem.obj(**args)
         finally:
-            others = asyncio.all_tasks() - {asyncio.current_task()}
+            others = {task for task in asyncio.all_tasks() if not _is_owned(task, pyfuncitem)}
+            others.discard(asyncio.current_task())  # type: ignore[arg-type]
             if others:  # zeroconf keeps an announcement for a moment after closing
                 await asyncio.wait(others, timeout=1)
             left.extend(task for task in others if not task.done())

@@ -97,6 +97,11 @@ class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no 
         heapq.heapify(self._heap)
         self._cancelled_count = 0
 
+    def _before_run_forever(self) -> None:
+        super()._before_run_forever()
+        self._arm()
+        self._wake()
+
     def _wake(self) -> None:
         if self._waiting and not self._is_armed:
             self._is_armed = True
@@ -104,6 +109,8 @@ class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no 
 
     def _drain(self) -> None:
         self._is_armed = False
+        if not self.is_running():  # somebody turns Qt's loop without ours; it goes on with the next run
+            return
         # Only what was ready at the start: painting and input get their turn.
         for _ in range(len(self._waiting)):
             handle = self._waiting.popleft()
@@ -123,6 +130,9 @@ class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no 
         self._precise.start(min(max(0, math.ceil((self._next_s - self.time()) * 1000)), 2**31 - 1))
 
     def _due(self) -> None:
+        if not self.is_running():
+            self._next_s = None
+            return
         now = self.time()
         while self._heap and self._heap[0].when() <= now:
             handle = heapq.heappop(self._heap)
@@ -155,7 +165,7 @@ class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no 
         notifier = QSocketNotifier(qasync._fileno(fd), kind)
 
         def fire(*_: object) -> None:
-            if table.get(fd) is notifier and not handle.cancelled():
+            if table.get(fd) is notifier and not handle.cancelled() and self.is_running():
                 handle._run()
 
         notifier.activated["int"].connect(fire)  # type: ignore[index]  # Qt overload by signature

@@ -270,3 +270,14 @@ def test_a_closed_loop_takes_nothing(qapp: Any, qloop: QtLoop) -> None:
         other.call_later(1, print)
     other.close()
     asyncio.set_event_loop(qloop)
+
+
+def test_turning_qt_alone_runs_nothing_of_ours(qapp: Any, qloop: QtLoop) -> None:
+    seen: list[str] = []
+    qloop.call_soon(seen.append, "soon")
+    qloop.call_later(0.001, seen.append, "later")
+    time.sleep(0.01)
+    qapp.processEvents()
+    assert seen == []
+    qloop.run_until_complete(asyncio.sleep(0.01))
+    assert seen == ["soon", "later"]

@@ -24,7 +24,7 @@ LIMIT_S = 5
 
 async def until(wanted: Any) -> None:
     async with asyncio.timeout(LIMIT_S):
-        while not wanted():
+        while not wanted():  # noqa: ASYNC110  # Qt has no event to wait for
             await asyncio.sleep(0.005)
 
 

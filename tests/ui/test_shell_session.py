@@ -31,7 +31,7 @@ LIMIT_S = 20
 
 async def until(wanted: Callable[[], Any]) -> Any:
     async with asyncio.timeout(LIMIT_S):
-        while not (found := wanted()):
+        while not (found := wanted()):  # noqa: ASYNC110  # Qt has no event to wait for
             await asyncio.sleep(0.01)
         return found
 
