@@ -91,9 +91,13 @@ def contents(frozen: Frozen) -> str:
 
 
 def demo(frozen: Frozen) -> str:
-    """One complete job on simulated chargers."""
-    json.loads(frozen.start("rehome", "demo", "--json"))
-    return "one complete job"
+    """One complete job on simulated chargers, with its report."""
+    folder = frozen.work / "report"
+    json.loads(frozen.start("rehome", "demo", "--json", "--out", str(folder)))
+    written = sorted(path.suffix for path in folder.iterdir())
+    if written != [".html", ".json", ".pdf"]:
+        raise Failed(f"the demo's report consists of {written}")
+    return "one complete job, reported as HTML, JSON and PDF"
 
 
 def printing(frozen: Frozen) -> str:
