@@ -83,9 +83,10 @@ def _tell(step: StepRun, changes: Sequence[ShownChange], restarts: int) -> None:
         own = [change for change in changes if change.target is target]
         lines = "\n".join(f"{change.key}: {change.before or '(empty)'} → {change.after or '(empty)'}" for change in own)
         if own:
-            step.note(f"{len(own)} settings to write to dial {name}; the address comes last.", detail=lines)
+            count = "One setting" if len(own) == 1 else f"{len(own)} settings"
+            step.note(f"{count} to write to dial {name}; the address comes last.", detail=lines)
         else:
             step.note(f"Nothing needs to be written to dial {name}.")
-    step.note(f"Restarts: {restarts}.")
+    step.note("No restart is needed." if not restarts else f"Restarts needed: {restarts}.")
     for limit in step.job.undo_limits:
         step.note(f"Undo can't bring back “{limit.key}”.", detail=limit.reason, strength=Strength.OPEN)

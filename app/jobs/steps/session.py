@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.driver.capability import ReportsStatus, Status
 from app.errors import LinkError, NotReachable, NotSupported, StepBlocked
@@ -46,7 +46,7 @@ async def _watch(step: StepRun, unit: ReportsStatus) -> None:
     deadline, seen = loop.time() + WATCH_S, _Seen()
     step.progress("Watching for a charge: start it from the new backend, an app or a card", patience_s=WATCH_S)
     while True:
-        status = await _status(unit)
+        status = await _status(step, unit)
         if status is not None and _take(seen, status):
             _tell(step, seen)
             return
@@ -63,11 +63,14 @@ async def _watch(step: StepRun, unit: ReportsStatus) -> None:
         await asyncio.sleep(POLL_S if seen.first_wh is None else POLL_S / 2)
 
 
-async def _status(unit: ReportsStatus) -> Status | None:
+async def _status(step: StepRun, unit: ReportsStatus) -> Status | None:
+    """Ask once and keep the readings, for the report's chart."""
     try:
-        return await unit.status()
+        status = await unit.status()
     except LinkError:
         return None
+    step.store.samples.add([replace(item, unit_id=step.job.unit_id) for item in status.readings])
+    return status
 
 
 def _take(seen: _Seen, status: Status) -> bool:
