@@ -25,11 +25,11 @@ class Flow(QLayout):
         """Count the items."""
         return len(self._items)
 
-    def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]  # Qt allows a null pointer
+    def itemAt(self, index: int) -> QLayoutItem | None:
         """Return an item, or ``None``."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
-    def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]  # Qt allows a null pointer
+    def takeAt(self, index: int) -> QLayoutItem | None:
         """Remove and return an item, or ``None``."""
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
