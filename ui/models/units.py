@@ -123,13 +123,24 @@ def next_step(row: UnitRow) -> NextStep:
         return NextStep(verb="resume", text="Resume the job", icon="play", is_primary=True)
     if not row.unit.is_present:
         return NextStep(verb="unit", text="Why is it gone?", icon="stethoscope")
+    if _waits_here(row):
+        return _STEPS[Adoption.ORPHANED]
     return _STEPS[row.unit.adoption]
+
+
+def _waits_here(row: UnitRow) -> bool:
+    """Say whether the charger dials us and nobody has moved it to its real backend yet."""
+    is_done = row.job is not None and row.job.state is JobState.DONE
+    dials = any(way.is_present and way.source is SourceKind.DIAL_IN for way in row.unit.ways)
+    return row.unit.adoption is Adoption.OURS and dials and not is_done
 
 
 def model_line(unit: Unit) -> str:
     """Return vendor and model as one line, safe to show."""
-    identity = unit.identity
-    return visible(" ".join(part for part in (identity.vendor, identity.model) if part))
+    vendor, model = unit.identity.vendor, unit.identity.model
+    if model.casefold().startswith(vendor.casefold()):
+        vendor = ""
+    return visible(" ".join(part for part in (vendor, model) if part))
 
 
 def detail_line(unit: Unit) -> str:
@@ -163,6 +174,14 @@ def newest_ways(unit: Unit) -> list[Way]:
         if old is None or (way.is_present, way.seen_at) > (old.is_present, old.seen_at):
             best[way.source] = way
     return [best[source] for source in SOURCES if source in best]
+
+
+def short_address(way: Way) -> str:
+    """Return host, port or identity of a way, short enough for a card."""
+    address = way.address
+    if isinstance(address, NetAddress):
+        return visible(address.host, 24)
+    return visible(address.identity if isinstance(address, OcppAddress) else address.port, 24)
 
 
 def where_text(way: Way, now: datetime) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt
-from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 AGE_MS = 5000
 """How often the ages on the cards are drawn anew."""
+
+WIDE = 1060
+"""From this width on the filter buttons carry words."""
 
 CARDS, TABLE, START, NOTHING = range(4)
 
@@ -109,7 +112,7 @@ class SitePage(Page):
             button = QToolButton(self)
             button.setCheckable(True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setToolTip(words.meaning)
+            button.setToolTip(f"{words.text}: {words.meaning}")
             icons.dress(button, words.icon, words.tone)
             button.toggled.connect(self._filter)
             self.filters[adoption] = button
@@ -181,6 +184,8 @@ class SitePage(Page):
     def on_shown(self) -> None:
         """Read everything: feeds are bounded, and this page may have been away for hours."""
         self.read_all()
+        if self.model.shown:
+            self._view().setFocus()
 
     def refresh(self) -> None:
         """Ask every charger in reach again."""
@@ -233,18 +238,28 @@ class SitePage(Page):
 
     def _settle(self) -> None:
         """Choose what the middle shows, and write the counts."""
-        counts = self.model.counts()
-        for adoption, button in self.filters.items():
-            text = f"{ADOPTION[adoption].text} {counts[adoption]}"
-            button.setText(text)
-            button.setAccessibleName(self.tr("Show only: {words}").format(words=text))
+        self._count()
         if not self.model.total:
             self.stack.setCurrentIndex(START)
         elif not self.model.shown:
             self.stack.setCurrentIndex(NOTHING)
         else:
             self.stack.setCurrentIndex(TABLE if self._is_table else CARDS)
+            self._select_first()
         self._show_actions()
+
+    def _count(self) -> None:
+        """Write the counts on the filter buttons; where there is little room, without the words."""
+        counts, is_wide = self.model.counts(), self.width() >= WIDE
+        for adoption, button in self.filters.items():
+            text = f"{ADOPTION[adoption].text} {counts[adoption]}"
+            button.setText(text if is_wide else str(counts[adoption]))
+            button.setAccessibleName(self.tr("Show only: {words}").format(words=text))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Write words where there is room for them."""
+        super().resizeEvent(event)
+        self._count()
 
     def _age(self) -> None:
         self._view().viewport().update()
@@ -292,6 +307,13 @@ class SitePage(Page):
             return
         step = next_step(row)
         self.action_bar.show_charger(visible(row.unit.title, 80), step.text, step.icon, has_step=step.verb != "unit")
+
+    def _select_first(self) -> None:
+        """Give the keyboard a place to start from."""
+        if self._current or not self.model.shown:
+            return
+        first = next(place for place in range(self.model.rowCount()) if self.model.at(self.model.index(place, 0)))
+        self.cards.setCurrentIndex(self.model.index(first, 0))
 
     def select(self, unit_id: str) -> None:
         """Put the keyboard on a charger's card."""

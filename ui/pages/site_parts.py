@@ -201,6 +201,9 @@ _SOURCE_TONES = {
 }
 
 
+CALM = (SourceHealth.OFF, SourceHealth.WORKING)
+
+
 class SourceStrip(QWidget):
     """How each source of sightings is: a chip each, and the advice of those in trouble in full."""
 
@@ -226,7 +229,7 @@ class SourceStrip(QWidget):
 
     def show_states(self, states: Iterable[SourceState]) -> None:
         """Show the present states of all sources."""
-        troubles = []
+        states, troubles = list(states), []
         for state in states:
             chip = self._chip(state.source)
             name = _SOURCE_NAMES.get(state.source, state.source)
@@ -237,6 +240,8 @@ class SourceStrip(QWidget):
             if state.health in (SourceHealth.FAILED, SourceHealth.LIMITED) and said:
                 troubles.append(f"{name}: {said}")
         self.advice.setText("\n".join(troubles))
+        # The top bar shows sources that are well; here they would only take room from the chargers.
+        self.setVisible(any(state.health not in CALM for state in states))
         self.advice.setVisible(bool(troubles))
 
     def _chip(self, source: str) -> Chip:

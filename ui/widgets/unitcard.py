@@ -36,6 +36,7 @@ from ui.models.units import (
     model_line,
     newest_ways,
     next_step,
+    short_address,
 )
 from ui.theme import RADIUS, SPACE_4, SPACE_8, SPACE_12, SPACE_16, TARGET, Tokens, theme
 
@@ -248,12 +249,13 @@ class CardDelegate(_UnitDelegate):
         metrics = QFontMetrics(painter.font())
         for way in newest_ways(row.unit):
             words, tone = SOURCES[way.source], "text2" if way.is_present else "border_strong"
-            text = f"{words.text} {ago(way.seen_at, now)}"
-            width = 18 + metrics.horizontalAdvance(text)
-            if left + width > rect.right():
+            text = f"{short_address(way)} · {ago(way.seen_at, now)}"
+            width = 22 + metrics.horizontalAdvance(text)
+            if left + 60 > rect.right():
                 break
+            width = min(width, rect.right() - left)
             painter.drawPixmap(left, rect.center().y() - 6, pixmap(words.icon, 14, tone))
-            self.text(painter, QRect(left + 18, rect.top(), width, rect.height()), text, tone)
+            self.text(painter, QRect(left + 18, rect.top(), width - 18, rect.height()), text, tone)
             left += width + SPACE_12
 
 
