@@ -107,9 +107,11 @@ class Workbench:
 
     def _build(self, stack: AsyncExitStack) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        self.store = Store.open(self.home / "rehome.db", keep_frames=self.settings.keep_frames)
-        stack.callback(self.store.close)
         self.vault = MemoryVault() if self.is_demo else KeyringVault.open_or_memory()
+        self.store = Store.open(
+            self.home / "rehome.db", keep_frames=self.settings.keep_frames, redact=self.vault.redact
+        )
+        stack.callback(self.store.close)
         self.server = OcppServer(
             frames=self.frames,
             samples=self.samples,
@@ -124,7 +126,12 @@ class Workbench:
             ocpp=self.server.endpoint,
         )
         self.finder = Finder(
-            registry=self.registry, links=self.links, scope=self.scope, ours=self.ours, known=self.store.units.all()
+            registry=self.registry,
+            links=self.links,
+            scope=self.scope,
+            ours=self.ours,
+            known=self.store.units.all(),
+            is_simulated=self.is_demo,
         )
         self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
 
@@ -332,6 +339,9 @@ class Workbench:
             self.store.traffic.add(frames)
         if samples:
             self.store.samples.add(samples)
+            for sample in samples:
+                if isinstance(sample, StateChange):
+                    self.finder.noted(sample)
 
     async def _remember(self) -> None:
         with self.finder.changes.subscribe() as changes:

@@ -53,7 +53,8 @@ class MdnsSource:
     """Watches service types. ``addresses`` restricts it to these of our addresses (loopback only works so).
 
     ``limit`` bounds the services kept in mind; beyond it the oldest is dropped and the state says so. A service that
-    was dropped stays a known charger, it is only no longer followed.
+    was dropped stays a known charger, it is only no longer followed. ``accepts`` leaves out services of others (several
+    demo garages on one computer hear each other).
     """
 
     name = "mdns"
@@ -67,6 +68,7 @@ class MdnsSource:
         recheck_s: float = 3.0,
         requery_s: float = 60.0,
         limit: int = 2000,
+        accepts: Callable[[Sighting], bool] = lambda _: True,
     ) -> None:
         self._types = sorted({full_type(kind) for kind in types})
         self._addresses = tuple(addresses)
@@ -74,6 +76,7 @@ class MdnsSource:
         self._recheck_s = recheck_s
         self._requery_s = requery_s
         self._limit = limit
+        self._accepts = accepts
         self._services: OrderedDict[str, _Service] = OrderedDict()
         self._waiting: OrderedDict[str, str] = OrderedDict()
         self._asking: set[str] = set()
@@ -182,7 +185,7 @@ class MdnsSource:
             networks=self._networks,
             at=datetime.now(UTC),
         )
-        if seen is None:
+        if seen is None or not self._accepts(seen):
             return False
         service = self._track(name, kind)
         before = service.seen

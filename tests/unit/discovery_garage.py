@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -22,7 +23,15 @@ from app.model.profile import Evidence, Grade, Match, Profile
 from app.model.unit import ClaimKind, Identity, LinkState, Sighting, SourceKind, Unit, claim
 from app.scope import Scope
 
-KIND = "_testcharger._tcp"
+KIND = f"_rehome-{os.getpid()}._tcp"
+"""A type of this process: other test runs on this computer hear each other's announcements."""
+
+ODD_KINDS = (
+    f"_much-too-long_odd_name-{os.getpid()}._tcp",
+    f"_go-e_go-eCharger{os.getpid()}._tcp",
+    f"_sub{os.getpid()}.{KIND}",
+)
+"""Types that break RFC 6763, as real chargers have them (facts, chargers-open and chargers-commercial)."""
 NO_LINKS = cast(Links, None)
 
 
@@ -209,7 +218,7 @@ def registry() -> Registry:
     return Registry(
         [http, serial, ocpp],
         [
-            _profile("box", "test-http", Match(mdns_types=(KIND, "_much-too-long_odd_name._tcp")), priority=5),
+            _profile("box", "test-http", Match(mdns_types=(KIND, ODD_KINDS[0])), priority=5),
             _profile("web", "test-http", Match(mdns_types=("_http._tcp",)), priority=1),
             _profile("cable", "test-serial", Match(usb_ids=("10C4:EA60",)), priority=1),
             _profile("anycable", "test-serial", Match(), priority=0),

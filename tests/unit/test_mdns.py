@@ -16,7 +16,7 @@ from app.model.address import NetAddress
 from app.model.frame import Adapter, SourceHealth, SourceState
 from app.model.unit import Sighting
 from app.scope import Scope
-from tests.unit.discovery_garage import KIND, Charger, finder, until
+from tests.unit.discovery_garage import KIND, ODD_KINDS, Charger, finder, until
 
 LO = "127.0.0.1"
 LOOPBACK = Network(adapter=Adapter(name="lo", address=LO, is_loopback=True), prefix=8, index=1)
@@ -110,7 +110,7 @@ async def test_what_was_announced_before_we_came_is_found() -> None:
             await heard.until(lambda: heard.health is SourceHealth.WORKING)
 
 
-@pytest.mark.parametrize("kind", ["_much-too-long_odd_name._tcp", "_go-e_go-eCharger._tcp", "_lolo3._http._tcp"])
+@pytest.mark.parametrize("kind", ODD_KINDS, ids=["long", "underscores", "nested"])
 async def test_type_names_that_break_the_rfc_are_watched(kind: str) -> None:
     async with listening(MdnsSource([kind, KIND], [LO])) as heard, responder() as zeroconf:
         await announce(zeroconf, [service("odd", kind=kind)])
@@ -130,10 +130,11 @@ async def test_a_changed_text_or_port_is_reported_again() -> None:
 
 
 async def test_two_services_of_one_address_leave_only_together() -> None:
-    async with listening(MdnsSource([KIND, "_http._tcp"], [LO])) as heard, responder() as zeroconf:
-        first, second = service("box"), service("box", kind="_http._tcp")
+    other = ODD_KINDS[0]
+    async with listening(MdnsSource([KIND, other], [LO])) as heard, responder() as zeroconf:
+        first, second = service("box"), service("box", kind=other)
         await announce(zeroconf, [first, second])
-        await heard.until(lambda: {item.hints["type"] for item in heard.sightings} == {KIND, "_http._tcp"})
+        await heard.until(lambda: {item.hints["type"] for item in heard.sightings} == {KIND, other})
         await (await zeroconf.async_unregister_service(second))
         await (await zeroconf.async_unregister_service(first))
         await heard.until(lambda: any(item.is_gone for item in heard.sightings))
@@ -146,6 +147,14 @@ async def test_addresses_outside_the_site_are_never_reported() -> None:
         await announce(zeroconf, [*strangers, service("near")])
         await heard.until(lambda: heard.sightings)
         assert heard.names() == {"near"}
+
+
+async def test_services_of_others_can_be_left_out() -> None:
+    source = MdnsSource([KIND], [LO], accepts=lambda sighting: sighting.hints["name"] != "neighbour")
+    async with listening(source) as heard, responder() as zeroconf:
+        await announce(zeroconf, [service("neighbour"), service("mine")])
+        await heard.until(lambda: heard.sightings)
+        assert heard.names() == {"mine"}
 
 
 async def test_the_oldest_are_dropped_in_a_flood_and_it_is_said(unit_s: float) -> None:
