@@ -88,7 +88,7 @@ def read(target: Target) -> Backend | None:
 def plan(target: Target, backend: Backend) -> tuple[Change, ...]:
     """Render the changes that bring the unit to ``backend``, in write order.
 
-    Raises NotSupported where the unit shows no key for what must change, ValueRejected where a value does not fit.
+    Raises ValueRejected where the unit can't take a part of it, NotSupported where it shows no key for the address.
     """
     key = _slot(target)
     changes = [
@@ -145,7 +145,7 @@ def _secret_changes(target: Target, backend: Backend) -> Iterable[Change]:
     known = target.holding("secret")
     key = known[0].key if known else AUTHORIZATION_KEY
     if key not in target.settings:
-        raise NotSupported(
+        raise ValueRejected(
             "This charger shows no key for the backend's password.",
             "Type the password at the charger itself, or let the backend take it without one.",
         )
@@ -165,7 +165,7 @@ def _identity_changes(target: Target, backend: Backend, key: BackendKey) -> Iter
         return
     writable = [item for item in target.holding("identity") if not target.settings[item.key].is_readonly]
     if not writable:
-        raise NotSupported(
+        raise ValueRejected(
             f"This charger does not let its identity be changed over OCPP; it stays “{target.identity}”.",
             f"Let the backend's operator register it as “{target.identity}”, or change it at the charger.",
         )
@@ -193,7 +193,7 @@ def _security_changes(target: Target, backend: Backend) -> Iterable[Change]:
         return
     wanted = int(backend.security_profile)
     if wanted < int(level):
-        raise NotSupported(
+        raise ValueRejected(
             f"This charger is on security profile {level}; over OCPP it only goes up.",
             f"Choose profile {level} for the backend, or lower it at the charger itself.",
         )
@@ -215,7 +215,9 @@ def _address_changes(target: Target, backend: Backend, key: BackendKey) -> Itera
         path_key = next((item for item in target.holding("path") if _twin(item.key) == _twin(key.key)), None)
         parts = urllib.parse.urlsplit(wanted)
         if path_key is None and parts.path.strip("/"):
-            raise NotSupported("This charger shows no key for the path of the address.", "Use an address without path.")
+            raise ValueRejected(
+                "This charger shows no key for the path of the address.", "Use an address without path."
+            )
         if path_key is not None:
             yield _change(target, path_key.key, _like(parts.path, target.value(path_key.key)), "path", "The path.")
         wanted = _host_part(parts, target.value(key.key))
@@ -227,11 +229,17 @@ def _address_changes(target: Target, backend: Backend, key: BackendKey) -> Itera
 
 def _priority_changes(target: Target, key: BackendKey) -> Iterable[Change]:
     for item in target.holding("priority"):
-        before = target.value(item.key)
-        slots = [slot.strip() for slot in before.split(",") if slot.strip()]
+        slots = _slots(target, item)
         wanted = ",".join([key.key, *(slot for slot in slots if slot != key.key)])
-        if before and wanted != before:
+        if slots and wanted != target.value(item.key):
             yield _change(target, item.key, wanted, "priority", "The new address first, the old one as a way back.")
+
+
+def _slots(target: Target, priority: BackendKey) -> list[str]:
+    """Return the address keys that a priority key lists; nothing where its value has another form."""
+    named = [slot.strip() for slot in target.value(priority.key).split(",")]
+    known = {key.key for key in target.addresses()}
+    return named if known.issuperset(named) else []
 
 
 def _change(target: Target, key: str, after: str, kind: str, reason: str) -> Change:
@@ -264,11 +272,11 @@ def _slot(target: Target) -> BackendKey:
             "This charger offers no key for its backend address over OCPP.",
             "Set the address in its own menu or app; the endpoint proves the result all the same.",
         )
-    priority = target.holding("priority")
-    if priority and target.value(priority[0].key):
-        used = [slot.strip() for slot in target.value(priority[0].key).split(",")]
-        free = [key for key in target.addresses() if key.key != used[0]]
-        return free[0] if free else active
+    for priority in target.holding("priority"):
+        used = _slots(target, priority)
+        free = [key for key in target.addresses() if key.holds == "url" and key.key != (used or [""])[0]]
+        if used and free:
+            return free[0]
     return active
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
 from app import resources
-from app.errors import LinkLost, NotSupported, Refused, TimedOut
+from app.errors import Garbled, LinkLost, NotSupported, Refused, TimedOut
 from app.model.setting import Setting, SettingKind
 from app.ocpp import v16
 from app.ocpp.host import Habits
@@ -17,7 +17,10 @@ from app.ocpp.masking import is_secret_key
 MAX_SETTINGS = 2000
 BATCH = 10
 """Keys asked at once while GetConfigurationMaxKeys is unknown [OURS]."""
-ALL_S = 30.0
+ALL_FACTOR = 3
+"""A whole configuration may take so many times as long as a batch of keys [OURS]."""
+MAX_SILENCES = 3
+"""After so many unanswered questions in a row a unit counts as silent."""
 
 
 class Caller(Protocol):
@@ -35,11 +38,13 @@ class Reader:
         self._call = call
         self._habits = habits
         self._key_s = key_s
+        self._silences = 0
 
     async def read(self, keys: Sequence[str] = ()) -> tuple[Setting, ...]:
         """Return settings in the order told; of asked ``keys`` those the unit knows.
 
-        Raises LinkLost when the unit hangs up; the next reading then goes key by key (ABB does that).
+        Raises LinkLost when the unit hangs up; the next reading then goes key by key (ABB does that). Raises TimedOut
+        when it answers nothing at all, NotSupported, and Garbled where the answer holds no configuration.
         """
         if keys:
             found = await self._in_batches(keys)
@@ -53,7 +58,7 @@ class Reader:
 
     async def _all(self) -> dict[str, Setting]:
         try:
-            return self._taken(await self._call("GetConfiguration", {}, timeout_s=ALL_S))
+            return await self._asked({}, ALL_FACTOR * self._key_s)
         except NotSupported:
             raise
         except LinkLost:
@@ -73,10 +78,12 @@ class Reader:
 
     async def _batch(self, keys: Sequence[str]) -> dict[str, Setting]:
         try:
-            return self._taken(await self._call("GetConfiguration", {"key": list(keys)}, timeout_s=self._key_s))
+            return await self._asked({"key": list(keys)}, self._key_s)
         except NotSupported:
             raise
         except (TimedOut, Refused):
+            if self._silences >= MAX_SILENCES:
+                raise
             if len(keys) == 1:
                 return {}
         self._habits.single_only = True
@@ -85,7 +92,21 @@ class Reader:
             found |= await self._batch((key,))
         return found
 
+    async def _asked(self, payload: dict[str, Any], timeout_s: float) -> dict[str, Setting]:
+        try:
+            answer = await self._call("GetConfiguration", payload, timeout_s=timeout_s)
+        except TimedOut:
+            self._silences += 1
+            raise
+        self._silences = 0
+        return self._taken(answer)
+
     def _taken(self, answer: Mapping[str, Any]) -> dict[str, Setting]:
+        if not isinstance(answer.get("configurationKey", []), list):
+            raise Garbled(
+                "The charger's answer to GetConfiguration holds no list of settings.",
+                "Note the firmware version and report it to the vendor.",
+            )
         found = {setting.key: setting for setting in settings(answer)}
         limit = found.get("GetConfigurationMaxKeys")
         if limit is not None and limit.value:
