@@ -134,9 +134,12 @@ class OcppLocal(Session):
             )
 
     async def watch(self) -> AsyncIterator[Reading | StateChange]:
-        """Yield what it sends of its own accord; ends with LinkLost when the connection does."""
-        with self.endpoint.events.subscribe() as events:
-            while self.endpoint.is_open:
+        """Yield the present states and readings, then what it sends; ends with LinkLost when the connection does."""
+        endpoint = self.endpoint
+        with endpoint.events.subscribe() as events:
+            for known in (*endpoint.statuses.values(), *endpoint.ledger.latest.values()):
+                yield known
+            while endpoint.is_open and self._is_open:
                 event = await anext(events)
                 if isinstance(event, StatusChanged):
                     yield event.change
