@@ -135,6 +135,7 @@ class OcppLocal(Session):
 
     async def watch(self) -> AsyncIterator[Reading | StateChange]:
         """Yield the present states and readings, then what it sends; ends with LinkLost when the connection does."""
+        self._must_be_open()
         endpoint = self.endpoint
         with endpoint.events.subscribe() as events:
             for known in (*endpoint.statuses.values(), *endpoint.ledger.latest.values()):
@@ -232,6 +233,10 @@ class OcppLocal(Session):
 
     # Inside
 
+    def _must_be_open(self) -> None:
+        if not self._is_open:
+            raise LinkLost(f"The connection to {self.address} is closed.", "Open the charger again.")
+
     async def _look(self, endpoint: Endpoint) -> None:
         """Ask once for the known address keys only: gentler than the whole configuration, on which some units drop."""
         endpoint.habits.is_looked = True
@@ -244,6 +249,7 @@ class OcppLocal(Session):
         endpoint.habits.addresses = {setting.key: setting for setting in found}
 
     async def _target(self) -> repoint.Target:
+        self._must_be_open()
         endpoint = self.endpoint
         if endpoint.habits.settings is None:
             await self.read_settings()
