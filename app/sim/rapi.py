@@ -207,7 +207,10 @@ class SocketWire:
 
 
 class RapiController:
-    """A controller on a serial line of its own, with a car. Use it as an async context manager."""
+    """A controller on a serial line of its own, with a car. Use it as an async context manager.
+
+    ``on_line`` hears every command before it is answered.
+    """
 
     def __init__(
         self,
@@ -225,6 +228,7 @@ class RapiController:
         self.faults: set[Fault] = set(faults)
         self.reboot_s = 2.0
         self._wire: _Wire = wire or (SocketWire() if sys.platform == "win32" else PtyWire())
+        self.on_line: Callable[[str], None] = lambda _line: None
         self._buffer = ""
         self._has_power = True
         self._scope = Scope("sim/rapi")
@@ -301,6 +305,7 @@ class RapiController:
                 self._buffer += char
 
     def _answer(self, line: str) -> None:
+        self.on_line(line)
         answer = self.controller.reply(line) if self._has_power else ""
         if answer and Fault.SLOW in self.faults:
             self._scope.isolated("slow", self._late(answer))
