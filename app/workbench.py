@@ -66,6 +66,7 @@ class Workbench:
         home: Path,
         is_demo: bool = False,
         mdns_addresses: Sequence[str] = (),
+        mdns_accepts: Callable[[Sighting], bool] = lambda _: True,
         list_ports: Callable[[], Iterable[Any]] | None = None,
         serial_ports: Sequence[str] = (),
         with_discovery: bool = True,
@@ -80,6 +81,7 @@ class Workbench:
         self.settings_changes: Feed[Settings] = Feed()
         self.registry = Registry(load_drivers(app.drivers), load_profiles(resources.texts("profiles", ".toml")))
         self._mdns_addresses = tuple(mdns_addresses)
+        self._mdns_accepts = mdns_accepts
         self._list_ports = list_ports
         self._serial_ports = tuple(serial_ports)
         self._with_discovery = with_discovery
@@ -150,7 +152,7 @@ class Workbench:
 
     def _sources(self) -> list[Source]:
         return [
-            MdnsSource(self.registry.mdns_types, addresses=self._mdns_addresses),
+            MdnsSource(self.registry.mdns_types, addresses=self._mdns_addresses, accepts=self._mdns_accepts),
             SerialSource(list_ports=self._list_ports, extra_ports=self._serial_ports),
         ]
 

@@ -130,6 +130,8 @@ async def demo(settings: Settings, *, home: Path, time_scale: float = 0.2) -> As
             home=home,
             is_demo=True,
             mdns_addresses=(LOOPBACK,),
+            # Other demo garages on this computer are heard too.
+            mdns_accepts=lambda sighting: sighting.address == garage.gateway.address,
             serial_ports=garage.serial_ports,
             list_ports=tuple,
         )
