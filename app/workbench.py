@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import app.drivers
 from app import __version__, resources
 from app import settings as settings_file
+from app.diagnosis.watch import Watch
 from app.discovery.adapters import adapters as list_adapters
 from app.discovery.adapters import default_adapter
 from app.discovery.finder import Finder
@@ -118,6 +119,7 @@ class Workbench:
             frames=self.frames,
             samples=self.samples,
             findings=self.findings,
+            judge=Watch(),
             sighted=self._sighted,
             expected=self._expected_secret,
             first_seq=self.store.traffic.last_seq() + 1,
