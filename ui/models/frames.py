@@ -265,16 +265,15 @@ class FrameModel(QAbstractTableModel):
         self.folded_changed.emit(self._folded)
 
     def _drop(self, entry: Entry) -> None:
-        kept_from = self._ring[0].seq if self._ring else 0
-        if isinstance(entry, Row):
-            if entry.seq < kept_from:
-                self._pairing.remove(entry)
-            return
-        self._folder.forget(entry)
-        self._open_folds -= entry.is_open
-        self._folded -= 0 if entry.is_open else len(entry.rows) - 1
-        for row in entry.rows:
-            if row.seq < kept_from:
+        if isinstance(entry, Fold):
+            self._folder.forget(entry)
+            self._open_folds -= entry.is_open
+            self._folded -= 0 if entry.is_open else len(entry.rows) - 1
+        self._unpair(entry)
+
+    def _unpair(self, entry: Entry) -> None:
+        if not self._ring or entry.seq < self._ring[0].seq:
+            for row in entry.rows if isinstance(entry, Fold) else (entry,):
                 self._pairing.remove(row)
 
     # Stored pages
@@ -288,6 +287,7 @@ class FrameModel(QAbstractTableModel):
             self.beginInsertRows(_NONE, 0, len(entries) - 1)
             self.entries[:0] = entries
             self.endInsertRows()
+            self.folded_changed.emit(self._folded)
         if self._row_count > self._capacity:
             self._trim_newest()
         return len(entries)
@@ -334,6 +334,8 @@ class FrameModel(QAbstractTableModel):
         self.beginResetModel()
         following = self.is_following
         self._forget_entries()
+        for row in rows:
+            self._pairing.add(row)
         self.is_following = following
         self.is_folding = is_folding
         self._row_count = len(rows)
@@ -408,6 +410,8 @@ class FrameModel(QAbstractTableModel):
         self._folded += len(entry.rows) - 1
 
     def _forget_entries(self) -> None:
+        for entry in self.entries:
+            self._unpair(entry)
         self.entries = []
         self._folder.clear()
         self._row_count = 0

@@ -147,6 +147,7 @@ class TimeField(QDateTimeEdit):
         super().__init__(QDateTime.fromMSecsSinceEpoch(round(start.timestamp() * 1000)), parent)
         self.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
         self.setCalendarPopup(False)
+        self.setObjectName("time")
         self.setAccessibleName("Time")
 
     @property

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QKeyEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QHelpEvent, QKeyEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QAbstractScrollArea,
     QHeaderView,
     QPushButton,
     QStyle,
@@ -293,6 +294,11 @@ class FrameTable(QTableView):
             return
         getattr(self, wanted).emit()
         event.accept()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Take the keyboard without putting the cursor on the first row, as item views do: that would open it."""
+        QAbstractScrollArea.focusInEvent(self, event)
+        self.viewport().update()
 
     def viewportEvent(self, event: QEvent) -> bool:
         """Show the whole text of a cell as a tooltip, never as markup."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import QAbstractItemView, QAbstractScrollArea, QHeaderView, QTableView, QWidget
 
 from ui.models.listing import Listing
 
@@ -51,6 +52,11 @@ class ListView(QTableView):
         if row is not None:
             self.selectRow(row)
         return row is not None
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Take the keyboard without putting the cursor on the first row, as item views do: that would open it."""
+        QAbstractScrollArea.focusInEvent(self, event)
+        self.viewport().update()
 
     def _current_changed(self) -> None:
         self.picked.emit(self.current())
