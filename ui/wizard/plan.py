@@ -25,6 +25,11 @@ class PlanView(QWidget):
         self._doors: dict[str, QCheckBox] = {}
 
     @property
+    def doors(self) -> tuple[QCheckBox, ...]:
+        """Return the acknowledgement boxes, one per door."""
+        return tuple(self._doors.values())
+
+    @property
     def accepted(self) -> list[str]:
         """Return the ids of the doors that are ticked."""
         return [door for door, box in self._doors.items() if box.isChecked()]
