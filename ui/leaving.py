@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
-from app.model.job import Job, StepState
+from app.model.job import Job
 from ui.dialogs import Button, ask
 from ui.i18n import translate
 from ui.tasks import Tasks
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def running(bench: Workbench) -> list[Job]:
-    """List the jobs a step of which runs now."""
-    return [job for job in bench.desk.jobs.values() if any(step.state is StepState.RUNNING for step in job.steps)]
+    """List the jobs somebody works on now."""
+    return [bench.desk.job(job_id) for job_id in bench.desk.running]
 
 
 async def may_leave(window: QWidget, bench: Workbench, again: asyncio.Event) -> bool:

@@ -176,7 +176,7 @@ class Session:
     async def _open(self, stack: AsyncExitStack) -> Workbench:
         if self._options.is_demo and not self._options.home:
             self._home = Path(stack.enter_context(temporary_home()))
-        log_file = LogFile(self._home)
+        log_file = _open_log(self._home)
         stack.callback(log_file.close)
         if log_file.last_crash:
             self._tell_last_crash(log_file.folder)
@@ -266,3 +266,13 @@ async def _drop(window: MainWindow) -> None:
     window.hide()
     window.deleteLater()
     await gone.wait()
+
+
+def _open_log(home: Path) -> LogFile:
+    try:
+        return LogFile(home)
+    except OSError as error:
+        raise StoreError(
+            translate("Rehome can't write into its data folder: {why}.").format(why=error.strerror or error),
+            translate("Check the rights and the free room of {folder}, or use another folder.").format(folder=home),
+        ) from error

@@ -15,7 +15,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.errors import AppError, NotReachable
-from app.model.job import Step, StepKind, StepState
 from app.scope import Trouble
 from app.settings import Settings, load
 from ui.dialogs import Question
@@ -222,10 +221,12 @@ class Desk:
     """A desk with one job in the middle of a step."""
 
     def __init__(self) -> None:
-        step = Step(kind=StepKind.APPLY, state=StepState.RUNNING)
-        self.jobs = {"j1": SimpleNamespace(id="j1", unit_title="Stall 4", steps=(step,))}
+        self.running = frozenset({"j1"})
         self.paused: list[str] = []
         self.safe = asyncio.Event()
+
+    def job(self, job_id: str) -> SimpleNamespace:
+        return SimpleNamespace(id=job_id, unit_title="Stall 4")
 
     async def pause(self, job_id: str) -> None:
         self.paused.append(job_id)

@@ -29,6 +29,12 @@ HEALTH_WORDS = {
 }
 
 
+def _tip(*lines: str) -> str:
+    from ui.models.plain import tooltip
+
+    return tooltip("\n".join(line for line in lines if line))
+
+
 class TopBar(QFrame):
     """Shows what it is told and says what was chosen; decides nothing."""
 
@@ -116,7 +122,7 @@ class TopBar(QFrame):
             self._lamp("good", "radio-tower", f"{state.host}:{state.port} · {words}")
         elif state.trouble:
             self._lamp("fault", "octagon-x", translate("Endpoint can't listen"))
-            self.endpoint.setToolTip(f"{state.trouble}\n{state.advice}")
+            self.endpoint.setToolTip(_tip(state.trouble, state.advice))
         else:
             self._lamp("idle", "circle-slash", translate("Endpoint is off"))
 
@@ -138,7 +144,7 @@ class TopBar(QFrame):
             title = translate(SOURCE_WORDS.get(kind, name))
             word = translate(HEALTH_WORDS[health])
             button.setAccessibleName(f"{title}: {word}")
-            button.setToolTip("\n".join(part for part in (f"{title}: {word}", state.text, state.advice) if part))
+            button.setToolTip(_tip(f"{title}: {word}", state.text, state.advice))
 
     def source_button(self, name: str) -> QToolButton | None:
         """Return a source's lamp."""
