@@ -1,0 +1,432 @@
+"""The endpoint page through its real widgets: real ports, real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import websockets
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
+
+from app.model.backend import JoinRule
+from app.model.frame import Knock
+from app.model.profile import Profile, parse
+from ui.dialogs import Question
+from ui.models.console_actions import COMMANDS, payload, raw_payload
+from ui.models.dialling import for_profile
+from ui.models.knocks import KNOCK_FIELDS, knock_key
+from ui.models.listing import Listing
+from ui.pages.endpoint import CHARGERS, KNOCKS, STRINGS, EndpointPage
+from ui.widgets.copy import CopyField
+
+LIMIT_S = 10
+
+
+async def until(wanted: Callable[[], Any]) -> Any:
+    async with asyncio.timeout(LIMIT_S):
+        while not (found := wanted()):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        return found
+
+
+@asynccontextmanager
+async def opened(bench: Any, *, port: int | None = 0) -> AsyncIterator[EndpointPage]:
+    if port is not None:
+        await bench.server.start("127.0.0.1", port)
+    page = EndpointPage(bench)
+    page.resize(1180, 672)
+    page.show()
+    try:
+        yield page
+    finally:
+        await page.tasks.stop()
+        page.close()
+        page.deleteLater()
+
+
+@asynccontextmanager
+async def charger(
+    bench: Any, identity: str = "CP-1", *, answers: dict[str, Any] | None = None, **options: Any
+) -> AsyncIterator[list[Any]]:
+    """Connect a charge point that boots, and answers our calls from a table; yields the calls it got."""
+    url = f"ws://127.0.0.1:{bench.server.state.port}/{identity}"
+    options.setdefault("subprotocols", ["ocpp1.6"])
+    got: list[Any] = []
+    async with websockets.connect(url, compression=None, **options) as ws:
+        boot = {"chargePointVendor": "Vendor <b>", "chargePointModel": "Model", "firmwareVersion": "1.2"}
+        await ws.send(json.dumps([2, "b", "BootNotification", boot]))
+        await asyncio.wait_for(ws.recv(), LIMIT_S)
+
+        async def answer() -> None:
+            async for text in ws:
+                message = json.loads(text)
+                if message[0] != 2:
+                    continue
+                got.append(message[2:])
+                reply = (answers or {}).get(message[2], {"status": "Accepted"})
+                kind = [4, message[1], *reply] if isinstance(reply, list) else [3, message[1], reply]
+                await ws.send(json.dumps(kind))
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(answer())
+            try:
+                yield got
+            finally:
+                task.cancel()
+
+
+def asked(got: list[Any], action: str) -> list[Any]:
+    """Return what was asked of the charger under one action (discovery reads its settings as well)."""
+    return [call[1] for call in got if call[0] == action]
+
+
+def click(button: QWidget) -> None:
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+async def press(parent: QWidget, name: str) -> None:
+    await until(lambda: [box for box in parent.findChildren(Question) if box.isVisible()])
+    click(parent.findChild(QPushButton, f"answer-{name}"))
+
+
+async def selected(page: EndpointPage, identity: str) -> None:
+    await until(lambda: page.model.row_of(identity) is not None)
+    page.show_charger(identity)
+    await until(lambda: page.unit.identity == identity and page.unit.isVisible())
+
+
+# Listening
+
+
+async def test_started_moved_and_stopped_by_mouse(bench: Any, free_port: int) -> None:
+    async with opened(bench, port=None) as page:
+        panel = page.listen_panel
+        await until(lambda: page.empty.accessibleName() == "The endpoint is off")
+        panel.adapter.setCurrentIndex(panel.adapter.findData("127.0.0.1"))
+        panel.port.setText(str(free_port))
+        click(panel.main)
+        await until(lambda: page.state.text == "Listening")
+        assert panel.url.text == f"ws://127.0.0.1:{free_port}/"
+        assert not panel.main.isVisible()
+        with socket.create_connection(("127.0.0.1", free_port), timeout=5):
+            pass
+        panel.port.selectAll()
+        QTest.keyClicks(panel.port, str(free_port + 1))
+        assert panel.main.text() == "Move here"
+        QTest.keyClick(panel.port, Qt.Key.Key_Return)
+        await until(lambda: bench.server.state.port == free_port + 1)
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", free_port), timeout=5)
+        click(panel.stop)
+        await until(lambda: page.state.text == "Off")
+
+
+async def test_taken_port_is_explained_and_the_next_one_is_a_click_away(bench: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        async with opened(bench, port=None) as page:
+            panel = page.listen_panel
+            panel.adapter.setCurrentIndex(panel.adapter.findData("127.0.0.1"))
+            panel.port.setText(str(port))
+            panel.apply()
+            await until(panel.trouble.isVisible)
+            assert f"Port {port} is already used" in panel.trouble_text.text()
+            suggestion = panel.suggestion.property("port")
+            assert suggestion != port
+            click(panel.suggestion)
+            await until(lambda: bench.server.state.port == suggestion and bench.server.state.is_listening)
+            await until(lambda: not panel.trouble.isVisible())
+
+
+async def test_failed_move_keeps_the_old_port_and_its_chargers(bench: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        async with opened(bench) as page, charger(bench):
+            old = bench.server.state.port
+            await selected(page, "CP-1")
+            page.listen_panel.port.setText(str(taken.getsockname()[1]))
+            page.listen_panel.apply()
+            await until(page.listen_panel.trouble.isVisible)
+            assert bench.server.state.port == old
+            assert "CP-1" in bench.server.endpoints
+
+
+# What to type
+
+
+def profile(join: str, **url: Any) -> Profile:
+    return parse(
+        {
+            "id": "x",
+            "family": "Family <i>X</i>",
+            "vendor": "V",
+            "driver": "ocpp-local",
+            "evidence": [{"source": "a", "grade": "reported"}],
+            "timing": {"restart_s": 1, "redial_s": 1, "patience_s": 1},
+            "url": {"join": join, **url},
+        },
+        origin="x",
+    )
+
+
+@pytest.mark.parametrize(
+    ("join", "typed", "dialled"),
+    [
+        (JoinRule.APPEND, "ws://h:1", "ws://h:1/ID"),
+        (JoinRule.APPEND_IF_MISSING, "ws://h:1/", "ws://h:1/ID"),
+        (JoinRule.AS_IS, "ws://h:1/ID", "ws://h:1/ID"),
+    ],
+)
+def test_each_habit_gets_the_text_that_leads_to_one_slash_and_the_identity(
+    join: JoinRule, typed: str, dialled: str
+) -> None:
+    text = for_profile(profile(join.value), "ws://h:1/", "ID")
+    assert (text.typed, text.dialled) == (typed, dialled)
+    assert for_profile(profile(join.value), "ws://h:1/", "").dialled == "ws://h:1/<identity>"
+
+
+def test_address_too_long_for_a_model_is_refused() -> None:
+    text = for_profile(profile("append", limit=10), "ws://192.168.1.20:8180/", "ID")
+    assert not text.is_possible
+    assert "keeps 10 characters" in text.notes[0]
+
+
+async def test_strings_follow_the_identity_and_can_be_copied(bench: Any) -> None:
+    async with opened(bench) as page:
+        page.tabs.setCurrentIndex(STRINGS)
+        families = [label.text() for label in page.strings.findChildren(QLabel)]
+        for known in bench.registry.profiles.values():
+            if known.url is not None:
+                assert known.family in families
+        QTest.keyClicks(page.strings.identity, "GARAGE-7")
+        dials = [label.text() for label in page.strings.findChildren(QLabel) if label.text().startswith("It then")]
+        assert f"It then dials  ws://127.0.0.1:{bench.server.state.port}/GARAGE-7" in dials
+        fields = await until(lambda: [one for one in page.strings.findChildren(CopyField) if one.isVisible()])
+        click(fields[0].button)
+        assert QGuiApplication.clipboard().text() == f"ws://127.0.0.1:{bench.server.state.port}/"
+
+
+# Chargers
+
+
+async def test_connected_charger_is_listed_with_what_it_said(bench: Any) -> None:
+    async with opened(bench) as page:
+        assert page.empty.isVisible()
+        async with charger(bench, "GARAGE-1"):
+            await selected(page, "GARAGE-1")
+            row = [page.model.data(page.model.index(0, column)) for column in range(page.model.columnCount())]
+            assert row[0] == "GARAGE-1"
+            assert row[1] == "Vendor <b> Model"
+            assert row[4] == "ocpp1.6"
+            assert row[6] == "Accepted"
+            assert "Vendor <b> Model" in page.unit.about.text()
+            assert page.unit.about.textFormat() is Qt.TextFormat.PlainText
+            page.unit.tabs.setCurrentIndex(1)
+            assert page.unit.handshake.toPlainText().startswith("GET /GARAGE-1 HTTP/1.1\nHost: 127.0.0.1")
+        await until(lambda: page.model.items[0].is_open is False)
+        assert page.unit.presence.text == "Left"
+        assert not page.unit.console.send.isEnabled()
+
+
+async def test_missing_subprotocol_is_a_finding_with_its_remedy(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench, subprotocols=None):
+        await selected(page, "CP-1")
+        await until(lambda: page.unit.tabs.tabText(2) != "Findings")
+        page.unit.tabs.setCurrentIndex(2)
+        texts = [label.text() for label in page.unit.findings.findChildren(QLabel)]
+        assert "SUBPROTO-NONE" in " ".join(texts)
+        assert "What to do" in texts
+
+
+async def test_password_is_never_shown(bench: Any) -> None:
+    async with opened(bench) as page:
+        import base64
+
+        header = {"Authorization": "Basic " + base64.b64encode(b"CP-1:geheimnis").decode()}
+        async with charger(bench, additional_headers=header):
+            await selected(page, "CP-1")
+            page.unit.tabs.setCurrentIndex(1)
+            shown = page.unit.handshake.toPlainText() + page.unit.reading.text()
+            assert "geheimnis" not in shown
+            assert base64.b64encode(b"CP-1:geheimnis").decode() not in shown
+            assert page.model.items[0].security == "Sends a password"
+
+
+async def test_disconnect_button_hangs_up(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench):
+        await selected(page, "CP-1")
+        click(page.unit.hang_up)
+        await until(lambda: not bench.server.endpoints)
+
+
+async def test_show_traffic_leads_to_the_frames_of_the_charger(bench: Any) -> None:
+    went: list[Any] = []
+    async with opened(bench) as page, charger(bench, "GARAGE-1"):
+        page.go.connect(lambda where, what: went.append((where, what)))
+        await selected(page, "GARAGE-1")
+        click(page.unit.traffic)
+        assert went == [("traffic", "GARAGE-1")]
+
+
+async def test_selection_survives_chargers_coming_and_going(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench, "A"):
+        async with charger(bench, "B"):
+            await selected(page, "B")
+            async with charger(bench, "C"):
+                await until(lambda: len(page.model.items) == 3)
+                assert page.table.current().identity == "B"
+        await until(lambda: sum(row.is_open for row in page.model.items) == 1)
+        assert page.table.current().identity == "B"
+
+
+# The console
+
+
+async def test_command_is_sent_and_its_answer_shown_beside_it(bench: Any) -> None:
+    settings = {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "60"}]}
+    async with opened(bench) as page, charger(bench, answers={"GetConfiguration": settings}) as got:
+        await selected(page, "CP-1")
+        console = page.unit.console
+        QTest.keyClicks(console.findChild(QLineEdit, "field-key"), "HeartbeatInterval, Foo")
+        click(console.send)
+        await until(
+            lambda: "HeartbeatInterval" in console.answer.toPlainText() and "after" in console.answer.toPlainText()
+        )
+        assert ["GetConfiguration", {"key": ["HeartbeatInterval", "Foo"]}] in got
+        assert "GetConfiguration" in console.lines.item(0).text()
+
+
+async def test_change_asks_first_and_hides_the_password(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench) as got:
+        await selected(page, "CP-1")
+        console = page.unit.console
+        console.command.setCurrentIndex([command.action for command in COMMANDS].index("ChangeConfiguration"))
+        assert not console.send.isEnabled()
+        QTest.keyClicks(console.findChild(QLineEdit, "field-key"), "AuthorizationKey")
+        QTest.keyClicks(console.findChild(QLineEdit, "field-value"), "geheim12")
+        click(console.send)
+        await press(console, "close")
+        await until(lambda: not page.tasks.is_running("send CP-1"))
+        assert not asked(got, "ChangeConfiguration")
+        click(console.send)
+        await press(console, "send")
+        await until(lambda: asked(got, "ChangeConfiguration"))
+        assert asked(got, "ChangeConfiguration") == [{"key": "AuthorizationKey", "value": "geheim12"}]
+        await until(lambda: "after" in console.answer.toPlainText())
+        assert "geheim12" not in console.answer.toPlainText()
+
+
+async def test_raw_mode_checks_json_and_schema_and_sends_all_the_same(bench: Any) -> None:
+    refusal = ["NotSupported", "no such thing <b>", {}]
+    async with opened(bench) as page, charger(bench, answers={"TriggerMessage": refusal}) as got:
+        await selected(page, "CP-1")
+        console = page.unit.console
+        click(console.is_raw)
+        console.raw_action.setText("TriggerMessage")
+        console.raw.setPlainText('{"requestedMessage":')
+        assert "Not JSON" in console.problem.text()
+        assert not console.send.isEnabled()
+        console.raw.setPlainText('{"requestedMessage":"Nonsense"}')
+        assert "Against the standard" in console.problem.text()
+        console.raw.setFocus()
+        QTest.keyClick(console.raw, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+        await until(lambda: "NotSupported" in console.answer.toPlainText())
+        assert asked(got, "TriggerMessage") == [{"requestedMessage": "Nonsense"}]
+        console.raw_action.setText("Dance")
+        assert "no action “Dance”" in console.problem.text()
+
+
+async def test_each_charger_has_its_own_history(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench, "A"), charger(bench, "B"):
+        await selected(page, "A")
+        page.unit.console.submit()
+        await until(lambda: page.unit.console.lines.count() == 1)
+        await selected(page, "B")
+        assert page.unit.console.lines.count() == 0
+        await selected(page, "A")
+        assert page.unit.console.lines.count() == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.action)
+def test_every_form_makes_what_the_standard_allows(command: Any) -> None:
+    from app.ocpp import schema
+
+    values = {field.name: field.default or (field.choices[0] if field.choices else "1") for field in command.fields}
+    made, problems = payload(command, values)
+    assert problems == {}
+    assert schema.violations("1.6", command.action, made, is_request=True) == []
+
+
+def test_forms_name_what_is_missing_or_wrong() -> None:
+    unlock = next(command for command in COMMANDS if command.action == "UnlockConnector")
+    assert payload(unlock, {})[1] == {"connectorId": "Connector is missing."}
+    assert "whole number" in payload(unlock, {"connectorId": "²"})[1]["connectorId"]
+    change = next(command for command in COMMANDS if command.action == "ChangeConfiguration")
+    assert payload(change, {"key": "x" * 51})[1]
+    assert payload(change, {"key": "x", "value": ""})[0] == {"key": "x", "value": ""}
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "{", "[" * 50_000, "x" * 200_000, '{"a":' + "1" * 10_000 + "}"])
+def test_raw_payload_refuses_what_is_no_object(text: str) -> None:
+    assert raw_payload(text)[1]
+
+
+# Knocks
+
+
+async def test_garbage_is_listed_with_its_bytes_and_advice(bench: Any) -> None:
+    async with opened(bench) as page:
+        _, writer = await asyncio.open_connection("127.0.0.1", bench.server.state.port)
+        writer.write(b"\x16\x03\x01<b>hello</b>")
+        await writer.drain()
+        await until(lambda: page.knocks.model.items)
+        writer.close()
+        page.tabs.setCurrentIndex(KNOCKS)
+        page.knocks.table.selectRow(0)
+        detail = page.knocks.detail
+        await until(detail.isVisible)
+        assert "TLS" in detail.verdict.text
+        assert "wss:// to ws://" in detail.text.text()
+        assert "16 03 01 3c 62 3e" in detail.bytes.toPlainText()
+        assert "<b>hello</b>" in detail.bytes.toPlainText()
+
+
+async def test_knock_leads_to_its_charger(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench, "GARAGE-1"):
+        await until(lambda: page.knocks.model.items and page.model.items)
+        page.tabs.setCurrentIndex(KNOCKS)
+        page.knocks.table.selectRow(0)
+        click(page.knocks.detail.show_charger)
+        assert page.tabs.currentIndex() == CHARGERS
+        assert page.table.current().identity == "GARAGE-1"
+
+
+def test_rows_that_come_in_front_keep_the_selection(qapp: Any) -> None:
+    from datetime import UTC, datetime
+
+    from ui.widgets.listview import ListView
+
+    def knock(seq: int) -> Knock:
+        return Knock(seq=seq, at=datetime.now(UTC), remote=f"r{seq}", verdict="empty", text="")
+
+    owner = QWidget()
+    model: Listing[Knock] = Listing(KNOCK_FIELDS, knock_key, owner)
+    view = ListView(model, "Knocks", owner)
+    knocks = [knock(number) for number in range(5)]
+    model.show(knocks[3:0:-1])
+    view.select_key(2)
+    model.show(knocks[::-1])
+    assert view.current().seq == 2
+    model.show([])
+    assert view.current() is None
