@@ -131,7 +131,11 @@ async def plain_window(bench: Any) -> AsyncIterator[MainWindow]:
     wiring = Wiring(bench, window)
     wiring.start()
     window.show()
+    window.activateWindow()
     try:
+        async with asyncio.timeout(FIND_S):
+            while not window.isActiveWindow():  # noqa: ASYNC110  # Qt has no event to wait for
+                await asyncio.sleep(0.01)
         yield window
     finally:
         await wiring.stop()
