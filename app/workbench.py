@@ -153,8 +153,10 @@ class Workbench:
             self.finder.start(self._sources())
 
     def _sources(self) -> list[Source]:
+        chosen = (self.settings.adapter,) if self.settings.adapter else ()
+        addresses = self._mdns_addresses or chosen
         return [
-            MdnsSource(self.registry.mdns_types, addresses=self._mdns_addresses, accepts=self._mdns_accepts),
+            MdnsSource(self.registry.mdns_types, addresses=addresses, accepts=self._mdns_accepts),
             SerialSource(list_ports=self._list_ports, extra_ports=self._serial_ports),
         ]
 
