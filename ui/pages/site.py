@@ -30,6 +30,7 @@ from ui.models.units import ADOPTION, SORTS, Grouping, JobMark, UnitRow, UnitsMo
 from ui.pages.page import Page
 from ui.pages.site_import import import_list
 from ui.pages.site_parts import ActionBar, AddBar, CardView, SiteStart, SourceStrip, UnitTable
+from ui.pages.unit_known import jobs_of
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.empty import Empty
 
@@ -175,7 +176,8 @@ class SitePage(Page):
     def read_all(self) -> None:
         """Take everything anew: after a start, and when the page comes back after a long time."""
         units = self.bench.finder.units
-        self.model.drop([key for key in self.model.keys if key not in units])
+        present = set(units)
+        self.model.drop([key for key in self.model.keys if key not in present])
         self.model.put([self._row(unit) for unit in units.values()])
         self.sources.show_states(self.bench.finder.sources.values())
         self.start.show_urls(self.bench.endpoint_urls())
@@ -202,13 +204,16 @@ class SitePage(Page):
     def _units_changed(self, changes: Sequence[UnitChange]) -> None:
         units = self.bench.finder.units
         keys = {change.unit.unit_id for change in changes}
-        self.model.drop([key for key in keys if key not in units])
-        self.model.put([self._row(units[key]) for key in keys if key in units])
+        found = {key: units.get(key) for key in keys}
+        # The id of a charger that turned out to be another one finds that one.
+        self.model.drop([key for key, unit in found.items() if unit is None or unit.unit_id != key])
+        self.model.put([self._row(unit) for unit in found.values() if unit is not None])
         self._settle()
 
     def _jobs_changed(self, jobs: list[Job]) -> None:
         units = self.bench.finder.units
-        self.model.put([self._row(units[key]) for key in {job.unit_id for job in jobs} if key in units])
+        found = (units.get(key) for key in {job.unit_id for job in jobs})
+        self.model.put([self._row(unit) for unit in found if unit is not None])
         self._settle()
 
     def _sources_changed(self, _: Sequence[object]) -> None:
@@ -227,7 +232,7 @@ class SitePage(Page):
         )
 
     def _mark(self, unit_id: str) -> JobMark | None:
-        jobs = [job for job in self.bench.desk.jobs.values() if job.unit_id == unit_id]
+        jobs = jobs_of(self.bench, unit_id)
         if not jobs:
             return None
         job = max(jobs, key=lambda item: item.created_at)

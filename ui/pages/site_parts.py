@@ -25,6 +25,7 @@ from ui.models.plain import tooltip
 from ui.models.units import COLUMNS, UNIT_ROLE, Group, UnitsModel, describe
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_look, set_role, theme
 from ui.widgets.chip import Chip
+from ui.widgets.column import ScrollColumn
 from ui.widgets.copy import CopyField
 from ui.widgets.unitcard import CardDelegate, RowDelegate
 
@@ -252,13 +253,13 @@ class SourceStrip(QWidget):
         return chip
 
 
-class SiteStart(QWidget):
+class SiteStart(ScrollColumn):
     """What an empty site teaches: four ways to get a charger onto this screen."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(SPACE_24, SPACE_24, SPACE_24, SPACE_24)
+        layout = self.column
+        layout.setContentsMargins(SPACE_24, SPACE_8, SPACE_24, SPACE_8)
         layout.setSpacing(SPACE_12)
         layout.addStretch(1)
         title = QLabel(self.tr("No charger in sight yet"), self)
@@ -342,7 +343,7 @@ class ActionBar(QFrame):
         set_role(self.label, "strong")
         self.more_button = QPushButton(self.tr("More"), self)
         self.open_button = QPushButton(self.tr("Open"), self)
-        self.next_button = QPushButton(self)
+        self.next_button = QPushButton(self.tr("Next step"), self)
         icons.dress(self.more_button, "ellipsis")
         icons.dress(self.open_button, "stethoscope")
         self.more_button.clicked.connect(self.menu_asked)

@@ -25,7 +25,7 @@ from ui.pages.page import Page
 from ui.pages.unit_diagnosis import DiagnosisTab
 from ui.pages.unit_header import UnitHeader
 from ui.pages.unit_history import HistoryTab
-from ui.pages.unit_known import endpoint_of, gather, sample_ids
+from ui.pages.unit_known import endpoint_of, gather, jobs_of, sample_ids
 from ui.pages.unit_live import LiveTab
 from ui.pages.unit_log import show_log
 from ui.pages.unit_settings import SettingsDesk
@@ -61,6 +61,7 @@ class UnitPage(Page):
         self.status: Status | None = None
         self._states: dict[int, StateChange] = {}
         self._registers: list[float] = []
+        self._visits = 0
         self._findings: dict[str, dict[str, Finding]] = {}
         self._build()
         self.settings = SettingsDesk(bench, self.settings_table, self.tasks, self._open_session)
@@ -144,6 +145,7 @@ class UnitPage(Page):
         unit = self.unit
         if unit is not None:
             self.settings.show_unit(unit)
+            self.tabs.tabBar().setFocus()
             self._visit()
         self._show()
         self._show_jobs()
@@ -174,9 +176,10 @@ class UnitPage(Page):
 
     def _visit(self) -> None:
         if self.unit_id:
-            self.tasks.replace("visit", self._visiting(self.unit_id))
+            self._visits += 1
+            self.tasks.replace("visit", self._visiting(self.unit_id, self._visits))
 
-    async def _visiting(self, unit_id: str) -> None:
+    async def _visiting(self, unit_id: str, visit: int) -> None:
         """Keep one session open and follow it until the page is left or the charger is lost."""
         try:
             async with self.bench.open(unit_id) as session:
@@ -187,10 +190,10 @@ class UnitPage(Page):
                     self.tasks.replace("stream", self._streaming(session))
                 await self._asking(session)
         except AppError as error:
-            if unit_id == self.unit_id:
+            if visit == self._visits:
                 self.trouble = error
         finally:
-            if unit_id == self.unit_id:
+            if visit == self._visits:
                 self.tasks.cancel("stream")
                 self.session = None
         self._show()
@@ -215,9 +218,11 @@ class UnitPage(Page):
     # What comes in
 
     def _units_changed(self, changes: Sequence[UnitChange]) -> None:
+        unit = self.unit
+        if unit is not None:
+            self.unit_id = unit.unit_id
         if not any(change.unit.unit_id == self.unit_id for change in changes):
             return
-        unit = self.unit
         is_back = isinstance(self.trouble, LinkError) and unit is not None and unit.is_present
         if is_back and not self.tasks.is_running("visit"):
             self._visit()
@@ -301,10 +306,10 @@ class UnitPage(Page):
         return (self.status.state if self.status else "") or unit.state
 
     def _show_jobs(self) -> None:
-        self.history.show_jobs([job for job in self.bench.desk.jobs.values() if job.unit_id == self.unit_id])
+        self.history.show_jobs(jobs_of(self.bench, self.unit_id))
 
     def _open_job_of(self, unit: Unit) -> Job | None:
-        jobs = [job for job in self.bench.desk.jobs.values() if job.unit_id == unit.unit_id and not job.is_final]
+        jobs = [job for job in jobs_of(self.bench, unit.unit_id) if not job.is_final]
         return max(jobs, key=lambda job: job.created_at, default=None)
 
     # What the technician does

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.diagnosis.catalogue import explain
 from app.model.address import OcppAddress
 from app.model.finding import Finding
+from app.model.job import Job
 from app.model.proof import Known, knocks_of
 from app.model.reading import StateChange
 from app.model.unit import LinkState, Unit
@@ -15,6 +16,17 @@ from app.model.unit import LinkState, Unit
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
     from app.workbench import Workbench
+
+
+def jobs_of(bench: Workbench, unit_id: str) -> list[Job]:
+    """Return the jobs of a charger, also those begun before it turned out to be one known under another id."""
+    units = bench.finder.units
+
+    def leads_here(job: Job) -> bool:
+        unit = units.get(job.unit_id)
+        return (unit.unit_id if unit is not None else job.unit_id) == unit_id
+
+    return [job for job in bench.desk.jobs.values() if leads_here(job)]
 
 
 def identities(unit: Unit) -> frozenset[str]:

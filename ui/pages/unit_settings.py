@@ -16,6 +16,7 @@ from app.model.unit import Unit
 from ui.dialogs import Button, ask, choose_file
 from ui.models.plain import moment_text, visible
 from ui.models.settings import WriteState, export_json
+from ui.pages.unit_known import jobs_of
 from ui.tasks import Tasks
 from ui.widgets.settings_table import SettingsTable
 
@@ -98,7 +99,7 @@ class SettingsDesk(QObject):
         if self._first is not None:
             titles.append(self._table.tr("First read here, {time}").format(time=moment_text(self._first.taken_at)[11:]))
             self._baselines.append(lambda: self._first)
-        jobs = [job for job in self._bench.desk.jobs.values() if self._unit and job.unit_id == self._unit.unit_id]
+        jobs = jobs_of(self._bench, self._unit.unit_id) if self._unit is not None else []
         for job in sorted(jobs, key=lambda job: job.created_at, reverse=True):
             if job.has_backup:
                 titles.append(self._table.tr("Backup of {time}").format(time=moment_text(job.created_at)[:16]))

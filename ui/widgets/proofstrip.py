@@ -69,7 +69,7 @@ class LampButton(QAbstractButton):
 
     def minimumSizeHint(self) -> QSize:
         """Give way down to the longest word."""
-        return QSize(74, 76)
+        return QSize(66, 76)
 
     def show_lamp(self, lamp: Lamp) -> None:
         """Show another state."""
@@ -121,13 +121,14 @@ class LampButton(QAbstractButton):
 
     def _words(self, painter: QPainter, words: Words) -> None:
         look, font = theme().tokens, self.font()
-        font.setPixelSize(13)
+        less = 1 if self.width() < 80 else 0
+        font.setPixelSize(13 - less)
         font.setBold(self.lamp.state is LampState.FAULT or self.isChecked())
         painter.setFont(font)
         painter.setPen(look.color("text"))
         centre = Qt.AlignmentFlag.AlignHCenter
         painter.drawText(QRectF(0, 40, self.width(), 18), centre, self.lamp.stage.value)
-        font.setPixelSize(12)
+        font.setPixelSize(12 - less)
         font.setBold(False)
         painter.setFont(font)
         painter.setPen(look.color(words.tone))
