@@ -89,7 +89,7 @@ class Conversation:
         self._prefix = prefix
         self._waiting: dict[str, _Waiting] = {}
         self._late: OrderedDict[str, str] = OrderedDict()
-        self._replies: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
+        self._replies: OrderedDict[str, tuple[int, str | None]] = OrderedDict()
 
     def call(self, action: str, payload: dict[str, Any], now_s: float, *, timeout_s: float) -> tuple[str, str]:
         """Register an outgoing call; returns its id and the text to send."""
@@ -122,7 +122,7 @@ class Conversation:
     def replied(self, call: Call, text: str, reply: str) -> None:
         """Remember what a request was answered, for the case that the peer repeats it."""
         if call.uid in self._replies:
-            self._replies[call.uid] = (text, reply)
+            self._replies[call.uid] = (hash(text), reply)
 
     def action_of(self, uid: str) -> str:
         """Return the action of a call of ours that waits or is late, else an empty text."""
@@ -142,10 +142,10 @@ class Conversation:
 
     def _asked(self, call: Call, text: str) -> Asked:
         before = self._replies.get(call.uid)
-        if before is not None and before[0] == text:
+        if before is not None and before[0] == hash(text):
             return Asked(call, text, before[1], (*call.notes, "REPEATED"))
         notes = call.notes if before is None else (*call.notes, "ID-REUSED")
-        self._replies[call.uid] = (text, None)
+        self._replies[call.uid] = (hash(text), None)
         if len(self._replies) > REMEMBERED:
             self._replies.popitem(last=False)
         return Asked(call, text, None, notes)

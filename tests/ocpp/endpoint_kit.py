@@ -6,8 +6,8 @@ import asyncio
 import base64
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import websockets
@@ -138,10 +138,8 @@ async def raw(site: Site) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.S
         yield reader, writer
     finally:
         writer.close()
-        try:
+        with suppress(OSError):
             await writer.wait_closed()
-        except OSError:
-            pass
 
 
 async def rest(reader: asyncio.StreamReader) -> bytes:
@@ -164,7 +162,3 @@ def masked(text: bytes, opcode: int = 1, fin: bool = True) -> bytes:
     else:
         head += bytes([0x80 | 127]) + size.to_bytes(8, "big")
     return head + b"\0\0\0\0" + text
-
-
-def each(values: list[Any]) -> Iterator[Any]:
-    yield from values
