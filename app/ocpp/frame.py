@@ -7,6 +7,7 @@ what can't be used at all becomes ``Malformed`` together with the standard's err
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,17 +124,24 @@ def decode(text: str) -> Message:
 
 def encode_call(uid: str, action: str, payload: dict[str, Any]) -> str:
     """Write a CALL."""
-    return orjson.dumps([2, uid, action, payload]).decode()
+    return _written([2, uid, action, payload])
 
 
 def encode_result(echo: Any, payload: dict[str, Any]) -> str:
     """Write a CALLRESULT; ``echo`` is the request's id as it was sent."""
-    return orjson.dumps([3, echo, payload]).decode()
+    return _written([3, echo, payload])
 
 
 def encode_error(echo: Any, code: str, description: str, details: dict[str, Any] | None = None) -> str:
     """Write a CALLERROR; the description is cut to 255 characters (OCPP-J 1.6 §4.2.3)."""
-    return orjson.dumps([4, echo, code, description[:255], details or {}]).decode()
+    return _written([4, echo, code, description[:255], details or {}])
+
+
+def _written(message: list[Any]) -> str:
+    try:
+        return orjson.dumps(message).decode()
+    except TypeError:  # a number beyond 64 bits, half a surrogate pair
+        return json.dumps(message, separators=(",", ":"))
 
 
 def _call(value: list[Any], notes: tuple[str, ...]) -> Message:
