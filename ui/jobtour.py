@@ -33,11 +33,14 @@ LIVE_S = 4.0
 class JobTour:
     """One technician's visit to the demo garage, from the site page to the report."""
 
-    def __init__(self, bench: Workbench, window: MainWindow, folder: Path, *, suffix: str = "") -> None:
+    def __init__(
+        self, bench: Workbench, window: MainWindow, folder: Path, *, suffix: str = "", keeps_report: bool = True
+    ) -> None:
         self._bench = bench
         self._window = window
         self._folder = folder
         self._suffix = suffix
+        self._keeps_report = keeps_report
 
     async def run(self) -> Job:
         """Do the whole job; raises TimeoutError where the window does not get on, JobError where the job stops."""
@@ -97,14 +100,15 @@ class JobTour:
         return jobs
 
     async def _end(self, unit: Unit) -> None:
-        files = await self._bench.save_report(self._job().id, self._folder)
         self._window.go("unit", unit.unit_id)
         await asyncio.sleep(LIVE_S)
         await self._shoot("charger-after")
         for page in ("traffic", "endpoint", "jobs"):
             self._window.go(page)
             await self._shoot(page)
-        sys.stdout.write("\n".join(str(path) for path in files.values()) + "\n")
+        if self._keeps_report:
+            files = await self._bench.save_report(self._job().id, self._folder)
+            sys.stdout.write("\n".join(str(path) for path in files.values()) + "\n")
 
     def _job(self) -> Job:
         job = self._view.job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize
 from PySide6.QtGui import QImage, QPainter
@@ -15,6 +16,9 @@ from ui.pages.catalogue import RAIL
 from ui.theme import theme
 from ui.window import MainWindow
 
+if TYPE_CHECKING:
+    from app.workbench import Workbench
+
 log = logging.getLogger(__name__)
 
 SIZE = QSize(1280, 720)
@@ -24,27 +28,36 @@ SETTLE_S = 0.4
 LOOKS = ("light", "dark")
 
 
-async def open_everything(window: MainWindow) -> None:
-    """Show every page once."""
-    for entry in RAIL:
-        window.go(entry.page_id)
-        await asyncio.sleep(SETTLE_S / 4)
+async def take_shots(bench: Workbench, window: MainWindow, folder: Path) -> None:
+    """Write ``<page>-<look>.png`` for every page, and the first also at 200 % (``<page>-<look>-200.png``).
 
-
-async def take_shots(window: MainWindow, folder: Path) -> None:
-    """Write ``<page>-<look>.png`` for every page on the rail, and the first at 200 % as ``<page>-<look>-200.png``."""
+    In the demo one whole job is done first, in the light look, with a picture of each of its steps.
+    """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     window.resize(SIZE)
+    theme().choose("light")
+    unit_id = ""
+    if bench.is_demo:
+        from ui.jobtour import JobTour
+
+        job = await JobTour(bench, window, folder, suffix="-light", keeps_report=False).run()
+        unit_id = job.unit_id
     for look in LOOKS:
         theme().choose(look)  # type: ignore[arg-type]  # LOOKS are choices
         for entry in RAIL:
-            window.go(entry.page_id)
-            await asyncio.sleep(SETTLE_S)
-            save(window, folder / f"{entry.page_id}-{look}.png")
-            if entry is RAIL[0]:
-                icons.redress(scale=2)
-                save(window, folder / f"{entry.page_id}-{look}-200.png", scale=2)
-                icons.redress()
+            await _shoot_page(window, folder, entry.page_id, None, look)
+        if unit_id:
+            await _shoot_page(window, folder, "unit", unit_id, look)
+
+
+async def _shoot_page(window: MainWindow, folder: Path, page_id: str, argument: object, look: str) -> None:
+    window.go(page_id, argument)
+    await asyncio.sleep(SETTLE_S)
+    save(window, folder / f"{page_id}-{look}.png")
+    if page_id == RAIL[0].page_id:
+        icons.redress(scale=2)
+        save(window, folder / f"{page_id}-{look}-200.png", scale=2)
+        icons.redress()
 
 
 def save(widget: QWidget, path: Path, *, scale: float = 1.0) -> None:

@@ -23,7 +23,7 @@ async def drive(options: Options, bench: Workbench, window: MainWindow) -> None:
     if options.is_smoke:
         await open_everything(window)
     if options.shots:
-        await take_shots(window, Path(options.shots))
+        await take_shots(bench, window, Path(options.shots))
     if options.tour:
         from ui.jobtour import whole_job
 

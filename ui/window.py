@@ -132,15 +132,15 @@ class MainWindow(QMainWindow):
 
     def go(self, page_id: str, argument: object = None, *, is_step: bool = True) -> None:
         """Show a page, and what the argument names on it. Unknown ids are a bug of the caller."""
-        title = translate(entry(page_id).title)
+        found = entry(page_id)
         if is_step and (page_id, argument) != self._place:
             self._history.append(self._place)
             del self._history[:-HISTORY]
         self._place = (page_id, argument)
-        self.rail.show_page(page_id)
+        self.rail.show_page(found.belongs_to or page_id)
         page = self._page(page_id)
         if page is None:
-            self._stand_in(title)
+            self._stand_in(translate(found.title))
             return
         if argument is not None:
             page.open(argument)

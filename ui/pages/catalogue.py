@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One page: id, English title, icon, ``module:Class``, and whether the rail shows it."""
+    """One page: id, English title, icon, ``module:Class``, and the page the rail marks for it (empty = itself)."""
 
     page_id: str
     title: str
     icon_name: str
     target: str
-    is_on_rail: bool = True
+    belongs_to: str = ""
 
     def load(self) -> type[Page]:
         """Import the page's class."""
@@ -29,7 +29,7 @@ class Entry:
 
 PAGES = (
     Entry(page_id="site", title="Site", icon_name="layout-grid", target="ui.pages.site:SitePage"),
-    Entry(page_id="unit", title="Charger", icon_name="ev-charger", target="ui.pages.unit:UnitPage", is_on_rail=False),
+    Entry(page_id="unit", title="Charger", icon_name="ev-charger", target="ui.pages.unit:UnitPage", belongs_to="site"),
     Entry(page_id="endpoint", title="Endpoint", icon_name="radio-tower", target="ui.pages.endpoint:EndpointPage"),
     Entry(page_id="traffic", title="Traffic", icon_name="arrow-left-right", target="ui.pages.traffic:TrafficPage"),
     Entry(page_id="jobs", title="Jobs", icon_name="list-checks", target="ui.pages.jobs:JobsPage"),
@@ -37,7 +37,7 @@ PAGES = (
     Entry(page_id="settings", title="Settings", icon_name="settings", target="ui.pages.settings:SettingsPage"),
 )
 
-RAIL = tuple(entry for entry in PAGES if entry.is_on_rail)
+RAIL = tuple(entry for entry in PAGES if not entry.belongs_to)
 
 
 def entry(page_id: str) -> Entry:

@@ -56,9 +56,7 @@ class Rail(QFrame):
         self.chosen.emit(page_id)
 
     def show_page(self, page_id: str) -> None:
-        """Mark the page that is shown; a page that is not on the rail leaves the mark where it is."""
-        if page_id not in self._buttons:
-            return
+        """Mark the page that is shown."""
         for name, button in self._buttons.items():
             button.setChecked(name == page_id)
             icons.dress(button, self._icons[name], "accent" if name == page_id else "text2", 20)
