@@ -14,6 +14,7 @@ from app.discovery import manual
 from app.discovery.probing import Condition, Queue, apply, candidates, identify, read_condition, targets
 from app.discovery.roster import Roster
 from app.discovery.source import Source
+from app.discovery.supervision import Supervisor
 from app.discovery.tending import Tending
 from app.driver.capability import Status
 from app.driver.registry import Driver, Registry
@@ -21,7 +22,7 @@ from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Refu
 from app.feed import Feed
 from app.links.link import Links
 from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
-from app.model.frame import SourceHealth, SourceState
+from app.model.frame import SourceState
 from app.model.profile import Profile
 from app.model.reading import StateChange
 from app.model.unit import Adoption, Identity, Sighting, SourceKind, Unit, UnitChange, Way
@@ -33,9 +34,6 @@ __all__ = ["Finder", "Hold", "UnitChange"]
 
 CONCURRENT = 32
 """Probes at the same time."""
-
-RESTART_S = (1.0, 60.0)
-"""First and longest pause before a failed source is started again."""
 
 AGAIN = "again"
 """Hint of a sighting that only asks a known way again: the source that found it."""
@@ -72,11 +70,11 @@ class Finder:
         self._running: dict[Address, asyncio.Task[Unit | None]] = {}
         self._after: dict[Address, Sighting] = {}
         self._holds: Counter[str] = Counter()
-        self._sources: dict[str, SourceState] = {}
+        self._supervisor = Supervisor(scope, self.sighted)
         self._ports: dict[str, Sighting] = {}
         self._is_tending = False
         self.changes: Feed[UnitChange] = Feed()
-        self.source_changes: Feed[SourceState] = Feed()
+        self.source_changes: Feed[SourceState] = self._supervisor.changes
 
     @property
     def units(self) -> Mapping[str, Unit]:
@@ -86,7 +84,7 @@ class Finder:
     @property
     def sources(self) -> Mapping[str, SourceState]:
         """Show the condition of each source by name."""
-        return MappingProxyType(self._sources)
+        return self._supervisor.states
 
     @property
     def ports(self) -> Mapping[str, Sighting]:
@@ -100,53 +98,13 @@ class Finder:
     def start(self, sources: Iterable[Source]) -> None:
         """Watch these sources, and ask the units known from before whether they are there."""
         for source in sources:
-            self._scope.isolated(f"finder/{source.name}", self._keep_running(source))
+            self._supervisor.start(source)
         now = asyncio.get_running_loop().time()
         for unit in self.units.values():
             for way in unit.ways:
                 if isinstance(way.address, NetAddress):
                     self._tending.remember(_again(way), now)
         self._tend()
-
-    # Sources
-
-    async def _keep_running(self, source: Source) -> None:
-        """Run a source; when it ends by an error, say so and start it again, ever more slowly."""
-        pause_s = RESTART_S[0]
-        while True:
-            started = asyncio.get_running_loop().time()
-            task = self._scope.isolated(f"source/{source.name}", self._run(source))
-            try:
-                await asyncio.wait([task])
-            finally:
-                task.cancel()
-            if task.cancelled():
-                return
-            if task.exception() is None and task.result():
-                return
-            if task.exception() is not None:
-                self._source_changed(_broken(source.name, f"It stopped by a fault of this program: {task.exception()}"))
-            if asyncio.get_running_loop().time() - started > RESTART_S[1]:
-                pause_s = RESTART_S[0]
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, RESTART_S[1])
-
-    async def _run(self, source: Source) -> bool:
-        """Run a source until it ends; returns whether it ended by itself, without an error."""
-        try:
-            await source.run(self.sighted, self._source_changed)
-        except AppError as error:
-            state = SourceState(source=source.name, health=SourceHealth.FAILED, text=error.message, advice=error.advice)
-            self._source_changed(state)
-            return False
-        except OSError as error:
-            self._source_changed(_broken(source.name, f"The system refused: {error.strerror or error}."))
-            return False
-        return True
-
-    def _source_changed(self, state: SourceState) -> None:
-        self._sources[state.source] = state
-        self.source_changes.publish(state)
 
     # Sightings
 
@@ -187,7 +145,7 @@ class Finder:
         """Say whether a sighting tells something: several services of one unit, or a mere repeat, do not."""
         unit = self._roster.at(sighting.address)
         present = unit is not None and any(way.is_present and way.address == sighting.address for way in unit.ways)
-        return not present or self._tending.is_news(sighting)
+        return self._tending.is_news(sighting) or not (present or self._tending.is_stranger(sighting.address))
 
     def _arrived(self, sighting: Sighting) -> None:
         """Merge a charger that dialled our endpoint: it has said who it is."""
@@ -250,7 +208,7 @@ class Finder:
             return await self._ask_dialled_in(address)
         found = await identify(self._registry, self._links, sighting)
         if found is None:
-            self._tending.forget(address)
+            self._tending.dismiss(sighting)
             self._publish(self._roster.absent(address, None, trouble="Something else answers here now."))
             return None
         source = SourceKind(sighting.hints.get(AGAIN, sighting.source.value))
@@ -285,6 +243,8 @@ class Finder:
             return unit
         ways = tuple(replace(way, trouble=trouble) if way.address == address else way for way in current.ways)
         current = replace(apply(current, condition), ways=ways, last_seen_at=_now())
+        if any(way.is_present and way.source is SourceKind.DIAL_IN for way in ways):
+            current = replace(current, adoption=Adoption.OURS)
         self._publish([self._roster.replace(current)])
         return current
 
@@ -490,13 +450,6 @@ def _again(way: Way, ports: Mapping[str, Sighting] = MappingProxyType({})) -> Si
     seen = ports.get(str(way.address))
     hints = {**(seen.hints if seen else {}), "chosen": "yes", AGAIN: way.source.value}
     return Sighting(source=SourceKind.MANUAL, address=way.address, at=_now(), hints=hints)
-
-
-def _broken(name: str, text: str) -> SourceState:
-    advice = (
-        "The other ways to find chargers go on, and this one is tried again. Add chargers by their address meanwhile."
-    )
-    return SourceState(source=name, health=SourceHealth.FAILED, text=text, advice=advice)
 
 
 def _now() -> datetime:

@@ -145,7 +145,8 @@ class MdnsSource:
 
     def _describe(self, state: Tell, refused: Sequence[str]) -> None:
         names = ", ".join(sorted({network.adapter.name for network in self._networks}))
-        text = f"Searching on {names}: {len(self._services)} services."
+        count = len(self._services)
+        text = f"Searching on {names}: {count} service{'' if count == 1 else 's'}."
         if self._dropped:
             self._tell(
                 state,
@@ -266,6 +267,8 @@ class _Browsing:
         if state_change is ServiceStateChange.Removed:
             source._removed(name)
             return
+        # “x._lolo3._http._tcp” is of that type, not of “_http._tcp”, which it ends with as well.
+        service_type = max((kind for kind in source._types if name.endswith(f".{kind}")), key=len, default=service_type)
         if state_change is ServiceStateChange.Added and name in self._resolved and source._repeat(name):
             return
         source._track(name, service_type)

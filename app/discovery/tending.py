@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -33,6 +34,7 @@ class _Care:
     due: float
     misses: int = 0
     has_answered: bool = False
+    is_stranger: bool = False
     told: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """The newest hints by service type: one charger announces several."""
 
@@ -59,7 +61,7 @@ class Tending:
             care = self._cares[sighting.address] = _Care(sighting, due)
             self._shrink(sighting.address)
         else:
-            care.sighting, care.due = sighting, min(due, care.due)
+            care.sighting, care.due, care.is_stranger = sighting, min(due, care.due), False
         if len(care.told) < TOLD_LIMIT:
             care.told[_service(sighting)] = sighting.hints
         self._sooner(due)
@@ -68,6 +70,17 @@ class Tending:
         """Say whether a sighting tells something else than the last one of this service at its address."""
         care = self._cares.get(sighting.address)
         return care is None or care.told.get(_service(sighting)) != sighting.hints
+
+    def dismiss(self, sighting: Sighting) -> None:
+        """Note that no charger answers there: asked again only when it is announced differently, or was one before."""
+        care = self._cares.get(sighting.address)
+        if care is not None:
+            care.is_stranger, care.due = not care.has_answered, care.due if care.has_answered else math.inf
+
+    def is_stranger(self, address: Address) -> bool:
+        """Say whether something that is no charger answered there."""
+        care = self._cares.get(address)
+        return care is not None and care.is_stranger
 
     def succeeded(self, sighting: Sighting, now: float) -> None:
         """Note an answer."""
@@ -106,9 +119,10 @@ class Tending:
             if ready:
                 return [care.sighting for care in ready]
             self._changed.clear()
-            self._next_at = min((care.due for care in self._cares.values()), default=now + LONGEST_S)
+            self._next_at = min((care.due for care in self._cares.values()), default=math.inf)
+            pause_s = min(max(self._next_at - now, TICK_S), LONGEST_S)
             try:
-                async with asyncio.timeout(max(self._next_at - now, TICK_S)):
+                async with asyncio.timeout(pause_s):
                     await self._changed.wait()
             except TimeoutError:
                 continue

@@ -208,6 +208,32 @@ async def test_something_that_is_no_charger_is_no_unit(free_port: int) -> None:
         assert not found.units
 
 
+async def test_a_stranger_is_asked_once_until_it_announces_something_else(unit_s: float) -> None:
+    async with Charger(charger=False) as printer, Charger(name="last") as charger, finder(refresh_s=unit_s) as found:
+        found.sighted(mdns(printer.address, kind="_http._tcp"))
+        found.sighted(mdns(charger.address))
+        await until(found, named("last"))
+        for _ in range(3):
+            found.sighted(mdns(printer.address, kind="_http._tcp"))
+        charger.told["state"] = "Charging"
+        await until(found, lambda units: any(unit.state == "Charging" for unit in units.values()))
+        assert printer.asked == 1
+        printer.told |= {"charger": True, "name": "converted"}
+        found.sighted(mdns(printer.address, kind="_http._tcp", version="2"))
+        await until(found, named("converted"))
+
+
+async def test_a_charger_on_our_endpoint_is_ours_whatever_it_is_configured_to_dial() -> None:
+    told = {"serial": "AAAA1111", "backend": "ws://elsewhere.example/", "connected": True, "name": "both"}
+    async with Charger(**told) as charger, finder() as found:
+        found.sighted(dialled("CP-1", serial="AAAA1111"))
+        found.sighted(mdns(charger.address))
+        unit = await until(found, lambda units: next((u for u in units.values() if u.backend), None))
+        assert unit.adoption is Adoption.OURS
+        found.sighted(replace(dialled("CP-1"), is_gone=True))
+        assert (await found.refresh(unit.unit_id)).adoption is Adoption.MANAGED
+
+
 async def test_a_charger_that_died_without_goodbye_is_noticed_and_comes_back(unit_s: float) -> None:
     async with finder(refresh_s=2 * unit_s) as found:
         async with Charger(name="dies", mac="240AC411A7D4") as charger:
