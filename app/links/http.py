@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -103,15 +104,14 @@ class RealHttp:
     def _new_session(self) -> Any:
         import aiohttp
 
-        auth = None
+        headers = {"User-Agent": "Rehome", "Accept-Encoding": "identity"}
         if self._credentials is not None:
-            auth = aiohttp.BasicAuth(self._credentials.user, self._credentials.password.reveal(), "utf-8")
+            headers["Authorization"] = basic(self._credentials)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=2, local_addr=self._local(), keepalive_timeout=15),
-            auth=auth,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=OPEN_LIMIT_S),
-            headers={"User-Agent": "Rehome", "Accept-Encoding": "identity"},
+            headers=headers,
             auto_decompress=False,
         )
 
@@ -177,6 +177,12 @@ def local_address(adapter: str, host: str) -> tuple[str, int] | None:
     except ValueError:
         return adapter, 0
     return None if peer.is_loopback or own.version != peer.version else (adapter, 0)
+
+
+def basic(credentials: Credentials) -> str:
+    """Return the value of an Authorization header (RFC 7617, UTF-8)."""
+    pair = f"{credentials.user}:{credentials.password.reveal()}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
 def _silent(where: NetAddress, limit_s: float) -> LinkError:

@@ -63,6 +63,7 @@ class OpenEvseGateway:
         self.log: list[str] = []
         self.was_erased = False
         self.restarts = 0
+        self.restarted = asyncio.Event()
         self.fault_state = 0
         self.point = self._charge_point()
         self.controller = Controller(self.point.outlet(1), mcu_id=str(self.config["evse_serial"]))
@@ -154,6 +155,7 @@ class OpenEvseGateway:
             self.point.power_on()
         if self._announcement is not None:
             await self._announcement.start()
+        self.restarted.set()
 
     # What the web pages and the backend do to it
 

@@ -35,6 +35,7 @@ class GatewayWeb:
         self.port = port
         self._runner: web.AppRunner | None = None
         self._outgoing: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
+        self.refuses_stream = False
         self._failures = 0
         self._down = asyncio.Event()
 
@@ -224,6 +225,8 @@ class GatewayWeb:
     # The stream
 
     async def _stream(self, request: web.Request) -> Answer:
+        if self.refuses_stream:
+            return web.Response(status=404, text="Not found")
         stream = web.WebSocketResponse(autoping=True)
         await stream.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue(64)
