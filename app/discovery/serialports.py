@@ -21,9 +21,6 @@ from app.model.unit import Sighting, SourceKind
 PORT_LIMIT = 256
 """Ports looked at; a computer with more is asked to name the port."""
 
-LIST_S = 10.0
-"""A hung USB driver can stall the system's answer; then it is said, and asked again."""
-
 
 def system_ports() -> Iterable[Any]:
     """Ask the operating system for its serial ports."""
@@ -37,7 +34,7 @@ class SerialSource:
     """Reports ports as they are plugged and unplugged.
 
     ``extra_ports`` are ports the user chose or the demo made (pseudo terminals are in no list); they are present as
-    long as their file exists.
+    long as their file exists. A system that does not answer within ``patience_s`` (a hung USB driver) is said to be so.
     """
 
     name = "serial"
@@ -48,10 +45,13 @@ class SerialSource:
         *,
         extra_ports: Sequence[str] = (),
         poll_s: float = 1.0,
+        patience_s: float = 10.0,
     ) -> None:
         self._list_ports = list_ports or system_ports
         self._extra_ports = tuple(extra_ports)
         self._poll_s = poll_s
+        self._patience_s = patience_s
+        self._question: asyncio.Future[tuple[dict[str, Sighting], SourceState]] | None = None
         self._present: dict[str, Sighting] = {}
         self._state: SourceState | None = None
 
@@ -63,12 +63,18 @@ class SerialSource:
             await asyncio.sleep(self._poll_s)
 
     async def _look(self, report: Report, state: Tell) -> None:
+        if self._question is None:
+            # A thread, because Windows may take 100 ms for this; one at a time, because it may never come back.
+            self._question = asyncio.get_running_loop().run_in_executor(None, self._ask_system)
+        answered, _ = await asyncio.wait([self._question], timeout=self._patience_s)
+        if not answered:
+            self._tell(state, _failed(self.name, "it does not answer"))
+            return
+        question, self._question = self._question, None
         try:
-            async with asyncio.timeout(LIST_S):
-                # A thread, because Windows may take 100 ms for this.
-                present, condition = await asyncio.to_thread(self._ask_system)
-        except (OSError, TimeoutError, ImportError) as error:
-            self._tell(state, _failed(self.name, error))
+            present, condition = question.result()
+        except (OSError, ImportError) as error:
+            self._tell(state, _failed(self.name, clean(str(error), 120)))
             return
         self._compare(present, report)
         self._tell(state, condition)
@@ -137,10 +143,10 @@ def _condition(name: str, present: dict[str, Sighting]) -> SourceState:
     return SourceState(source=name, health=SourceHealth.WORKING, text=f"{count}.")
 
 
-def _failed(name: str, error: BaseException) -> SourceState:
+def _failed(name: str, why: str) -> SourceState:
     return SourceState(
         source=name,
         health=SourceHealth.FAILED,
-        text=f"The system does not list its serial ports ({clean(str(error), 120) or type(error).__name__}).",
+        text=f"The system does not list its serial ports ({why}).",
         advice="Unplug and plug the cable again, or type the port (for example COM5). The search goes on by itself.",
     )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -97,6 +98,26 @@ async def test_a_failing_system_call_is_shown_and_recovered_from(unit_s: float) 
         state = await heard.health(SourceHealth.FAILED)
         assert "Input/output error" in state.text
         assert state.advice
+        assert (await heard.next()).address == SerialAddress(port="COM5")
+        await heard.health(SourceHealth.WORKING)
+
+
+async def test_a_system_that_hangs_is_said_to_and_asked_only_once(unit_s: float) -> None:
+    answers, asked = threading.Event(), []
+
+    def ask() -> list[ListPortInfo]:
+        asked.append(1)
+        answers.wait(20)
+        return [port("COM5")]
+
+    async with watching(SerialSource(ask, poll_s=unit_s, patience_s=unit_s)) as heard:
+        try:
+            state = await heard.health(SourceHealth.FAILED)
+            assert "does not answer" in state.text
+            await asyncio.sleep(4 * unit_s)
+            assert len(asked) == 1
+        finally:
+            answers.set()
         assert (await heard.next()).address == SerialAddress(port="COM5")
         await heard.health(SourceHealth.WORKING)
 
