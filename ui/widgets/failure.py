@@ -21,7 +21,7 @@ class OpeningFailed(QWidget):
         self.setAccessibleName(error.message)
         card = QFrame(self)
         set_role(card, "card")
-        card.setMaximumWidth(640)
+        card.setFixedWidth(560)
         inside = QVBoxLayout(card)
         inside.setContentsMargins(SPACE_24, SPACE_24, SPACE_24, SPACE_24)
         inside.setSpacing(SPACE_16)

@@ -12,7 +12,7 @@ from ui.theme import SPACE_8, SPACE_16, SPACE_24, set_role
 KEYS = (
     ("Ctrl+F, Ctrl+K", "Search on this page"),
     ("F5", "Read everything anew"),
-    ("F6, Shift+F6", "Next or previous pane: rail, top bar, page"),
+    ("F6, Shift+F6", "Next or previous part of the window"),
     ("Tab, Shift+Tab", "Next or previous control"),
     ("Space, Enter", "Press what has the focus"),
     ("Alt+Left", "Back to where you were"),
@@ -46,11 +46,11 @@ class HelpSheet(QDialog):
         close.setDefault(True)
         close.clicked.connect(self.close)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
-        self.setFixedWidth(560)
+        self.setFixedWidth(720)
 
-    def _text(self, text: str, role: str) -> QLabel:
+    def _text(self, text: str, role: str, *, wraps: bool = True) -> QLabel:
         label = QLabel(text, self)
-        label.setWordWrap(True)
+        label.setWordWrap(wraps)
         set_role(label, role)
         return label
 
@@ -59,8 +59,12 @@ class HelpSheet(QDialog):
         grid.setHorizontalSpacing(SPACE_24)
         grid.setVerticalSpacing(SPACE_8)
         pages = tuple((f"Ctrl+{number}", item.title) for number, item in enumerate(RAIL, start=1))
-        for row, (keys, meaning) in enumerate((*pages, *KEYS)):
-            grid.addWidget(self._text(keys, "mono"), row, 0)
-            grid.addWidget(self._text(translate(meaning), ""), row, 1)
+        everything = (*pages, *KEYS)
+        rows = (len(everything) + 1) // 2
+        for index, (keys, meaning) in enumerate(everything):
+            column, row = divmod(index, rows)
+            grid.addWidget(self._text(keys, "mono", wraps=False), row, 2 * column)
+            grid.addWidget(self._text(translate(meaning), "", wraps=False), row, 2 * column + 1)
         grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
         return grid
