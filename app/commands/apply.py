@@ -7,10 +7,12 @@ import argparse
 from app.commands import USAGE
 from app.commands.bench import add_endpoint, find_unit, wait_for_unit, workbench
 from app.commands.console import Console
-from app.commands.work import Answers, add_backend, backend_of, drive, outcome, problems_of
+from app.commands.work import Answers, add_backend, backend_of, drive, outcome, password_of, problems_of
 from app.errors import NotReachable
+from app.jobs.stepping import backend_entry
 from app.model.backend import Backend
 from app.model.job import StepKind
+from app.model.secret import Secret
 from app.workbench import Workbench
 
 
@@ -36,24 +38,27 @@ async def run(args: argparse.Namespace, console: Console) -> int:
     if bool(args.unit) == bool(args.resume):
         console.progress("Name a charger, or a job with --resume.")
         return USAGE
-    backend = _backend(args, console)
+    secret = password_of(args)
+    backend = _backend(args, secret, console)
     if args.unit and backend is None:
         return USAGE
     skips = frozenset(StepKind(name) for name in args.skip)
     async with workbench(args) as bench:
         job_id = await _job(bench, args, console)
+        if secret and args.resume:
+            bench.vault.set(backend_entry(job_id), secret)
         console.progress(f"Job {job_id}. Ctrl-C stops it at a safe point; “rehome apply --resume {job_id}” goes on.")
         answers = Answers(backend=backend, accepts_doors=args.yes, skips=skips)
         job = await drive(bench, job_id, answers, console)
     return outcome(job, console)
 
 
-def _backend(args: argparse.Namespace, console: Console) -> Backend | None:
+def _backend(args: argparse.Namespace, secret: Secret, console: Console) -> Backend | None:
     if not args.url or not args.identity:
         if args.unit:
             console.progress("Give --url and --identity of the new backend.")
         return None
-    backend = backend_of(args)
+    backend = backend_of(args, secret)
     problems = problems_of(backend)
     for problem in problems:
         console.progress(f"--{problem.field.replace('_', '-')}: {problem.message}")

@@ -19,10 +19,12 @@ class Console:
 
     def __init__(self, *, is_json: bool, is_quiet: bool = False) -> None:
         self.is_json = is_json
+        self._has_result = False
         self._is_quiet = is_quiet
 
     def result(self, value: Any, text: str) -> None:
-        """Print a result: ``value`` as JSON, or ``text``."""
+        """Print the one result: ``value`` as JSON, or ``text``."""
+        self._has_result = True
         print(json.dumps(plain(value), ensure_ascii=False, indent=2) if self.is_json else text, flush=True)
 
     def line(self, value: Any, text: str) -> None:
@@ -34,10 +36,10 @@ class Console:
         if not self._is_quiet:
             print(visible(text), file=sys.stderr, flush=True)
 
-    def trouble(self, error: AppError) -> None:
-        """Say what failed and what to do next."""
+    def trouble(self, error: AppError, *, is_final: bool = True) -> None:
+        """Say what failed and what to do next; with ``is_final`` it is the JSON result too, where there is no other."""
         print(f"{visible(error.message)}\n  → {visible(error.advice)}", file=sys.stderr, flush=True)
-        if self.is_json:
+        if self.is_json and is_final and not self._has_result:
             print(
                 json.dumps({"error": {"kind": type(error).__name__, "message": error.message, "advice": error.advice}})
             )

@@ -29,7 +29,7 @@ async def run(args: argparse.Namespace, console: Console) -> int:
             try:
                 await bench.finder.add(address)
             except AppError as error:
-                console.trouble(error)
+                console.trouble(error, is_final=False)
         await _watch(bench, args.seconds, console)
         units = sorted(bench.finder.units.values(), key=lambda unit: unit.title)
         present = [unit for unit in units if unit.is_present]

@@ -43,19 +43,24 @@ def add_backend(parser: argparse.ArgumentParser, *, required: bool) -> None:
     secret.add_argument("--password-file", type=argparse.FileType("r", encoding="utf-8"), help="read it from a file")
 
 
-def backend_of(args: argparse.Namespace) -> Backend:
-    """Read the backend of this call; the password never stands on the command line."""
+def password_of(args: argparse.Namespace) -> Secret:
+    """Read the password of this call; it never stands on the command line."""
     text = ""
     if args.password_stdin:
         text = sys.stdin.readline().rstrip("\r\n")
     elif args.password_file:
         with args.password_file as file:
             text = file.readline().rstrip("\r\n")
+    return Secret(text)
+
+
+def backend_of(args: argparse.Namespace, secret: Secret) -> Backend:
+    """Return the backend of this call; without a named security profile the address and the password decide it."""
     profile = args.security_profile
     if profile is None:
         tls = args.url.lower().startswith("wss:")
-        profile = (2 if tls else 1) if text else 0
-    return Backend(url=args.url, identity=args.identity, security_profile=SecurityProfile(profile), secret=Secret(text))
+        profile = (2 if tls else 1) if secret else 0
+    return Backend(url=args.url, identity=args.identity, security_profile=SecurityProfile(profile), secret=secret)
 
 
 def problems_of(backend: Backend) -> tuple[Problem, ...]:
