@@ -13,7 +13,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from app.model.address import NetAddress, OcppAddress
 from app.model.job import JobState
 from app.model.unit import Adoption, Health, SourceKind, Unit, Way
-from ui.models.plain import visible
+from ui.models.plain import tooltip, visible
 
 Index = QModelIndex | QPersistentModelIndex
 UNIT_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -388,6 +388,8 @@ class UnitsModel(QAbstractTableModel):
             return COLUMNS[index.column()].text(row)
         if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == 0:
             return describe(row)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tooltip(describe(row).replace(". ", "\n"))
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.model.frame import SourceHealth, SourceState
 from ui import icons
 from ui.models.plain import tooltip
-from ui.models.units import COLUMNS, UNIT_ROLE, Group, UnitsModel, describe
+from ui.models.units import COLUMNS, UNIT_ROLE, Group, UnitsModel
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_look, set_role, theme
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
@@ -367,9 +367,3 @@ class ActionBar(QFrame):
         self.next_button.setVisible(has_step)
         icons.dress(self.next_button, step_icon, "accent_text")
         self.show()
-
-
-def unit_tooltip(index: QModelIndex) -> str:
-    """Return a charger's description as a tooltip that is no markup."""
-    row = index.data(UNIT_ROLE)
-    return "" if row is None or isinstance(row, Group) else tooltip(describe(row))

@@ -25,7 +25,7 @@ from ui.pages.page import Page
 from ui.pages.unit_diagnosis import DiagnosisTab
 from ui.pages.unit_header import UnitHeader
 from ui.pages.unit_history import HistoryTab
-from ui.pages.unit_known import endpoint_of, gather, jobs_of, sample_ids
+from ui.pages.unit_known import endpoint_of, gather, identities, jobs_of, sample_ids
 from ui.pages.unit_live import LiveTab
 from ui.pages.unit_log import show_log
 from ui.pages.unit_settings import SettingsDesk
@@ -104,6 +104,7 @@ class UnitPage(Page):
         header.refresh_asked.connect(self.refresh)
         header.restart_asked.connect(self._restart)
         header.log_asked.connect(self._log)
+        header.traffic_asked.connect(self._to_traffic)
         self.lost.acted.connect(self._to_site)
         self.diagnosis.retry_asked.connect(self.refresh)
         self.diagnosis.login_given.connect(self._log_in)
@@ -271,6 +272,7 @@ class UnitPage(Page):
             is_open=self.session is not None,
             can_restart=self.session is not None and self.session.has(Reboots),
             can_log=self.session is not None and self.session.has(ExportsLog),
+            has_frames=bool(identities(unit)),
         )
         self.header.show_job(self._open_job_of(unit))
         known = gather(
@@ -330,6 +332,11 @@ class UnitPage(Page):
 
     def _to_site(self) -> None:
         self.go.emit("site", None)
+
+    def _to_traffic(self) -> None:
+        unit = self.unit
+        if unit is not None:
+            self.go.emit("traffic", next(iter(sorted(identities(unit))), None))
 
     def _rehome(self) -> None:
         self.go.emit("jobs", f"unit:{self.unit_id}")

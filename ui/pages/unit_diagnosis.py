@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt, Signal
@@ -21,7 +22,7 @@ from app.errors import AppError, AuthFailed
 from app.model.backend import redact_url
 from app.model.proof import Known, chain, diagnosis
 from app.model.secret import Secret
-from app.model.unit import Unit
+from app.model.unit import Unit, Way
 from ui import icons
 from ui.models.plain import moment_text, visible
 from ui.models.units import SOURCES, ago, seen_text
@@ -92,32 +93,35 @@ class WaysCard(QFrame):
         self._grid.setVerticalSpacing(SPACE_8)
         self._grid.setColumnStretch(3, 1)
         self._shown: object = None
+        self._said: list[QLabel] = []
 
     def show_ways(self, unit: Unit) -> None:
-        """Show the ways of a charger."""
+        """Show the ways of a charger; ages are written anew without touching the rest."""
+        facts = tuple((way.source, way.address, way.is_present) for way in unit.ways)
+        if facts != self._shown:
+            self._shown = facts
+            self._rebuild(unit.ways)
         now = datetime.now(UTC)
-        facts = tuple((way, ago(way.seen_at, now)) for way in unit.ways)
-        if facts == self._shown:
-            return
-        self._shown = facts
+        for way, label in zip(unit.ways, self._said, strict=True):
+            said = way.trouble or f"{SOURCES[way.source].meaning}, {seen_text(ago(way.seen_at, now))}"
+            if label.text() != said:
+                label.setText(visible(said, 300))
+
+    def _rebuild(self, ways: Sequence[Way]) -> None:
         while self._grid.count():
             item = self._grid.takeAt(0)
             if item is not None and (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
-        for row, (way, age) in enumerate(facts):
-            words = SOURCES[way.source]
+        self._said = [_label(self, "", "subtle") for _ in ways]
+        for row, way in enumerate(ways):
             picture = QLabel(self)
-            icons.dress(picture, words.icon, "text2")
+            icons.dress(picture, SOURCES[way.source].icon, "text2")
+            text, tone = (self.tr("in reach"), "good") if way.is_present else (self.tr("gone"), "idle")
             self._grid.addWidget(picture, row, 0)
             self._grid.addWidget(_label(self, str(way.address), "mono"), row, 1)
-            if way.is_present:
-                chip = Chip(self.tr("in reach"), "good", parent=self)
-            else:
-                chip = Chip(self.tr("gone {age}").format(age=age), "idle", parent=self)
-            self._grid.addWidget(chip, row, 2)
-            said = way.trouble or f"{words.meaning}, {seen_text(age)}"
-            self._grid.addWidget(_label(self, said, "subtle"), row, 3)
+            self._grid.addWidget(Chip(text, tone, parent=self), row, 2)
+            self._grid.addWidget(self._said[row], row, 3)
 
 
 class FactsCard(QFrame):

@@ -23,6 +23,7 @@ class UnitHeader(QWidget):
     refresh_asked = Signal()
     restart_asked = Signal()
     log_asked = Signal()
+    traffic_asked = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -45,8 +46,16 @@ class UnitHeader(QWidget):
         self.refresh_button = self._button(self.tr("Refresh"), "refresh-cw", self.refresh_asked)
         self.restart_button = self._button(self.tr("Restart…"), "rotate-cw", self.restart_asked)
         self.log_button = self._button(self.tr("Log"), "scroll-text", self.log_asked)
+        self.traffic_button = self._button(self.tr("Frames"), "arrow-left-right", self.traffic_asked)
         self.next_button = self._button(self.tr("Rehome"), "route", self.next_asked)
         set_role(self.next_button, "primary")
+        self.buttons = (
+            self.refresh_button,
+            self.restart_button,
+            self.log_button,
+            self.traffic_button,
+            self.next_button,
+        )
         self._lay_out()
 
     def _button(self, text: str, icon_name: str, signal: SignalInstance) -> QPushButton:
@@ -59,7 +68,7 @@ class UnitHeader(QWidget):
         first = QHBoxLayout()
         first.setSpacing(SPACE_8)
         first.addWidget(self.name, 1)
-        for button in (self.refresh_button, self.restart_button, self.log_button, self.next_button):
+        for button in self.buttons:
             first.addWidget(button)
         second = QHBoxLayout()
         second.setSpacing(SPACE_8)
@@ -100,7 +109,7 @@ class UnitHeader(QWidget):
         self.state.setVisible(bool(state))
         self._status(self.state, visible(state, 40), TONES.get(state, "idle"), "activity")
 
-    def show_session(self, *, is_open: bool, can_restart: bool, can_log: bool) -> None:
+    def show_session(self, *, is_open: bool, can_restart: bool, can_log: bool, has_frames: bool) -> None:
         """Show whether we talk to it, and offer what it offers."""
         if is_open:
             self._status(self.talk, self.tr("connected"), "good", "plug-zap")
@@ -108,6 +117,7 @@ class UnitHeader(QWidget):
             self._status(self.talk, self.tr("not connected"), "idle", "unplug")
         self.restart_button.setVisible(can_restart)
         self.log_button.setVisible(can_log)
+        self.traffic_button.setVisible(has_frames)
 
     def show_job(self, job: Job | None) -> None:
         """Offer to go on with the open job, or to begin one."""
