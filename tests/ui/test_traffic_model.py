@@ -159,15 +159,25 @@ def test_folded_noise_is_bounded_too(script: Script) -> None:
 
 def test_held_list_stands_still_and_catches_up(script: Script) -> None:
     model = model_of(script.exchanges("StatusNotification", 2))
-    model.follow(False)
+    model.hold()
     held: list[int] = []
     model.held_changed.connect(held.append)
     model.take(script.exchanges("StatusNotification", 3))
     assert len(model.entries) == 4
     assert held[-1] == 6
-    model.follow(True)
+    assert model.follow()
     assert seqs(model) == list(range(1, 11))
     assert held[-1] == 0
+
+
+def test_list_held_for_longer_than_the_ring_says_so(script: Script) -> None:
+    model = model_of(script.exchanges("StatusNotification", 20), capacity=100)
+    model.hold()
+    model.take(script.exchanges("StatusNotification", 100))
+    assert not model.follow()
+    model.rebuild()
+    assert model.is_following
+    assert seqs(model) == list(range(141, 241))
 
 
 def test_filter_combines_conditions(script: Script) -> None:
@@ -248,7 +258,7 @@ def test_any_order_of_events_keeps_the_list_in_order(steps: list[str]) -> None:
     chance = random.Random(1)
     for step in steps:
         if step == "hold":
-            model.follow(not model.is_following)
+            model.hold() if model.is_following else model.follow()
         elif step == "fold":
             model.set_folding(not model.is_folding)
         elif step == "toggle" and model.entries:

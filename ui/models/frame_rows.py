@@ -312,7 +312,8 @@ def _configuration(payload: dict[str, Any]) -> list[str]:
     items = known if isinstance(known, list) else []
     shown = [f"{item.get('key')} = {item.get('value', '')}" for item in items[:3] if isinstance(item, dict)]
     more = f"+{len(items) - 3}" if len(items) > 3 else ""
-    return [*shown, more, f"unknown: {len(unknown)}" if isinstance(unknown, list) and unknown else ""]
+    missing = [str(key)[:50] for key in unknown[:3]] if isinstance(unknown, list) else []
+    return [*shown, more, f"unknown: {', '.join(missing)}" if missing else ""]
 
 
 _SPECIAL: dict[tuple[str, FrameKind], Callable[[dict[str, Any]], list[str]]] = {

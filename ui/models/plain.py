@@ -75,6 +75,8 @@ def size_text(size: int) -> str:
 
 def latency_text(seconds: float) -> str:
     """Write a duration with the precision that matters."""
+    if seconds < 0.0005:
+        return "< 1 ms"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 90:

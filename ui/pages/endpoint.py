@@ -47,6 +47,7 @@ class EndpointPage(Page):
             if key.holds == "secret"
         )
         self.roster = Roster()
+        self._is_first = True
         self.listen_panel = ListenPanel(bench, self.tasks, self)
         self.model: Listing[Connected] = Listing(CONNECTION_FIELDS, connection_key, self)
         self.table = ListView(self.model, "Connected chargers", self)
@@ -162,7 +163,8 @@ class EndpointPage(Page):
     def _show_rows(self, has_rows: bool, state: ListenState) -> None:
         self._stack.setCurrentWidget(self.splitter if has_rows else self.empty)
         if has_rows:
-            if not self.table.currentIndex().isValid() and len(self.model.items) == 1:
+            if self._is_first and not self.table.currentIndex().isValid():
+                self._is_first = False
                 self.table.selectRow(0)
             return
         if state.is_listening:

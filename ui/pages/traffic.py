@@ -181,7 +181,7 @@ class TrafficPage(Page):
         self._show_list()
 
     def _hold(self) -> None:
-        self.model.follow(False)
+        self.model.hold()
         self._show_state()
 
     def _reached_end(self) -> None:
@@ -201,7 +201,9 @@ class TrafficPage(Page):
 
     def _follow(self) -> None:
         with self.table.adding():
-            self.model.follow(True)
+            is_whole = self.model.follow()
+        if not is_whole:
+            self._restart()
         self._show_state()
 
     def go_live(self) -> None:
@@ -255,6 +257,7 @@ class TrafficPage(Page):
         else:
             self.table.keep_place(added)
         self._show_list(is_searching=False)
+        self._show_state()
         if is_tail and page.frames:
             self.table.tail()
 
