@@ -82,11 +82,13 @@ class Known:
     findings: tuple[Finding, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     """What the failure catalogue calls each finding code."""
+    earlier: Mapping[Stage, tuple[Evidence, ...]] = field(default_factory=dict)
+    """What a finished job proved; it lights lamps about which nothing newer is known."""
 
 
 def chain(known: Known) -> tuple[Lamp, ...]:
     """Return the eleven lamps in order, everything right of the first fault greyed."""
-    lamps = [_RULES[stage](known) for stage in STAGES]
+    lamps = [_with_earlier(_RULES[stage](known), known.earlier) for stage in STAGES]
     lamps = _with_findings(lamps, known)
     lamps = _overruled(lamps)
     return tuple(_greyed(lamps))
@@ -166,8 +168,15 @@ def _worsened(lamp: Lamp, finding: Finding, titles: Mapping[str, str]) -> Lamp:
     return replace(lamp, state=state, text=text, evidence=(*lamp.evidence, *finding.evidence))
 
 
+def _with_earlier(lamp: Lamp, earlier: Mapping[Stage, tuple[Evidence, ...]]) -> Lamp:
+    evidence = earlier.get(lamp.stage, ())
+    if lamp.state is not LampState.NOT_ASKED or not evidence:
+        return lamp
+    return Lamp(stage=lamp.stage, state=LampState.PROVED, text="Seen to work in a job.", evidence=evidence)
+
+
 def _overruled(lamps: list[Lamp]) -> list[Lamp]:
-    """Turn faults of the dial path into notes where a later stage of it was seen to work."""
+    """Where a later stage of the dial path was seen to work, faults become notes and open questions are answered."""
     proved = [lamp.stage for lamp in lamps if lamp.state is LampState.PROVED and lamp.stage in _DIAL]
     last = max((_DIAL.index(stage) for stage in proved), default=-1)
     result = []
@@ -175,6 +184,8 @@ def _overruled(lamps: list[Lamp]) -> list[Lamp]:
         is_old = lamp.stage in _DIAL and _DIAL.index(lamp.stage) < last
         if is_old and lamp.state is LampState.FAULT:
             lamp = replace(lamp, state=LampState.ATTENTION)
+        elif is_old and lamp.state is LampState.NOT_ASKED:
+            lamp = Lamp(stage=lamp.stage, state=LampState.PROVED, text="A later stage works, so this one does.")
         result.append(lamp)
     return result
 

@@ -183,3 +183,24 @@ def test_what_works_here_is_amber_at_most():
     )
     lamp = chain(known)[STAGES.index(Stage.BOOT)]
     assert (lamp.state, lamp.text) == (LampState.ATTENTION, "T")
+
+
+def test_a_finished_job_lights_what_nothing_newer_is_known_of():
+    proof = (Evidence(label="job", text="“CP1” dialled this computer.", at=NOW),)
+    moved = Backend(url="ws://csms.example/ocpp", identity="CP1")
+    known = Known(unit=unit(LAN, backend=moved), is_answering=True, earlier={Stage.WEBSOCKET: proof, Stage.BOOT: proof})
+    result = states(known)
+    assert result[Stage.BOOT] is LampState.PROVED
+    assert result[Stage.HTTP] is LampState.PROVED
+    assert result[Stage.TLS] is LampState.NOT_NEEDED
+
+
+def test_a_lost_connection_is_newer_than_a_finished_job():
+    proof = (Evidence(label="job", text="It dialled."),)
+    known = Known(
+        unit=unit(LAN, backend=DEAD),
+        is_answering=True,
+        says=LinkState(is_enabled=True, is_connected=False),
+        earlier={Stage.WEBSOCKET: proof},
+    )
+    assert states(known)[Stage.WEBSOCKET] is LampState.FAULT

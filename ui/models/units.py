@@ -254,7 +254,7 @@ COLUMNS: tuple[Column, ...] = (
 NEXT_COLUMN, ADOPTION_COLUMN, HEALTH_COLUMN = 1, 2, 3
 
 SORTS: Mapping[str, Callable[[UnitRow], Any]] = {
-    "Urgency": lambda row: (_ADOPTION_ORDER[row.unit.adoption], _HEALTH_ORDER[row.unit.health]),
+    "Urgency": lambda row: (not next_step(row).is_primary, _by_adoption(row), _HEALTH_ORDER[row.unit.health]),
     "Name": lambda row: visible(row.unit.title).casefold(),
     "State": lambda row: row.unit.state.casefold(),
     "Last seen": _last_seen,

@@ -15,7 +15,7 @@ from app.driver.session import Session
 from app.errors import AppError, LinkError
 from app.model.address import NetAddress
 from app.model.finding import Finding
-from app.model.job import Job
+from app.model.job import Job, JobState
 from app.model.reading import Measurand, Reading, StateChange
 from app.model.secret import Secret
 from app.model.unit import Unit, UnitChange
@@ -274,7 +274,9 @@ class UnitPage(Page):
             can_log=self.session is not None and self.session.has(ExportsLog),
             has_frames=bool(identities(unit)),
         )
-        self.header.show_job(self._open_job_of(unit))
+        jobs = jobs_of(self.bench, unit.unit_id)
+        open_job = max((job for job in jobs if not job.is_final), key=lambda job: job.created_at, default=None)
+        self.header.show_job(open_job, is_done=any(job.state is JobState.DONE for job in jobs))
         known = gather(
             self.bench,
             unit,
@@ -309,10 +311,6 @@ class UnitPage(Page):
 
     def _show_jobs(self) -> None:
         self.history.show_jobs(jobs_of(self.bench, self.unit_id))
-
-    def _open_job_of(self, unit: Unit) -> Job | None:
-        jobs = [job for job in jobs_of(self.bench, unit.unit_id) if not job.is_final]
-        return max(jobs, key=lambda job: job.created_at, default=None)
 
     # What the technician does
 

@@ -10,7 +10,7 @@ from app.model.unit import Health, Unit
 from ui import icons
 from ui.models.plain import visible
 from ui.models.units import ADOPTION, HEALTH, detail_line, model_line
-from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.timeline import TONES
 
@@ -119,16 +119,19 @@ class UnitHeader(QWidget):
         self.log_button.setVisible(can_log)
         self.traffic_button.setVisible(has_frames)
 
-    def show_job(self, job: Job | None) -> None:
-        """Offer to go on with the open job, or to begin one."""
-        text, icon_name = self.tr("Rehome"), "route"
+    def show_job(self, job: Job | None, *, is_done: bool) -> None:
+        """Offer to go on with the open job, or to begin one; quietly where one is done already."""
+        text, icon_name = (self.tr("Rehome again") if is_done else self.tr("Rehome")), "route"
+        is_primary = job is not None or not is_done
         if job is not None and job.current is not None:
             place = STEPS.index(job.current) + 1
             text = self.tr("Continue: step {step} of {all}").format(step=place, all=len(STEPS))
             icon_name = "play"
-        if self.next_button.text() != text or self.next_button.property("icon_tone") != "accent_text":
+        tone = "accent_text" if is_primary else "text"
+        if (self.next_button.text(), self.next_button.property("icon_tone")) != (text, tone):
             self.next_button.setText(text)
-            icons.dress(self.next_button, icon_name, "accent_text")
+            set_look(self.next_button, role="primary" if is_primary else "")
+            icons.dress(self.next_button, icon_name, tone)
 
     def _say(self, label: QLabel, text: str) -> None:
         if label.text() != text:

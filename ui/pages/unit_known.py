@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from app.diagnosis.catalogue import explain
 from app.model.address import OcppAddress
-from app.model.finding import Finding
-from app.model.job import Job
-from app.model.proof import Known, knocks_of
+from app.model.finding import Evidence, Finding
+from app.model.job import Job, JobState, StepKind, StepState, Strength
+from app.model.proof import Known, Stage, knocks_of
 from app.model.reading import StateChange
 from app.model.unit import LinkState, Unit
 
@@ -82,7 +82,33 @@ def gather(
         knocks=knocks_of(unit, bench.server.knock_list),
         findings=found,
         titles={finding.code: explain(finding).title for finding in found},
+        earlier=_earlier(jobs_of(bench, unit.unit_id)),
     )
+
+
+_PROVED_BY = {
+    StepKind.PROVE: (Stage.TCP, Stage.HTTP, Stage.WEBSOCKET, Stage.BOOT),
+    StepKind.SESSION: (Stage.CHARGE,),
+}
+"""Which lamps a finished step of a job lights."""
+
+
+def _earlier(jobs: Iterable[Job]) -> dict[Stage, tuple[Evidence, ...]]:
+    """Take the proofs of the newest finished job."""
+    done = max((job for job in jobs if job.state is JobState.DONE), key=lambda job: job.created_at, default=None)
+    if done is None:
+        return {}
+    found: dict[Stage, tuple[Evidence, ...]] = {}
+    for kind, stages in _PROVED_BY.items():
+        step = done.step(kind)
+        if step.state is StepState.DONE:
+            lines = [
+                Evidence(label="job", text=f"{proof.text} {proof.detail}".strip(), at=proof.at)
+                for proof in step.proofs
+                if proof.strength is Strength.PROVED
+            ]
+            found.update(dict.fromkeys(stages, tuple(lines)))
+    return found
 
 
 def _findings(endpoint: Endpoint | None, others: Iterable[Finding]) -> tuple[Finding, ...]:
