@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 from contextlib import AsyncExitStack
@@ -165,6 +166,7 @@ class Session:
             return error
         self.wiring = Wiring(bench, self._window)
         self.wiring.start()
+        gc.freeze()  # what is loaded stays: the collector's full runs leave it out and stall the window half as long
         log.info("the window is open")
         self.opened.set()
         try:
