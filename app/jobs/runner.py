@@ -229,20 +229,24 @@ class JobDesk:
         self.changes.publish(self._jobs[job_id])
 
     async def _guarded(self, job_id: str, work: Callable[[str, Scope], Awaitable[None]]) -> None:
+        reason = STOPPED
         try:
             async with Scope(f"job/{job_id}") as scope:
                 await work(job_id, scope)
+        except StoreError as error:
+            reason = error.message
+            raise
         finally:
-            self._settle(job_id)
+            self._settle(job_id, reason)
 
-    def _settle(self, job_id: str) -> None:
+    def _settle(self, job_id: str, reason: str) -> None:
         """Leave no step behind that looks as if somebody worked on it."""
         job = self._jobs[job_id]
         is_cut = any(step.state is StepState.RUNNING for step in job.steps)
         if job.state is not JobState.ACTIVE or not is_cut:
             return
         try:
-            self._do(job_id, commands.Pause(reason=STOPPED))
+            self._do(job_id, commands.Pause(reason=reason))
         except StoreError as error:
             event = decide(job, commands.Pause(reason=error.message), self._clock())
             self._jobs[job_id] = replace(applied(job, event), seq=job.seq, advice=error.advice)

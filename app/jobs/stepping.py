@@ -88,6 +88,11 @@ class StepRun:
         return unit
 
     @property
+    def has_own_interface(self) -> bool:
+        """Say whether the unit was ever reached otherwise than by its connection to our endpoint."""
+        return any(not isinstance(way.address, OcppAddress) for way in self.unit.ways)
+
+    @property
     def profile(self) -> Profile | None:
         """Return the unit's profile, if one fits."""
         return self.bench.registry.profiles.get(self.job.profile_id)

@@ -53,3 +53,12 @@ def not_applied(when: str) -> VerifyFailed:
         f"The charger holds another backend address {when}: it did not keep what was written.",
         "Some models need a restart first, cut long addresses, or are set back by their vendor's cloud or app.",
     )
+
+
+def by_hand(backend: Backend) -> tuple[str, str]:
+    """Return message and advice for a unit that can't be repointed from here: the exact text to type."""
+    return (
+        "This charger can't be pointed elsewhere from here.",
+        f"Type this into its own menu or app: address {backend.url} · identity {backend.identity}. "
+        "Then leave this step out, with that as the reason.",
+    )

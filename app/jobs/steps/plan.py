@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from app.driver.capability import ReadsSettings, SetsBackend
-from app.errors import StepBlocked, ValueRejected
+from app.errors import NotSupported, StepBlocked, ValueRejected
 from app.jobs import commands
 from app.jobs.ourselves import our_backend
 from app.jobs.planning import after, needed, undo_limits
 from app.jobs.stepping import StepRun, is_dialled_in, shown
+from app.jobs.steps.restart import introduces_itself_late
+from app.jobs.writing import by_hand
 from app.model.backend import SecurityProfile
 from app.model.job import Door, ShownChange, Strength, Target
 from app.model.setting import Change
@@ -18,33 +20,43 @@ from app.model.setting import Change
 async def run(step: StepRun) -> None:
     """Let the driver render the exact strings for both targets and name what can't be undone."""
     step.progress("Working out the exact strings")
-    real = step.backend
-    state = await step.bench.listen_somewhere()
-    async with step.open(SetsBackend) as session:
-        snapshot = await session.ask(ReadsSettings).read_settings()
-        sets = session.ask(SetsBackend)
-        first: Sequence[Change] = ()
-        try:
-            if not is_dialled_in(session):
-                first = needed(await sets.plan_backend(our_backend(state, step.unit, real), snapshot))
-            then = needed(await sets.plan_backend(real, after(snapshot, first)))
-        except ValueRejected as error:
-            raise StepBlocked(error.message, error.advice) from error
+    try:
+        first, then = await _rendered(step)
+    except ValueRejected as error:
+        raise StepBlocked(error.message, error.advice) from error
+    except NotSupported as error:
+        raise StepBlocked(*by_hand(step.backend)) from error
     changes = [
         *(shown(change, Target.ENDPOINT, step.vault) for change in first),
         *(shown(change, Target.BACKEND, step.vault) for change in then),
     ]
-    restarts = any(change.needs_restart for change in first) + any(change.needs_restart for change in then)
+    is_late = bool(then) and step.has_own_interface and introduces_itself_late(step.profile)
+    restarts = any(change.needs_restart for change in first) + (is_late or any(change.needs_restart for change in then))
     doors = tuple(_doors(step, changes))
     limits = undo_limits(changes, step.store.backups.load(step.job_id))
     step.plan(commands.Plan(changes=changes, restarts=restarts, doors=doors, undo_limits=limits))
     _tell(step, changes, restarts)
+    if is_late:
+        step.note("It is restarted after the switch, so that it introduces itself to the new backend.")
     open_doors = step.job.open_doors
     if open_doors:
         raise StepBlocked(
             f"{len(open_doors)} thing{'s' if len(open_doors) > 1 else ''} on the way can't be undone or is not proved.",
             "Read each of them and accept it, or go back and choose differently.",
         )
+
+
+async def _rendered(step: StepRun) -> tuple[Sequence[Change], Sequence[Change]]:
+    """Return the writes for our endpoint (none where the unit dials it already), and those for the real backend."""
+    real = step.backend
+    state = await step.bench.listen_somewhere()
+    async with step.open(SetsBackend) as session:
+        snapshot = await session.ask(ReadsSettings).read_settings()
+        sets = session.ask(SetsBackend)
+        first: Sequence[Change] = ()
+        if not is_dialled_in(session):
+            first = needed(await sets.plan_backend(our_backend(state, step.unit, real), snapshot))
+        return first, needed(await sets.plan_backend(real, after(snapshot, first)))
 
 
 def _doors(step: StepRun, changes: Sequence[ShownChange]) -> Iterable[Door]:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from app.driver.capability import ReportsStatus, Status
-from app.errors import LinkError, NotReachable, NotSupported, StepBlocked
+from app.errors import LinkError, LinkLost, NotReachable, NotSupported, StepBlocked
 from app.jobs.stepping import Skipped, StepRun, is_dialled_in
 from app.model.reading import Measurand
 
@@ -34,7 +34,9 @@ async def run(step: StepRun) -> Skipped | None:
             if is_dialled_in(session):
                 return Skipped(reason="It still dials this computer, so no charge on the new backend can be seen.")
             await _watch(step, session.ask(ReportsStatus))
-    except (NotSupported, NotReachable):
+    except (NotSupported, NotReachable, LinkLost):
+        if step.has_own_interface:
+            raise
         return Skipped(
             reason="The charger has no interface of its own that is in reach; see the new backend for the charge."
         )
@@ -44,7 +46,8 @@ async def run(step: StepRun) -> Skipped | None:
 async def _watch(step: StepRun, unit: ReportsStatus) -> None:
     loop = asyncio.get_running_loop()
     deadline, seen = loop.time() + WATCH_S, _Seen()
-    step.progress("Watching for a charge: start it from the new backend, an app or a card", patience_s=WATCH_S)
+    again = " Unplug the car and plug it in again first." if "rehearsal_charge" in step.job.facts else ""
+    step.progress(f"Start a charge now: from the new backend, an app or a card.{again}", patience_s=WATCH_S)
     while True:
         status = await _status(step, unit)
         if status is not None and _take(seen, status):
@@ -58,7 +61,8 @@ async def _watch(step: StepRun, unit: ReportsStatus) -> None:
         if loop.time() >= deadline:
             raise StepBlocked(
                 "No charge with a rising meter was seen.",
-                "Start one from the new backend, an app or a card, then continue. Or leave this step out and say why.",
+                "Unplug the car and plug it in again, start a charge from the new backend, an app or a card, then "
+                "continue. Or leave this step out and say why.",
             )
         await asyncio.sleep(POLL_S if seen.first_wh is None else POLL_S / 2)
 

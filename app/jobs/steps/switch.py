@@ -6,10 +6,10 @@ import asyncio
 from datetime import datetime
 
 from app.driver.capability import ReportsStatus, SetsBackend
-from app.errors import LinkError, NotReachable, NotSupported, StepBlocked, TimedOut
+from app.errors import LinkError, LinkLost, NotReachable, NotSupported, StepBlocked, TimedOut
 from app.jobs.stepping import StepRun, is_dialled_in
-from app.jobs.steps.restart import needs_restart, restart
-from app.jobs.writing import holds, not_applied, point_at
+from app.jobs.steps.restart import introduces_itself_late, needs_restart, restart
+from app.jobs.writing import by_hand, holds, not_applied, point_at
 from app.model.backend import Backend
 from app.model.job import Strength, Target, Write
 
@@ -28,6 +28,19 @@ async def run(step: StepRun) -> None:
     backend = step.backend
     identity = str(step.job.facts.get("rehearsal", {}).get("identity", "")) or backend.identity
     began = step.clock()
+    over_us = await _point(step, backend, identity)
+    if _wants_restart(step) and (not over_us or step.bench.server.endpoint(identity) is not None):
+        await restart(step)
+    await (_prove_gone(step, identity) if over_us else _prove_connected(step, backend, identity))
+    await _confirm(step, backend, began)
+
+
+def _wants_restart(step: StepRun) -> bool:
+    return needs_restart(step, Target.BACKEND) or (step.has_own_interface and introduces_itself_late(step.profile))
+
+
+async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
+    """Write the real address; say whether that went over the unit's connection to us."""
     try:
         async with step.open(SetsBackend) as session:
             over_us = is_dialled_in(session)
@@ -36,21 +49,30 @@ async def run(step: StepRun) -> None:
                 step.note("Nothing had to be written.")
             if not over_us and not await holds(step, session, backend):
                 raise not_applied("right after writing")
-    except NotReachable:
-        if not _has_left(step, identity):
+            return over_us
+    except NotSupported as error:
+        raise StepBlocked(*by_hand(backend)) from error
+    except (NotReachable, LinkLost):
+        if step.has_own_interface or not _has_left(step, identity):
             raise
-        over_us = True
-        step.note("It has left this computer already; it was written to before.", strength=Strength.CLAIMED)
-    if needs_restart(step, Target.BACKEND) and (not over_us or step.bench.server.endpoint(identity) is not None):
-        await restart(step)
-    await (_prove_gone(step, identity) if over_us else _prove_connected(step, backend, identity))
-    await _confirm(step, backend, began)
+    is_known = bool(_address_writes(step)[-1].is_accepted)
+    text = "It was written to and has left this computer." if is_known else (
+        "It hung up while its address was written; whether it took it is not known."
+    )  # fmt: skip
+    step.note(text, strength=Strength.CLAIMED if is_known else Strength.OPEN)
+    return True
 
 
 def _has_left(step: StepRun, identity: str) -> bool:
-    """Say whether the address was written over the unit's own connection to us, and the unit is gone since."""
-    written: list[Write] = [write for write in step.job.writes if write.target is Target.BACKEND]
-    return bool(written) and step.bench.server.endpoint(identity) is None
+    """Say whether the address itself was written over the unit's connection to us, and the unit is gone since."""
+    return bool(_address_writes(step)) and step.bench.server.endpoint(identity) is None
+
+
+def _address_writes(step: StepRun) -> list[Write]:
+    """List the attempts to write the last key of the plan: the address."""
+    planned = step.job.changes(Target.BACKEND)
+    last = planned[-1].key if planned else ""
+    return [write for write in step.job.writes if write.target is Target.BACKEND and write.key == last]
 
 
 async def _prove_connected(step: StepRun, backend: Backend, identity: str) -> None:
