@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QMouseEvent, QPaintEvent, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMainWindow,
+    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -49,7 +50,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.setWindowTitle("Rehome")
         self.setMinimumSize(640, 360)
-        self.resize(1280, 800)
+        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
         self.rail = Rail(RAIL, self)
         self.top_bar = TopBar(self)
         self.banners = Banners(self)
@@ -58,6 +59,7 @@ class MainWindow(QMainWindow):
         self.skeleton = Skeleton(translate(RAIL[0].title), self)
         self.stack.addWidget(self.skeleton)
         self._pages: dict[str, Page] = {}
+        self._holders: dict[str, QScrollArea] = {}
         self._factory: Callable[[str], Page | None] | None = None
         self._history: list[tuple[str, object]] = []
         self._place: tuple[str, object] = (RAIL[0].page_id, None)
@@ -144,7 +146,7 @@ class MainWindow(QMainWindow):
             return
         if argument is not None:
             page.open(argument)
-        self.stack.setCurrentWidget(page)
+        self.stack.setCurrentWidget(self._holders[page_id])
 
     def _stand_in(self, title: str) -> None:
         if self._factory is None:
@@ -164,7 +166,7 @@ class MainWindow(QMainWindow):
                 return None
             page.go.connect(self.go)
             self._pages[page_id] = page
-            self.stack.addWidget(page)
+            self._holders[page_id] = self._held(page)
         return self._pages.get(page_id)
 
     def show_alone(self, widget: QWidget | None) -> None:
@@ -181,6 +183,15 @@ class MainWindow(QMainWindow):
             self.stack.addWidget(widget)
             self.stack.setCurrentWidget(widget)
             self._focus_in(widget)
+
+    def _held(self, page: Page) -> QScrollArea:
+        """Put a page where it scrolls as a whole in a window smaller than it can become."""
+        holder = QScrollArea(self)
+        holder.setWidgetResizable(True)
+        holder.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        holder.setWidget(page)
+        self.stack.addWidget(holder)
+        return holder
 
     def back(self) -> None:
         """Show the page before this one."""

@@ -85,9 +85,7 @@ class Wiring(QObject):
         self._window.top_bar.show_sources(bench.finder.sources)
         self._show_adapters()
         if bench.is_demo:
-            self._window.show_ribbon(
-                translate("Demo garage — every charger here is simulated on this computer; nothing real is touched")
-            )
+            self._window.show_ribbon(translate("Demo garage — all chargers are simulated; nothing real is touched"))
 
     async def stop(self) -> None:
         """Cancel what pages still do, and wait for it."""

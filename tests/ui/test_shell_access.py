@@ -116,7 +116,7 @@ async def test_every_control_of_every_page_is_named_large_enough_and_fits(home: 
             window.go(page_id, argument)
             await asyncio.sleep(0.3)
             found = nameless(window) | too_small(window) | rich(window, words)
-            for size in (QSize(1280, 720), QSize(900, 540)):
+            for size in (QSize(1280, 720), QSize(640, 360)):
                 window.resize(size)
                 await asyncio.sleep(0.05)
                 if window.width() > size.width() or window.height() > size.height():

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QButtonGroup, QFrame, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ui import icons
 from ui.i18n import translate
 from ui.pages.catalogue import Entry
-from ui.theme import SPACE_4, SPACE_8, set_role
+from ui.theme import SPACE_4, SPACE_8, set_look, set_role
+
+WORDS_FROM_PX = 460
+"""Below this height the rail shows icons alone."""
 
 
 class Rail(QFrame):
@@ -21,6 +25,7 @@ class Rail(QFrame):
     def __init__(self, entries: Iterable[Entry], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         set_role(self, "rail")
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Ignored)
         self.setAccessibleName(translate("Pages"))
         self._group = QButtonGroup(self)
         self._buttons: dict[str, QToolButton] = {}
@@ -50,6 +55,15 @@ class Rail(QFrame):
         self._buttons[entry.page_id] = button
         self._icons[entry.page_id] = entry.icon_name
         return button
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the words to the tool tips where the window is low."""
+        super().resizeEvent(event)
+        is_low = self.height() < WORDS_FROM_PX
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if is_low else Qt.ToolButtonStyle.ToolButtonTextUnderIcon
+        for button in self._buttons.values():
+            button.setToolButtonStyle(style)
+            set_look(button, compact=is_low)
 
     def _clicked(self, number: int) -> None:
         page_id = list(self._buttons)[number - 1]

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from ui import icons
 from ui.i18n import translate
@@ -28,6 +39,11 @@ HEALTH_WORDS = {
     "failed": "Not working",
 }
 
+WORDS_FROM_PX = 900
+"""Below this width the search's lamps show icons alone."""
+
+SITE_PX, ADAPTER_PX = 160, 280
+
 
 def _tip(*lines: str) -> str:
     from ui.models.plain import tooltip
@@ -47,6 +63,8 @@ class TopBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         set_role(self, "band")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._is_narrow = False
         self.setAccessibleName(translate("Site and network"))
         self.site = QLineEdit(self)
         self.adapter = QComboBox(self)
@@ -76,7 +94,7 @@ class TopBar(QFrame):
         self.site.setAccessibleName(translate("Site name"))
         self.site.setToolTip(translate("The name of this site; it stands in every report"))
         self.site.setMaxLength(80)
-        self.site.setMinimumWidth(160)
+        self.site.setMinimumWidth(SITE_PX)
         self.site.setMaximumWidth(360)
         self.site.editingFinished.connect(self._renamed)
 
@@ -84,13 +102,31 @@ class TopBar(QFrame):
         self.adapter.setAccessibleName(translate("Network adapter"))
         self.adapter.setToolTip(translate("The network adapter, and its address, that chargers reach this computer at"))
         self.adapter.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.adapter.setMaximumWidth(280)
+        self.adapter.setMaximumWidth(ADAPTER_PX)
         self.adapter.activated.connect(self._chosen)
         self.adapter.setEnabled(False)
         self.endpoint.setObjectName("endpoint-lamp")
         self.endpoint.setToolTip(translate("Our OCPP endpoint: where chargers dial in"))
         self.endpoint.clicked.connect(self.endpoint_clicked)
         self._lamp("idle", "circle-dashed", translate("Endpoint is starting"))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave words to the tool tips where the window is narrow."""
+        super().resizeEvent(event)
+        is_narrow = self.width() < WORDS_FROM_PX
+        if is_narrow == self._is_narrow:
+            return
+        self._is_narrow = is_narrow
+        self.adapter.setMaximumWidth(120 if is_narrow else ADAPTER_PX)
+        self.site.setMinimumWidth(80 if is_narrow else SITE_PX)
+        for button in self._sources.values():
+            button.setToolButtonStyle(self._source_style)
+            icons.dress(button, str(button.property("icon_name")), str(button.property("icon_tone")))
+
+    @property
+    def _source_style(self) -> Qt.ToolButtonStyle:
+        styles = Qt.ToolButtonStyle
+        return styles.ToolButtonIconOnly if self._is_narrow else styles.ToolButtonTextBesideIcon
 
     def show_site(self, name: str) -> None:
         """Show the site's name, unless it is being edited."""
@@ -153,7 +189,7 @@ class TopBar(QFrame):
     def _source_button(self, name: str) -> QToolButton:
         button = QToolButton(self)
         set_role(button, "quiet")
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setToolButtonStyle(self._source_style)
         button.setObjectName(f"source-{name}")
         button.clicked.connect(self._source_clicked)
         self._row.addWidget(button)
