@@ -105,9 +105,9 @@ class Endpoint:
         self._slow = 0
         self._told: dict[tuple[str, str], int] = {}
         times = host.times
-        self._timers = [self._loop.call_later(times.command_gate_s, self._may_command.set)]
+        self._timers = {"gate": self._loop.call_later(times.command_gate_s, self._may_command.set)}
         if times.trigger_boot_s is not None:
-            self._timers.append(self._loop.call_later(times.trigger_boot_s, self._without_boot))
+            self._timers["boot"] = self._loop.call_later(times.trigger_boot_s, self._without_boot)
 
     @property
     def unit_id(self) -> str:
@@ -266,7 +266,7 @@ class Endpoint:
     def closed(self, code: int, reason: str) -> None:
         """Learn that the connection is over (``listener.Receiver``)."""
         self.is_open = False
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
         self._may_command.set()
         for future in self._answers.values():
@@ -356,7 +356,7 @@ class Endpoint:
                 self._host.samples.publish(event.change)
             elif isinstance(event, MeterSampled):
                 self._host.samples.publish_all(list(event.readings))
-        if v16.has_unset_clock(payload, self.last_heard_at):
+        if v16.has_unset_clock(payload):
             stamp = str(payload.get("timestamp", "in its meter values"))[:40]
             self.find(self._host.judge(UnsetClock(action=action, stamp=stamp, at=self.last_heard_at)))
         self.events.publish_all(events)
@@ -365,7 +365,8 @@ class Endpoint:
         self.boot = boot
         self._may_command.set()
         self.find(self._host.judge(BootSeen(handshake=self.handshake, boot=boot)))
-        self._timers.append(self._loop.call_later(self._host.times.status_s, self._without_status))
+        if "status" not in self._timers:
+            self._timers["status"] = self._loop.call_later(self._host.times.status_s, self._without_status)
         self._host.booted(self)
 
     def _answered(self, event: Answered | RefusedCall, text: Text, notes: tuple[str, ...]) -> None:

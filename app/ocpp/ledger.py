@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.model.frame import Boot
-from app.model.reading import Reading, StateChange
+from app.model.reading import Measurand, Reading, StateChange
 from app.ocpp import v16
 from app.ocpp.events import (
     Booted,
@@ -36,7 +36,7 @@ class Ledger:
         self.boot: Boot | None = None
         self.statuses: dict[int, StateChange] = {}
         self.transactions: dict[int, Transaction] = {}
-        self.latest: dict[tuple[int, str, str], Reading] = {}
+        self.latest: dict[tuple[int, Measurand, str], Reading] = {}
         """The newest reading of each connector, measurand and phase."""
         self._next_transaction = next_transaction
         self._takers: dict[str, Callable[[Mapping[str, Any], datetime], Taken]] = {
@@ -112,7 +112,7 @@ class Ledger:
 
     def _remember(self, readings: list[Reading]) -> tuple[Reading, ...]:
         for reading in readings:
-            place = (reading.connector, reading.measurand.value, reading.phase)
+            place = (reading.connector, reading.measurand, reading.phase)
             if place in self.latest or len(self.latest) < MAX_LATEST:
                 self.latest[place] = reading
         return tuple(readings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -70,7 +71,7 @@ _PLAIN = frozenset(
 
 def stamp(at: datetime) -> str:
     """Write a UTC time as OCPP 1.6 §3.2.2 wants it: ``2026-11-22T13:00:00.000Z``."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def when(text: object, now: datetime) -> tuple[datetime, bool]:
@@ -120,25 +121,38 @@ def readings(payload: Mapping[str, Any], unit_id: str, now: datetime, *, connect
     What can't be read as a number of a known measurand is left out; nothing is guessed.
     """
     number_ = number(payload.get("connectorId")) if connector is None else connector
-    found = []
+    found: list[Reading] = []
     for at, sample in _samples(payload, now):
-        name = sample.get("measurand") or "Energy.Active.Import.Register"
-        scaled = _scaled(name, sample) if isinstance(name, str) else None
-        if scaled is None:
+        scale = _scale_of(sample)
+        value = quantity(sample.get("value"))
+        if scale is None or value is None:
             continue
-        measurand, value = scaled
-        phase = text(sample.get("phase"), 10)
-        found.append(Reading(unit_id=unit_id, measurand=measurand, value=value, at=at, connector=number_, phase=phase))
+        measurand, factor, offset = scale
+        phase = sample.get("phase", "")
+        found.append(
+            Reading(
+                unit_id=unit_id,
+                measurand=measurand,
+                value=value * factor + offset,
+                at=at,
+                connector=number_,
+                phase=phase[:10] if type(phase) is str else "",
+            )
+        )
     return found
 
 
-def has_unset_clock(payload: Mapping[str, Any], now: datetime) -> bool:
+def has_unset_clock(payload: Mapping[str, Any]) -> bool:
     """Say whether a message carries a time stamp before 2020."""
-    stamps = [payload.get("timestamp")]
     values = payload.get("meterValue")
-    if isinstance(values, list):
-        stamps += [value.get("timestamp") for value in values[:MAX_SAMPLES] if isinstance(value, dict)]
-    return any(isinstance(item, str) and not when(item, now)[1] and item[:2] in ("19", "20") for item in stamps)
+    if not isinstance(values, list):
+        return _is_unset(payload.get("timestamp"))
+    stamps = (value.get("timestamp") for value in values[:MAX_SAMPLES] if isinstance(value, dict))
+    return any(map(_is_unset, stamps))
+
+
+def _is_unset(stamp: object) -> bool:
+    return isinstance(stamp, str) and stamp[:2] in ("19", "20") and stamp[:4] < str(FIRST_YEAR)
 
 
 def number(value: object) -> int:
@@ -152,15 +166,24 @@ def number(value: object) -> int:
 
 def quantity(value: object) -> float | None:
     """Read a finite number, also from a text with blanks or a decimal comma."""
-    if isinstance(value, str) and len(value) <= 40:
-        value = value.strip().replace(",", ".") if value.count(",") == 1 and "." not in value else value.strip()
     if not isinstance(value, int | float | str) or isinstance(value, bool):
         return None
     try:
         result = float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None
+    except ValueError:
+        return _loose_quantity(str(value))
     return result if math.isfinite(result) else None
+
+
+def _loose_quantity(text: str) -> float | None:
+    if len(text) > 40 or text.count(",") != 1 or "." in text:
+        return None
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return None
 
 
 def text(value: object, limit: int = MAX_TEXT) -> str:
@@ -186,23 +209,21 @@ def _samples(payload: Mapping[str, Any], now: datetime) -> Iterator[tuple[dateti
                 yield at, sample
 
 
-def _scaled(name: str, sample: dict[str, Any]) -> tuple[Measurand, float] | None:
-    value = quantity(sample.get("value"))
-    if value is None:
+def _scale_of(sample: dict[str, Any]) -> tuple[Measurand, float, float] | None:
+    name = sample.get("measurand") or "Energy.Active.Import.Register"
+    unit = sample.get("unit") or ""
+    if type(name) is not str or type(unit) is not str or len(name) + len(unit) > 80:
         return None
-    unit = text(sample.get("unit"), 20).strip().lower()
+    return _scale(name, unit)
+
+
+@functools.lru_cache(maxsize=256)
+def _scale(name: str, unit: str) -> tuple[Measurand, float, float] | None:
+    """Return measurand, factor and offset that bring a value to SI units."""
+    unit = unit.strip().lower()
     if name == "Temperature":
-        return Measurand.TEMPERATURE, _celsius(value, unit)
-    known = _SCALES.get(name)
-    if known is None:
-        return None
-    measurand, scales = known
-    scale = scales.get(unit)
-    return None if scale is None else (measurand, value * scale)
-
-
-def _celsius(value: float, unit: str) -> float:
-    # Both spellings occur: the OCA schema itself had "Celcius" (J16 errata 2.1).
-    if unit in ("k", "kelvin"):
-        return value - 273.15
-    return (value - 32) / 1.8 if unit == "fahrenheit" else value
+        # Both spellings of Celsius occur: the OCA schema itself had "Celcius" (J16 errata 2.1).
+        factor, offset = {"k": (1.0, -273.15), "fahrenheit": (1 / 1.8, -32 / 1.8)}.get(unit, (1.0, 0.0))
+        return Measurand.TEMPERATURE, factor, offset
+    measurand, factors = _SCALES.get(name, (None, {}))
+    return (measurand, factors[unit], 0.0) if measurand is not None and unit in factors else None

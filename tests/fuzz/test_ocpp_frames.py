@@ -116,7 +116,7 @@ def test_any_meter_value_becomes_finite_readings_or_none(stamp: Any, samples: An
     for reading in v16.readings(payload, "ocpp:x", NOW):
         assert abs(reading.value) < float("inf")
         assert reading.at.tzinfo is UTC
-    v16.has_unset_clock(payload, NOW)
+    v16.has_unset_clock(payload)
 
 
 @given(st.binary(max_size=400))
