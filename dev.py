@@ -342,7 +342,9 @@ def run(options: Sequence[str]) -> int:
     if is_tour:
         say(f"It is driven through one complete job on the demo garage; what it leaves goes to {TOUR_FOLDER}/.")
     code = attend([str(environment.python), "-m", "ui.main", *arguments], env)
-    if is_tour and code == 0:
+    if code:
+        say(f"The program ended with exit code {code}.")
+    elif is_tour:
         say("Left behind:\n" + "\n".join(f"  {name}" for name in files_below(ROOT / TOUR_FOLDER)))
     return code
 
