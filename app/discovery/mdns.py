@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from app.discovery.adapters import Network, networks
+from app.discovery.adapters import VIRTUAL, Network, networks
 from app.discovery.services import full_type, sighting
 from app.discovery.source import Report, Tell
 from app.model.frame import SourceHealth, SourceState
@@ -80,7 +80,7 @@ class MdnsSource:
         self._services: OrderedDict[str, _Service] = OrderedDict()
         self._waiting: OrderedDict[str, str] = OrderedDict()
         self._asking: set[str] = set()
-        self._dropped = 0
+        self._has_dropped = False
         self._networks: list[Network] = []
         self._report: Report = lambda _: None
         self._state: SourceState | None = None
@@ -120,17 +120,20 @@ class MdnsSource:
             state(value)
 
     def _usable(self) -> tuple[list[Network], list[str]]:
-        """List the networks to search, and the names of adapters that don't take part in multicast."""
-        wanted, refused = [], []
+        """List the networks to search, and the real adapters that take no part in multicast with any address."""
+        wanted: list[Network] = []
+        refused: dict[str, str] = {}
         for network in self._list_networks():
             adapter = network.adapter
             if adapter.address not in self._addresses if self._addresses else adapter.is_loopback:
                 continue
             if _can_join(network):
                 wanted.append(network)
-            else:
-                refused.append(adapter.title)
-        return wanted, refused
+            elif not VIRTUAL.search(adapter.name):
+                refused[adapter.name] = adapter.title
+        for network in wanted:
+            refused.pop(network.adapter.name, None)
+        return wanted, sorted(refused.values())
 
     @asynccontextmanager
     async def _browsing(self) -> AsyncIterator[_Browsing]:
@@ -147,7 +150,8 @@ class MdnsSource:
         names = ", ".join(sorted({network.adapter.name for network in self._networks}))
         count = len(self._services)
         text = f"Searching on {names}: {count} service{'' if count == 1 else 's'}."
-        if self._dropped:
+        self._has_dropped = self._has_dropped and count > self._limit // 2
+        if self._has_dropped:
             self._tell(
                 state,
                 SourceHealth.LIMITED,
@@ -157,7 +161,7 @@ class MdnsSource:
             )
         elif refused:
             advice = "Check that this adapter is up and that the firewall lets UDP port 5353 pass."
-            self._tell(state, SourceHealth.LIMITED, f"{text} Not on {', '.join(sorted(refused))}.", advice)
+            self._tell(state, SourceHealth.LIMITED, f"{text} Not on {', '.join(refused)}.", advice)
         else:
             self._tell(state, SourceHealth.WORKING, text)
 
@@ -170,7 +174,7 @@ class MdnsSource:
             while len(self._services) > self._limit:
                 oldest, _ = self._services.popitem(last=False)
                 self._waiting.pop(oldest, None)
-                self._dropped += 1
+                self._has_dropped = True
         return service
 
     def _resolved(self, name: str, kind: str, info: AsyncServiceInfo) -> bool:
@@ -303,8 +307,8 @@ class _Browsing:
                 complete = await info.async_request(self._zeroconf.zeroconf, ATTEMPT_MS)
                 if name not in source._services:
                     return
-                # A unit may have no TXT record at all, against RFC 6763 §6.
-                if (complete or info.addresses or info.port) and self._resolve(name, kind, info):
+                # A unit may have no TXT record, against RFC 6763 §6; one without a usable address is a stranger.
+                if self._resolve(name, kind, info) or complete:
                     return
         except (Error, OSError) as error:
             log.info("asking for an mDNS service failed: %s", error)

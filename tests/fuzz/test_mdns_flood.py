@@ -55,17 +55,18 @@ def record(owner: bytes, kind: int, data: bytes, ttl: int = 120) -> bytes:
     return owner + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data
 
 
-def announcement(instance: str, port: int, host: str = LO) -> bytes:
-    """Encode an unsolicited mDNS response by hand (RFC 1035 §4.1): PTR, SRV, TXT and A."""
+def announcement(instance: str, port: int, host: str = LO, *, has_txt: bool = True) -> bytes:
+    """Encode an unsolicited mDNS response by hand (RFC 1035 §4.1): PTR, SRV, A and TXT."""
     service = name(*KIND.split("."), "local")
     full = name(instance, *KIND.split("."), "local")
     server = name("host" + host.replace(".", "-"), "local")
     records = [
         record(service, 12, full, 4500),
         record(full, 33, struct.pack("!HHH", 0, 0, port) + server),
-        record(full, 16, b"\0", 4500),
         record(server, 1, socket.inet_aton(host)),
     ]
+    if has_txt:
+        records.append(record(full, 16, b"\0", 4500))
     return struct.pack("!HHHHHH", 0, 0x8400, 0, len(records), 0, 0) + b"".join(records)
 
 
@@ -152,15 +153,27 @@ async def test_a_flood_of_sightings_does_not_starve_a_new_charger(free_port: int
         assert len(found.units) <= 201
 
 
+async def working(found: Finder) -> None:
+    with found.source_changes.subscribe() as states:
+        found.start([MdnsSource([KIND], [LO])])
+        async with asyncio.timeout(5):
+            async for state in states:
+                if state.health is SourceHealth.WORKING:
+                    return
+
+
+async def test_a_service_without_any_text_record_is_found() -> None:
+    async with Charger(name="bare") as charger, finder() as found:
+        await working(found)
+        with loud_neighbour() as neighbour:
+            neighbour.sendto(announcement("bare", charger.address.port, has_txt=False), GROUP)
+        await until(found, identified(found, "bare"))
+
+
 @pytest.mark.parametrize("text", ["\x00" * 50, "<script>alert(1)</script>", "..\u2215etc", "A" * 63], ids=range(4))
 async def test_strange_instance_names_are_taken_as_text(text: str) -> None:
     async with Charger() as charger, finder() as found:
-        with found.source_changes.subscribe() as states:
-            found.start([MdnsSource([KIND], [LO])])
-            async with asyncio.timeout(5):
-                async for state in states:
-                    if state.health is SourceHealth.WORKING:
-                        break
+        await working(found)
         with loud_neighbour() as neighbour:
             neighbour.sendto(announcement(text, charger.address.port), GROUP)
         unit = await until(found, lambda units: next((u for u in units.values() if u.state), None))

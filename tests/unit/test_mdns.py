@@ -188,14 +188,16 @@ async def test_adapters_that_come_and_go_are_followed(unit_s: float) -> None:
 async def test_an_adapter_that_refuses_multicast_does_not_silence_the_others(unit_s: float) -> None:
     gone = Network(adapter=Adapter(name="ghost", address="203.0.113.77"), prefix=24, index=99)
     ghost6 = Network(adapter=Adapter(name="ghost", address="fe80::77%99"), prefix=64, index=99)
-    source = MdnsSource(
-        [KIND], [LO, "203.0.113.77", "fe80::77%99"], list_networks=lambda: [gone, ghost6, LOOPBACK], recheck_s=unit_s
-    )
+    virtual = Network(adapter=Adapter(name="docker0", address="203.0.113.78"), prefix=24, index=98)
+    listed = [gone, ghost6, virtual, LOOPBACK]
+    ours = [network.adapter.address for network in listed]
+    source = MdnsSource([KIND], ours, list_networks=lambda: listed, recheck_s=unit_s)
     async with listening(source) as heard, responder() as zeroconf:
         await announce(zeroconf, [service("box")])
         await heard.until(lambda: heard.sightings)
         await heard.until(lambda: heard.health is SourceHealth.LIMITED)
         assert "ghost" in heard.states[-1].text
+        assert "docker0" not in heard.states[-1].text
 
 
 async def test_what_the_system_refuses_is_told_to_the_finder() -> None:
