@@ -138,7 +138,8 @@ class OcppLocal(Session):
         self._must_be_open()
         endpoint = self.endpoint
         with endpoint.events.subscribe() as events:
-            for known in (*endpoint.statuses.values(), *endpoint.ledger.latest.values()):
+            present: list[Reading | StateChange] = [*endpoint.statuses.values(), *endpoint.ledger.latest.values()]
+            for known in present:
                 yield known
             while endpoint.is_open and self._is_open:
                 event = await anext(events)
