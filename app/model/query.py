@@ -10,7 +10,10 @@ from app.model.frame import Direction, Frame, FrameKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficQuery:
-    """A filter over frames; every unset field lets everything pass. ``text`` is found anywhere, ignoring ASCII case."""
+    """A filter over frames; every unset field lets everything pass.
+
+    ``text`` is looked for in a frame's text, action and identity, ignoring ASCII case.
+    """
 
     identity: str = ""
     action: str = ""
@@ -29,8 +32,12 @@ class TrafficQuery:
             and (self.kind is None or frame.kind is self.kind)
             and (self.since is None or frame.at >= self.since)
             and (self.until is None or frame.at <= self.until)
-            and (not self.text or self.text.lower() in frame.text.lower())
+            and (not self.text or any(self.text.lower() in part.lower() for part in self._searched(frame)))
         )
+
+    @staticmethod
+    def _searched(frame: Frame) -> tuple[str, ...]:
+        return frame.text, frame.action, frame.identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

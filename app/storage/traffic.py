@@ -24,6 +24,8 @@ BUDGET_S = 0.05
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "seq, at, identity, connection, direction, kind, uid, action, text, raw, notes"
+_SEARCHED = ("text", "action", "identity")
+"""Where a free text is looked for: an answer does not carry its action in its text."""
 _INSERT = f"INSERT OR IGNORE INTO traffic ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -189,6 +191,7 @@ class _Windows:
 
 def _conditions(query: TrafficQuery) -> tuple[str, list[Any]]:
     tests: list[tuple[str, Any]] = []
+    words: list[str] = []
     if query.identity:
         tests.append(("identity = ?", query.identity))
     if query.action:
@@ -203,8 +206,11 @@ def _conditions(query: TrafficQuery) -> tuple[str, list[Any]]:
         tests.append(("at <= ?", microseconds(query.until)))
     if query.text:
         escaped = query.text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-        tests.append((r"text LIKE ? ESCAPE '\'", f"%{escaped}%"))
-    return "".join(f" AND {test}" for test, _ in tests), [value for _, value in tests]
+        words = [f"%{escaped}%"] * len(_SEARCHED)
+    where = "".join(f" AND {test}" for test, _ in tests)
+    if words:
+        where += " AND (" + " OR ".join(rf"{column} LIKE ? ESCAPE '\'" for column in _SEARCHED) + ")"
+    return where, [*(value for _, value in tests), *words]
 
 
 def _frame(row: tuple[Any, ...]) -> Frame:

@@ -135,6 +135,16 @@ async def test_typing_filters_live_and_stored_frames(bench: Any) -> None:
         await until(lambda: page.model.filter.is_empty and len(page.model.entries) > 100)
 
 
+async def test_stored_answers_are_found_by_their_action_as_live_ones_are(bench: Any) -> None:
+    script = Script()
+    store(bench, script.exchange("BootNotification", "1") + script.exchange("Reset", "2"))
+    async with opened(bench) as page:
+        page.bar.set_filter(FrameFilter(text="bootnoti"))
+        await until(lambda: shown(page) == [1, 2])
+        bench.frames.publish_all(script.exchange("BootNotification", "3"))
+        await until(lambda: shown(page) == [1, 2, 5, 6])
+
+
 async def test_menus_offer_what_was_seen(bench: Any) -> None:
     store(bench, Script().exchange("BootNotification", "1", identity="<b>one</b>"))
     async with opened(bench) as page:

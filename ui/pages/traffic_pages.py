@@ -21,7 +21,7 @@ SLICE_S = 0.015
 
 def query_of(filter_: FrameFilter) -> TrafficQuery:
     """Return what of a filter the store can check itself; the rest is checked here."""
-    words = sorted(filter_.words, key=len)
+    words = sorted((word for word in filter_.words if word.isascii()), key=len)
     return TrafficQuery(
         identity=next(iter(filter_.identities)) if len(filter_.identities) == 1 else "",
         action=next(iter(filter_.actions)) if len(filter_.actions) == 1 else "",
