@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import cast
 
 from app.errors import LinkLost, NotReachable, TimedOut
 from app.links.http import local_address
@@ -95,8 +96,8 @@ class UdpLink(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # no isinstance: before Python 3.12 the selector loop's transport is no DatagramTransport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, _addr: object) -> None:
         """Queue what arrived."""
