@@ -263,14 +263,13 @@ class SettingsModel(QAbstractTableModel):
         return visible(setting.key, 120)
 
     def _note(self, row: SettingRow) -> str:
-        if row.note:
-            return visible(row.note, 200)
+        was = ""
         if row.is_new:
-            return "not there before"
-        if row.is_changed:
-            was = MASK if row.setting.is_secret else row.before or "empty"
-            return f"was {visible(was, 120)}"
-        return "read only" if row.setting.is_readonly else ""
+            was = "not there before"
+        elif row.is_changed:
+            was = f"was {visible(MASK if row.setting.is_secret else row.before or 'empty', 120)}"
+        said = row.note or ("read only" if row.setting.is_readonly and not was else "")
+        return " · ".join(part for part in (visible(said, 200), was) if part)
 
     def _tip(self, row: SettingRow) -> str:
         setting = row.setting

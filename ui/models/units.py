@@ -176,6 +176,11 @@ def newest_ways(unit: Unit) -> list[Way]:
     return [best[source] for source in SOURCES if source in best]
 
 
+def trouble_text(unit: Unit) -> str:
+    """Return why a charger that is there can't be asked, if that is so."""
+    return visible(next((way.trouble for way in unit.ways if way.is_present and way.trouble), ""), 120)
+
+
 def short_address(way: Way) -> str:
     """Return host, port or identity of a way, short enough for a card."""
     address = way.address
@@ -271,6 +276,8 @@ def describe(row: UnitRow) -> str:
         ADOPTION[unit.adoption].text,
         HEALTH[unit.health].text,
         visible(unit.state),
+        trouble_text(unit),
+        visible(unit.note, 200),
         *(where_text(way, now) for way in newest_ways(unit)),
         f"Next: {next_step(row).text}",
     ]
@@ -404,7 +411,7 @@ class UnitsModel(QAbstractTableModel):
         if not self._text:
             return True
         unit = row.unit
-        words = (describe(row), row.family, unit.identity.mac, unit.note, unit.backend.url if unit.backend else "")
+        words = (describe(row), row.family, unit.identity.mac, unit.backend.url if unit.backend else "")
         return all(word in "\n".join(words).casefold() for word in self._text.split())
 
     def _wanted(self) -> list[UnitRow | Group]:

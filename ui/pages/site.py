@@ -59,6 +59,7 @@ class SitePage(Page):
         self.model = UnitsModel(self)
         self._is_table = False
         self._current = ""
+        self._pictures = icons.names()
         self._build()
         self._connect()
         self.read_all()
@@ -227,7 +228,7 @@ class SitePage(Page):
         return UnitRow(
             unit=unit,
             family=profile.family if profile else "",
-            picture=profile.picture if profile and profile.picture in icons.names() else "ev-charger",
+            picture=profile.picture if profile and profile.picture in self._pictures else "ev-charger",
             job=self._mark(unit.unit_id),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -60,6 +60,11 @@ class CardView(QListView):
         if not _key(self, event):
             super().keyPressEvent(event)
 
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Light the painted button below the mouse."""
+        super().mouseMoveEvent(event)
+        _hover(self, event)
+
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask for the menu of the charger below."""
         event.accept()
@@ -112,6 +117,11 @@ class UnitTable(QTableView):
         if not _key(self, event):
             super().keyPressEvent(event)
 
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Light the painted button below the mouse."""
+        super().mouseMoveEvent(event)
+        _hover(self, event)
+
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask for the menu of the charger below."""
         event.accept()
@@ -126,6 +136,16 @@ class UnitTable(QTableView):
 
     def _repaint(self) -> None:
         self.viewport().update()
+
+
+def _hover(view: CardView | UnitTable, event: QMouseEvent) -> None:
+    spot = event.position().toPoint()
+    index = view.indexAt(spot)
+    is_over = view.delegate.is_button_at(view.visualRect(index), index, spot)
+    shape = Qt.CursorShape.PointingHandCursor if is_over else Qt.CursorShape.ArrowCursor
+    if view.viewport().cursor().shape() is not shape:
+        view.viewport().setCursor(shape)
+        view.viewport().update()
 
 
 def _key(view: CardView | UnitTable, event: QKeyEvent) -> bool:

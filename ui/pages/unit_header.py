@@ -27,6 +27,7 @@ class UnitHeader(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._pictures = icons.names()
         self.back_button = QToolButton(self)
         set_role(self.back_button, "quiet")
         icons.dress(self.back_button, "arrow-left", "text2", 20)
@@ -96,7 +97,7 @@ class UnitHeader(QWidget):
     def show_unit(self, unit: Unit, picture: str, state: str) -> None:
         """Show who it is and how it is."""
         tone = "accent" if unit.is_present else "idle"
-        icons.dress(self.picture, picture if picture in icons.names() else "ev-charger", tone, 32)
+        icons.dress(self.picture, picture if picture in self._pictures else "ev-charger", tone, 32)
         self._say(self.name, visible(unit.title, 80))
         lines = (model_line(unit), detail_line(unit))
         self._say(self.detail, " · ".join(dict.fromkeys(line for line in lines if line)))

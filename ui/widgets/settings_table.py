@@ -83,7 +83,7 @@ class SettingDelegate(QStyledItemDelegate):
 
     def _mark(self, painter: QPainter, box: QRect, row: SettingRow) -> QRect:
         name = _ICONS.get(row.state, "lock" if row.setting.is_readonly and not row.is_changed else "")
-        if not name or name not in icons.names():
+        if not name:
             return box
         painter.drawPixmap(box.left(), box.center().y() - 6, icons.pixmap(name, 14, TONES[row.state]))
         return box.adjusted(20, 0, 0, 0)
@@ -125,6 +125,10 @@ class SettingDelegate(QStyledItemDelegate):
             for choice in setting.choices:
                 combo.addItem(choice, choice)
         return combo
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: ARG002
+        """Lay the editor over the whole cell."""
+        editor.setGeometry(option.rect)
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:
         """Put the present value into the editor; never a secret."""

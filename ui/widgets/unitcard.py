@@ -9,6 +9,7 @@ from PySide6.QtCore import (
     QEvent,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QSize,
     Qt,
@@ -37,6 +38,7 @@ from ui.models.units import (
     newest_ways,
     next_step,
     short_address,
+    trouble_text,
 )
 from ui.theme import RADIUS, SPACE_4, SPACE_8, SPACE_12, SPACE_16, TARGET, Tokens, theme
 
@@ -90,6 +92,11 @@ class _UnitDelegate(QStyledItemDelegate):
                 self.pressed.emit(key)
             return True
         return super().editorEvent(event, model, option, index)
+
+    def is_button_at(self, rect: QRect, index: Index, spot: QPoint) -> bool:
+        """Say whether a place of the viewport lies on the button of the item there."""
+        is_unit = isinstance(index.data(UNIT_ROLE), UnitRow)
+        return is_unit and self.has_button(index) and self.button_rect(rect).contains(spot)
 
     def is_over_button(self, rect: QRect) -> bool:
         """Say whether the mouse is over the button of an item at ``rect``."""
@@ -234,7 +241,7 @@ class CardDelegate(_UnitDelegate):
         left, middle = card.left() + SPACE_16, card.top() + 82
         after = self.chip(painter, left, middle, ADOPTION[unit.adoption], card.width() - 2 * SPACE_16)
         painter.setFont(self.font(painter.font()))
-        said = visible(unit.state) if unit.is_present else "not in reach"
+        said = visible(unit.state) or trouble_text(unit) if unit.is_present else "not in reach"
         self.text(painter, QRect(after, middle - 10, card.right() - SPACE_16 - after, 20), said, "text2")
         self._where(painter, QRect(left, card.top() + 100, card.width() - 2 * SPACE_16, 24), row)
         step = QRect(self.button_rect(card).right() + SPACE_12, 0, 0, 0)
