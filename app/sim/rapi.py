@@ -33,7 +33,10 @@ def additive_sum(text: str) -> str:
 
 
 class Controller:
-    """The controller's command set over one outlet. ``commands`` lists everything it was asked."""
+    """The controller's command set over one outlet.
+
+    ``commands`` lists everything it was asked; ``unknown`` names commands its firmware was built without.
+    """
 
     def __init__(
         self, outlet: Outlet, *, firmware: str = "8.2.3", rapi: str = "5.2.1", mcu_id: str = "OEVSE111A7D4B2"
@@ -45,6 +48,7 @@ class Controller:
         self.fault_state = 0
         self.max_current_a = 32
         self.settings_flags = 0x0021
+        self.unknown: set[str] = set()
         self.commands: list[str] = []
 
     @property
@@ -103,7 +107,7 @@ class Controller:
             "GA": lambda: "220 0",
             "GT": lambda: "26 11 22 12 0 0",
         }
-        answer = answers.get(words[0]) if words else None
+        answer = answers.get(words[0]) if words and words[0] not in self.unknown else None
         return f"$OK {answer()}" if answer else "$NK"
 
     def _elapsed_s(self) -> int:
