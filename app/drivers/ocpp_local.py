@@ -241,7 +241,8 @@ class OcppLocal(Session):
     async def _look(self, endpoint: Endpoint) -> None:
         """Ask once for the known address keys only: gentler than the whole configuration, on which some units drop."""
         endpoint.habits.is_looked = True
-        keys = [key.key for profile in (self._profile, *families()) for key in profile.backend_keys]
+        known = [key for profile in (self._profile, *families()) for key in profile.backend_keys]
+        keys = [key.key for key in known if key.holds in repoint.ADDRESSES]
         try:
             async with asyncio.timeout(LOOK_S):
                 found = await endpoint.get_settings(tuple(dict.fromkeys(keys)))

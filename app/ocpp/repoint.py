@@ -20,6 +20,9 @@ from app.model.setting import Change, Setting
 ORDER = {"secret": 20, "identity": 40, "switch": 45, "security": 50, "path": 90, "url": 95, "priority": 99}
 """Write order (chargers-commercial §3.2: credential, certificate, identity, URL last)."""
 
+ADDRESSES = ("url", "host", "network-profile")
+"""Kinds of keys that hold an address."""
+
 KEY_BYTES = 20
 """Longest password that the hex form of AuthorizationKey holds: 40 digits (OCPP 1.6 security white paper §7.2)."""
 VALUE_LIMIT = 500
@@ -50,7 +53,7 @@ class Target:
 
         A writable key whose value starts with ``ws`` counts too.
         """
-        known = self.holding("url", "host", "network-profile")
+        known = self.holding(*ADDRESSES)
         names = {key.key for key in self.keys}
         seen = [
             BackendKey(key=setting.key, holds="url", evidence=_SEEN)
@@ -174,6 +177,7 @@ def _identity_changes(target: Target, backend: Backend, key: BackendKey) -> Iter
         key=writable[0].key,
         before=before,
         after=backend.identity,
+        needs_restart=True,
         order=ORDER["identity"],
         reason="The identity under which the backend knows this charger.",
     )
@@ -250,7 +254,7 @@ def _change(target: Target, key: str, after: str, kind: str, reason: str) -> Cha
         key=key,
         before=setting.value,
         after=after,
-        needs_restart=setting.needs_restart,
+        needs_restart=True,
         order=ORDER[kind],
         reason=reason,
     )
