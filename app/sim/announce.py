@@ -29,14 +29,11 @@ class Announcement:
         for kind, txt in self._services.items():
             await (await self._zeroconf.async_register_service(self._info(kind, txt), allow_name_change=True))
 
-    async def stop(self, *, says_goodbye: bool = True) -> None:
-        """Withdraw the announcement; without a goodbye the unit just vanishes, as one that loses power."""
+    async def stop(self) -> None:
+        """Withdraw the announcement with a goodbye. Idempotent."""
         zeroconf, self._zeroconf = self._zeroconf, None
-        if zeroconf is None:
-            return
-        if says_goodbye:
-            await zeroconf.async_unregister_all_services()
-        await zeroconf.async_close()
+        if zeroconf is not None:
+            await zeroconf.async_close()
 
     def _info(self, kind: str, txt: Mapping[str, str]) -> ServiceInfo:
         full = f"{kind}.local."

@@ -61,6 +61,7 @@ class OpenEvseGateway:
         self.name = name or f"openevse-{serial[-4:].lower()}"
         self.store = ConfigStore(defaults(firmware, self.era, serial, self.name) | (config or {}), self.faults)
         self.log: list[str] = []
+        self.noted = asyncio.Event()
         self.was_erased = False
         self.restarts = 0
         self.restarted = asyncio.Event()
@@ -313,6 +314,7 @@ class OpenEvseGateway:
     def note(self, text: str) -> None:
         """Write a line to the debug log, the newest 200 of which are kept."""
         self.log = [*self.log[-199:], text]
+        self.noted.set()
 
     def _services(self) -> dict[str, dict[str, str]]:
         txt = {"type": "openevse_wifi_v1", "version": str(self.config["version"]), "id": self.serial.lower()}
