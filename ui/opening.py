@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def opened(settings: Settings, home: Path, *, is_demo: bool) -> AsyncIterator[Workbench]:
     """Open the Workbench; in the demo amid simulated chargers. Raises AppError where the data can't be used."""
+    # Half a second of imports beside the living window.
+    await asyncio.to_thread(importlib.import_module, "app.sim.garage" if is_demo else "app.workbench")
     if is_demo:
         from app.sim.garage import demo
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import logging
 from contextlib import AsyncExitStack
 from functools import partial
@@ -182,8 +181,6 @@ class Session:
         stack.callback(log_file.close)
         if log_file.last_crash:
             self._tell_last_crash(log_file.folder)
-        # Half a second of imports beside the living window.
-        await asyncio.to_thread(importlib.import_module, "app.workbench")
         return await stack.enter_async_context(opened(self._settings, self._home, is_demo=self._options.is_demo))
 
     async def _serve(self, bench: Workbench) -> None:

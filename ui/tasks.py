@@ -34,9 +34,9 @@ class Tasks:
 
     def start(self, name: str, coro: Coroutine[Any, Any, T], *, busy: QWidget | None = None) -> asyncio.Task[T]:
         """Start a coroutine. ``busy`` (a button) stays disabled until it ends."""
-        if self._is_closed:
+        if self._is_closed or not _is_turning():
             coro.close()
-            raise RuntimeError(f"{self._name} is gone; {name} can't start")
+            raise RuntimeError(f"{self._name} is gone, or no loop runs; {name} can't start")
         self._count += 1
         key = name if name not in self._tasks else f"{name}#{self._count}"
         task = asyncio.get_running_loop().create_task(coro, name=f"ui/{self._name}/{key}")
@@ -98,3 +98,10 @@ class Tasks:
             busy.setEnabled(True)
         if not task.cancelled() and (error := task.exception()) is not None:
             doors.report(error, where=task.get_name())
+
+
+def _is_turning() -> bool:
+    try:
+        return asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return False

@@ -194,3 +194,23 @@ def test_banners_are_bounded_and_dismissable(count: int) -> None:
         banner.closed.emit()
     assert not area.banners
     assert area.isHidden()
+
+
+async def test_a_page_that_fails_when_shown_is_reported_and_stays(problems: Any, allowed_log: Any) -> None:
+    problems.expect()
+    allowed_log("bug in")
+
+    class Broken(_Sample):
+        def on_shown(self) -> None:
+            raise LookupError("no unit")
+
+    page = Broken()
+    page.show()
+    assert "LookupError: no unit" in problems.crashes[0].summary
+    assert page.is_shown
+    page.deleteLater()
+
+
+def test_nothing_starts_where_no_loop_runs(qapp: Any) -> None:
+    with pytest.raises(RuntimeError, match="no loop runs"):
+        Tasks(QWidget()).start("too early", asyncio.sleep(1))

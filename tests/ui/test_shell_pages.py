@@ -103,10 +103,13 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 
 
 @pytest.fixture
-def settings(bench: Any) -> SettingsPage:
-    page = SettingsPage(bench)
-    page.show()
-    return page
+def settings(bench: Any, qloop: Any) -> SettingsPage:
+    async def shown() -> SettingsPage:
+        page = SettingsPage(bench)
+        page.show()
+        return page
+
+    return qloop.run_until_complete(shown())  # type: ignore[no-any-return]
 
 
 def choose(box: Any, value: object) -> None:
@@ -167,7 +170,8 @@ async def test_a_taken_port_is_told_and_nothing_changes(settings: SettingsPage, 
 
 
 async def test_versions_can_be_copied(settings: SettingsPage) -> None:
-    settings.copy_versions()
+    await until(settings.about._copy.isEnabled)
+    settings.about.copy()
     text = QGuiApplication.clipboard().text()
     assert text.startswith("Rehome ")
     assert "PySide6" in text

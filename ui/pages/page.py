@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.feed import Feed
 from ui.bridge import Bridge
+from ui.doors import guarded
 from ui.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Page(QWidget):
         self._is_shown = True
         for bridge in self._bridges:
             bridge.resume()
-        self.on_shown()
+        with guarded(f"page {self.page_id}"):
+            self.on_shown()
         for timer in self._timers:
             timer.timeout.emit()
             timer.start()
@@ -108,4 +110,5 @@ class Page(QWidget):
             timer.stop()
         for bridge in self._bridges:
             bridge.pause()
-        self.on_hidden()
+        with guarded(f"page {self.page_id}"):
+            self.on_hidden()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, qVersion
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -23,7 +21,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import __version__
 from app.errors import AppError, PortInUse
 from app.settings import Settings
 from ui import icons
@@ -31,6 +28,7 @@ from ui.changing import change
 from ui.i18n import translate
 from ui.pages.page import Page
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, set_look, set_role
+from ui.widgets.about import About, find_facts
 from ui.widgets.chip import Chip
 from ui.widgets.copy import CopyField
 from ui.widgets.section import Column, Section, plain
@@ -43,36 +41,6 @@ THEMES = (("system", "As the system"), ("light", "Light"), ("dark", "Dark"))
 RETENTION = (10_000, 100_000, 1_000_000, 5_000_000)
 FRAME_BYTES = 500
 """A stored frame with its indexes, roughly (a Boot is 200, a MeterValues 1,800 characters)."""
-
-LIBRARIES = (
-    ("PySide6-Essentials", "LGPL-3.0"),
-    ("qasync", "BSD-2-Clause"),
-    ("ocpp", "MIT"),
-    ("websockets", "BSD-3-Clause"),
-    ("aiohttp", "Apache-2.0"),
-    ("zeroconf", "LGPL-2.1"),
-    ("pyserial", "BSD-3-Clause"),
-    ("jsonschema-rs", "MIT"),
-    ("orjson", "Apache-2.0 or MIT"),
-    ("pyqtgraph", "MIT"),
-    ("numpy", "BSD-3-Clause"),
-    ("Jinja2", "BSD-3-Clause"),
-    ("keyring", "MIT"),
-)
-"""What Rehome stands on, and the licence each of them states."""
-
-
-def versions() -> str:
-    """List the versions of Rehome and of what it stands on, for a message to support."""
-    lines = [f"Rehome {__version__}", f"Python {platform.python_version()}", f"Qt {qVersion()}", platform.platform()]
-    return "\n".join(lines + [f"{name} {_version(name)}" for name, _ in LIBRARIES])
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return translate("inside")
 
 
 class SettingsPage(Page):
@@ -91,6 +59,8 @@ class SettingsPage(Page):
         self.port = QSpinBox(self)
         self.is_on = QCheckBox(translate("Listen when Rehome starts"), self)
         self.retention = QComboBox(self)
+        self.about = About(self)
+        self._vault = Chip(translate("Asking the keyring"), "working", "lock")
         self.undo = QPushButton(translate("Undo"), self)
         self._done = plain("", "", self, wraps=False)
         self._foot = QFrame(self)
@@ -130,7 +100,7 @@ class SettingsPage(Page):
             self._traffic_section(),
             self._secrets_section(),
             self._folders_section(),
-            self._about_section(),
+            self.about,
         ):
             self._column.add(section)
 
@@ -181,21 +151,7 @@ class SettingsPage(Page):
 
     def _secrets_section(self) -> Section:
         section = Section(translate("Passwords"), "shield-check", self)
-        if self.bench.vault.is_persistent:
-            chip = Chip(translate("In the system's keyring"), "good", "lock")
-            text = translate(
-                "Backend passwords are kept by your operating system, encrypted with your login. "
-                "They never stand in logs, traffic or reports."
-            )
-        else:
-            chip = Chip(translate("Only until Rehome ends"), "attention", "lock-open")
-            text = translate(
-                "This computer offers no keyring, so passwords stay in memory and are forgotten at the end. "
-                "Enter them again to resume or undo a job after a restart."
-            )
-        if self.bench.is_demo:
-            text += " " + translate("The demo never uses the keyring.")
-        section.add_row(translate("Kept"), chip, text)
+        self._vault_note = section.add_row(translate("Kept"), self._vault, " ")
         return section
 
     def _folders_section(self) -> Section:
@@ -215,29 +171,36 @@ class SettingsPage(Page):
             section.add_row(label, box)
         return section
 
-    def _about_section(self) -> Section:
-        section = Section(translate("About"), "info", self)
-        copy = QPushButton(translate("Copy versions"), section)
-        icons.dress(copy, "copy")
-        copy.clicked.connect(self.copy_versions)
-        section.head.addWidget(copy)
-        section.add_fact("Rehome", f"{__version__} · Apache-2.0")
-        section.add_fact("Python · Qt", f"{platform.python_version()} · {qVersion()}")
-        section.add_fact(translate("System"), platform.platform())
-        parts = [f"{name} {_version(name)} ({licence})" for name, licence in LIBRARIES]
-        section.add_fact(translate("Stands on"), ", ".join(parts))
-        section.add_fact(translate("Icons"), "Lucide (ISC)")
-        return section
-
-    def copy_versions(self) -> None:
-        """Put all versions on the clipboard."""
-        QGuiApplication.clipboard().setText(versions())
-
     # Showing
 
     def on_shown(self) -> None:
-        """Look at the adapters again."""
+        """Look at the adapters again, and once at the keyring and the versions (both take their time)."""
         self._show(self.bench.settings)
+        self.tasks.start_once("look around", self._look_around())
+
+    async def _look_around(self) -> None:
+        self._show_vault(is_persistent=await asyncio.to_thread(self._ask_vault))
+        self.about.show_facts(await asyncio.to_thread(find_facts))
+
+    def _ask_vault(self) -> bool:
+        return self.bench.vault.is_persistent
+
+    def _show_vault(self, *, is_persistent: bool) -> None:
+        if is_persistent:
+            self._vault.show_status(translate("In the system's keyring"), "good", "lock")
+            text = translate(
+                "Backend passwords are kept by your operating system, encrypted with your login. "
+                "They never stand in logs, traffic or reports."
+            )
+        else:
+            self._vault.show_status(translate("Only until Rehome ends"), "attention", "lock-open")
+            text = translate(
+                "This computer offers no keyring, so passwords stay in memory and are forgotten at the end. "
+                "Enter them again to resume or undo a job after a restart."
+            )
+        if self.bench.is_demo:
+            text = translate("The demo never uses the keyring: its passwords are forgotten at the end.")
+        self._vault_note.setText(text)
 
     def _changed(self, changes: list[Settings]) -> None:
         self._show(changes[-1])

@@ -63,11 +63,13 @@ class Section(QFrame):
         self._grid.addLayout(box, row, 1)
         return remark
 
-    def add_fact(self, label: str, text: str, role: str = "") -> None:
-        """Add a labelled line of text."""
+    def add_fact(self, label: str, text: str, role: str = "") -> QLabel:
+        """Add a labelled line of text; the text's label is returned, to be changed later."""
         row = self._grid.rowCount()
         self._grid.addWidget(plain(label, "subtle", self), row, 0, Qt.AlignmentFlag.AlignTop)
-        self._grid.addWidget(plain(text, role, self), row, 1)
+        fact = plain(text, role, self)
+        self._grid.addWidget(fact, row, 1)
+        return fact
 
     def add_wide(self, content: QWidget) -> None:
         """Add something over the whole width."""
