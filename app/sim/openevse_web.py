@@ -153,6 +153,9 @@ class GatewayWeb:
     async def _posted(self, request: web.Request) -> dict[str, Any] | None:
         try:
             document = json.loads(await request.read())
+        except web.HTTPRequestEntityTooLarge:
+            drop(request)
+            return None
         except (ValueError, RecursionError):
             return None
         return document if isinstance(document, dict) else None
