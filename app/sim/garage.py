@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -52,13 +53,16 @@ class DemoGarage:
 
     def __init__(self, *, time_scale: float = 0.2) -> None:
         self.backend = NewBackend()
+        mark = secrets.token_hex(3).upper()  # two garages on one computer must not look like one
         self.gateway = OpenEvseGateway(
             name="stall-01",
+            serial=f"240AC4{mark}",
             time_scale=time_scale,
             announce=(LOOPBACK,),
+            label=f"stall-01-{mark.lower()}",
             config={"ocpp_enabled": True, "ocpp_server": DEAD_BACKEND, "ocpp_chargeBoxId": "STALL-01"},
         )
-        self.controller = RapiController(time_scale=time_scale)
+        self.controller = RapiController(time_scale=time_scale, mcu_id=f"OEVSE1{mark}D4B2")
         self.stations = tuple(
             OcppStation(identity, behaviour=behaviour, time_scale=time_scale * pace)
             for identity, behaviour, pace in STATIONS
