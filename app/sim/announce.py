@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from zeroconf import ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
@@ -20,20 +21,30 @@ class Announcement:
         self._name = name
         self._port = port
         self._zeroconf: AsyncZeroconf | None = None
+        self._repeats: asyncio.Future[object] | None = None
 
     async def start(self) -> None:
-        """Announce."""
+        """Announce. Names are not probed first (that takes 1.5 s each): the caller gives one that is its own."""
         if self._zeroconf is not None:
             return
-        self._zeroconf = AsyncZeroconf(interfaces=self._interfaces)
+        zeroconf = self._zeroconf = AsyncZeroconf(interfaces=self._interfaces)
+        sent: list[Awaitable[object]] = []
         for kind, txt in self._services.items():
-            await (await self._zeroconf.async_register_service(self._info(kind, txt), allow_name_change=True))
+            sent.append(await zeroconf.async_register_service(self._info(kind, txt), cooperating_responders=True))
+        self._repeats = asyncio.gather(*sent)
 
-    async def stop(self) -> None:
-        """Withdraw the announcement with a goodbye. Idempotent."""
+    async def stop(self, *, says_goodbye: bool = True) -> None:
+        """Withdraw the announcement; without a goodbye the unit just vanishes, as one that loses power."""
         zeroconf, self._zeroconf = self._zeroconf, None
-        if zeroconf is not None:
-            await zeroconf.async_close()
+        if zeroconf is None:
+            return
+        if self._repeats is not None:
+            self._repeats.cancel()
+            await asyncio.wait({self._repeats})
+        if not says_goodbye:
+            registry = zeroconf.zeroconf.registry
+            registry.async_remove(registry.async_get_service_infos())
+        await zeroconf.async_close()
 
     def _info(self, kind: str, txt: Mapping[str, str]) -> ServiceInfo:
         full = f"{kind}.local."

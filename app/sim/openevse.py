@@ -37,7 +37,8 @@ class OpenEvseGateway:
     """One charger: gateway, controller, car. Use it as an async context manager; ``address`` is known inside.
 
     ``config`` prepares values of ``/config`` before it starts. ``announce`` names local addresses to announce mDNS
-    on. ``faults`` may be changed at any time. Times are multiplied by ``time_scale``.
+    on, under ``label`` where another simulator on this computer may bear the same name.
+    ``faults`` may be changed at any time. Times are multiplied by ``time_scale``.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class OpenEvseGateway:
         time_scale: float = 1.0,
         config: dict[str, Any] | None = None,
         announce: Iterable[str] = (),
+        label: str = "",
         faults: Iterable[Fault] = (),
     ) -> None:
         self.serial = serial
@@ -70,6 +72,7 @@ class OpenEvseGateway:
         self.controller = Controller(self.point.outlet(1), mcu_id=str(self.config["evse_serial"]))
         self.web = GatewayWeb(self, host, port)
         self._announce = tuple(announce)
+        self._label = label or self.name
         self._announcement: Announcement | None = None
         self._scope = Scope(f"sim/{self.name}")
         self._stack = AsyncExitStack()
@@ -83,7 +86,7 @@ class OpenEvseGateway:
         if not self.store.values["ocpp_enabled"]:
             await self.point.power_off()
         if self._announce:
-            self._announcement = Announcement(self._services(), self._announce, name=self.name, port=self.web.port)
+            self._announcement = Announcement(self._services(), self._announce, name=self._label, port=self.web.port)
             await self._announcement.start()
         return self
 
