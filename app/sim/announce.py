@@ -21,7 +21,7 @@ class Announcement:
         self._name = name
         self._port = port
         self._zeroconf: AsyncZeroconf | None = None
-        self._repeats: asyncio.Future[object] | None = None
+        self._repeats: asyncio.Future[list[object]] | None = None
 
     async def start(self) -> None:
         """Announce. Names are not probed first (that takes 1.5 s each): the caller gives one that is its own."""
