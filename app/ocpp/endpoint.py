@@ -272,8 +272,6 @@ class Endpoint:
         for future in self._answers.values():
             if not future.done():
                 future.set_exception(_lost(self.identity))
-        if self._scope is not None and not self._host.scope.is_closed:
-            self._host.scope.isolated(f"end {self.connection}", self._scope.close())
         self.events.publish(Closed(code=code, reason=reason))
         self._host.ended(self)
 

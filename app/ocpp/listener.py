@@ -18,7 +18,6 @@ import socket
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, cast
 
-from websockets.exceptions import ProtocolError
 from websockets.frames import Frame as WsFrame
 from websockets.frames import Opcode
 from websockets.protocol import OPEN
@@ -195,6 +194,7 @@ class Peer(asyncio.Protocol):
         self._opcode = Opcode.TEXT
         self._is_corked = False
         self._is_told = False
+        self._is_ending = False
         self._close = (1006, "")
         self.remote = ""
         self._local = ""
@@ -356,6 +356,10 @@ class Peer(asyncio.Protocol):
         self._end_within(self._listener.bounds.closing_s)
 
     def _end_within(self, limit_s: float) -> None:
+        """Cut the connection after a while; a peer can't put that off by going on to talk."""
+        if self._is_ending:
+            return
+        self._is_ending = True
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(limit_s, self._transport.abort)
@@ -402,9 +406,9 @@ class Peer(asyncio.Protocol):
 
     def _over(self, ws: ServerProtocol) -> None:
         self._parts.clear()
-        if isinstance(ws.parser_exc, ProtocolError) or ws.close_sent is not None:
-            sent = ws.close_rcvd or ws.close_sent
-            self._close = (sent.code, sent.reason) if sent is not None else (1006, str(ws.parser_exc))
+        spoken = ws.close_rcvd or ws.close_sent
+        if spoken is not None:
+            self._close = (spoken.code, spoken.reason)
         if ws.eof_sent and self._transport.can_write_eof() and not self._transport.is_closing():
             self._transport.write_eof()
         self._end_within(self._listener.bounds.closing_s)

@@ -77,6 +77,7 @@ class OcppServer:
         self._connections = itertools.count(1)
         self._transactions = itertools.count(int(datetime.now(UTC).timestamp()) & 0x3FFFFFFF)
         self._endpoints: dict[str, Endpoint] = {}
+        self._ending: set[Endpoint] = set()
         self._books: OrderedDict[str, tuple[Ledger, Habits]] = OrderedDict()
         self._knocks: deque[Knock] = deque(maxlen=MAX_KNOCKS)
         self._listener: Listener | None = None
@@ -94,6 +95,8 @@ class OcppServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+        for endpoint in tuple(self._ending):
+            await endpoint.finish()
         await self.scope.close()
 
     @property
@@ -135,7 +138,8 @@ class OcppServer:
                 return self._state
             new = await self._opened(host, port)
             self._listener = new
-            self._tell(ListenState(is_listening=True, host=new.host, port=new.port))
+            count = len(self._endpoints)
+            self._tell(ListenState(is_listening=True, host=new.host, port=new.port, connections=count))
             if old is not None:
                 await old.close("the endpoint moves")
             self._count()
@@ -174,6 +178,8 @@ class OcppServer:
 
     def admit(self, handshake: Handshake, channel: Channel) -> Receiver:
         """Take a WebSocket peer in; it replaces an older connection of its identity (failures 12)."""
+        handshake = replace(handshake, at=self.now())
+        handshake = replace(handshake, findings=tuple(self.judge(handshake)))
         identity = handshake.identity
         ledger, habits = self._remembered(identity)
         habits.forget_values()
@@ -191,7 +197,7 @@ class OcppServer:
         self._endpoints[identity] = endpoint
         if older is not None:
             older.replaced()
-        endpoint.find(self.judge(handshake))
+        endpoint.find(handshake.findings)
         self._sighted(on_dial(endpoint))
         self._count()
         self.arrivals.publish(endpoint)
@@ -219,10 +225,17 @@ class OcppServer:
 
     def ended(self, endpoint: Endpoint) -> None:
         """Forget a connection, and tell discovery unless a newer one took its place."""
+        self._ending.add(endpoint)
+        if not self.scope.is_closed:
+            self.scope.isolated(f"end {endpoint.connection}", self._finish(endpoint))
         if self._endpoints.get(endpoint.identity) is endpoint:
             del self._endpoints[endpoint.identity]
             self._sighted(on_hang_up(endpoint, self.now()))
             self._count()
+
+    async def _finish(self, endpoint: Endpoint) -> None:
+        await endpoint.finish()
+        self._ending.discard(endpoint)
 
     # Inside -------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import urllib.parse
+import zlib
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -87,7 +88,7 @@ class OcppStation(ChargePoint):
         super().__init__(
             identity,
             "",
-            boot=_boot(serial or f"SIM{sum(identity.encode()):06d}"),
+            boot=_boot(serial or f"SIM{zlib.crc32(identity.encode()):08X}"),
             configuration=configuration or _keys(identity, url or OLD_BACKEND, password),
             on_change=self._changed,
             redial_s=SLOW_S if slow else redial_s,
