@@ -224,8 +224,9 @@ class UnitPage(Page):
             self.unit_id = unit.unit_id
         if not any(change.unit.unit_id == self.unit_id for change in changes):
             return
-        is_back = isinstance(self.trouble, LinkError) and unit is not None and unit.is_present
-        if is_back and not self.tasks.is_running("visit"):
+        can_try = self.trouble is None or isinstance(self.trouble, LinkError)
+        if unit is not None and unit.is_present and can_try and not self.tasks.is_running("visit"):
+            self.settings.show_unit(unit)
             self._visit()
         self._show()
 

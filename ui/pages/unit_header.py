@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, SignalInstance
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.model.job import STEPS, Job
 from app.model.unit import Health, Unit
 from ui import icons
-from ui.models.plain import visible
+from ui.models.plain import tooltip, visible
 from ui.models.units import ADOPTION, HEALTH, detail_line, model_line
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 from ui.widgets.chip import Chip
@@ -28,6 +29,7 @@ class UnitHeader(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._pictures = icons.names()
+        self._detail_text = ""
         self.back_button = QToolButton(self)
         set_role(self.back_button, "quiet")
         icons.dress(self.back_button, "arrow-left", "text2", 20)
@@ -100,7 +102,8 @@ class UnitHeader(QWidget):
         icons.dress(self.picture, picture if picture in self._pictures else "ev-charger", tone, 32)
         self._say(self.name, visible(unit.title, 80))
         lines = (model_line(unit), detail_line(unit))
-        self._say(self.detail, " · ".join(dict.fromkeys(line for line in lines if line)))
+        self._detail_text = " · ".join(dict.fromkeys(line for line in lines if line))
+        self._elide()
         words = ADOPTION[unit.adoption]
         self._status(self.adoption, words.text, words.tone, words.icon)
         self.adoption.setToolTip(words.meaning)
@@ -109,6 +112,17 @@ class UnitHeader(QWidget):
         self._status(self.health, health.text, health.tone, health.icon)
         self.state.setVisible(bool(state))
         self._status(self.state, visible(state, 40), TONES.get(state, "idle"), "activity")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Cut the details to the room there is."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        metrics, room = self.detail.fontMetrics(), max(40, self.detail.width())
+        self._say(self.detail, metrics.elidedText(self._detail_text, Qt.TextElideMode.ElideRight, room))
+        self.detail.setAccessibleName(self._detail_text)
+        self.detail.setToolTip(tooltip(self._detail_text))
 
     def show_session(self, *, is_open: bool, can_restart: bool, can_log: bool, has_frames: bool) -> None:
         """Show whether we talk to it, and offer what it offers."""

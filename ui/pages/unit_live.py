@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.model.reading import Reading, StateChange
 from ui import icons
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DRAW_MS = 100
 KEPT = 20_000
 """Samples kept for the plots until they are first looked at."""
+
+WIDE = 1060
+"""From this width on all buttons stand in one line."""
 
 FIRST_SHOWN = ("Power", "Current", "Voltage", "Energy")
 """Panels shown at first; the rest is one click away, because 720 lines hold no more."""
@@ -78,12 +81,16 @@ class LiveTab(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        line = QHBoxLayout()
+        self._chips.addStretch(1)
+        controls = QHBoxLayout()
+        controls.setSpacing(SPACE_4)
+        controls.addStretch(1)
+        self._line = line = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         line.setSpacing(SPACE_4)
         line.addLayout(self._chips)
-        line.addStretch(1)
+        line.addLayout(controls)
         for part in (self.window_box, self.zoom_out, self.zoom_in, self.follow_button, self.pause_button):
-            line.addWidget(part)
+            controls.addWidget(part)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.empty)
         layout = QVBoxLayout(self)
@@ -108,6 +115,12 @@ class LiveTab(QWidget):
             button.hide()
             button.deleteLater()
         self.quantities = {}
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put both groups of buttons into one line where there is room."""
+        super().resizeEvent(event)
+        is_wide = self.width() >= WIDE
+        self._line.setDirection(QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Draw while seen."""
@@ -154,7 +167,7 @@ class LiveTab(QWidget):
             button.setAccessibleName(self.tr("Show {quantity}").format(quantity=title))
             button.toggled.connect(self._choose)
             self.quantities[title] = button
-            self._chips.addWidget(button)
+            self._chips.insertWidget(self._chips.count() - 1, button)
             plots.show_quantity(title, is_shown=is_shown)
 
     def _choose(self) -> None:

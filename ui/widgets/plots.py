@@ -150,6 +150,8 @@ class Panel(QFrame):
     def restyle(self) -> None:
         """Take the colours of the look in force."""
         look = theme().tokens
+        self.plot.setBackground(look.color("surface"))
+        self.plot.resetCachedContent()
         axis = self._item.getAxis("left")
         axis.setPen(pg.mkPen(look.border_strong, width=1))
         axis.setTextPen(pg.mkPen(look.text2))
