@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.errors import Garbled, LinkError, LinkLost, NotReachable, TimedOut, TlsRejected
+from app.errors import AppError, Garbled, LinkError, LinkLost, NotReachable, TimedOut, TlsRejected
 from app.links.link import Credentials, HttpAnswer
 from app.model.address import NetAddress
 
@@ -78,10 +78,7 @@ class RealHttp:
                 if message.type is WSMsgType.TEXT:
                     yield message.data
                 elif message.type is WSMsgType.ERROR:
-                    raise Garbled(
-                        f"{self._address} sent a message that is not a WebSocket text within {limit} bytes.",
-                        "Restart the charger; if it stays, report it with the recording.",
-                    )
+                    raise self._broken_stream(message.data, limit)
                 elif message.type is not WSMsgType.BINARY:
                     return
         finally:
@@ -122,6 +119,16 @@ class RealHttp:
         from yarl import URL
 
         return URL(self._address.url.replace("%", "%25", 1) + path, encoded=True)
+
+    def _broken_stream(self, error: object, limit: int) -> AppError:
+        from aiohttp import WebSocketError
+
+        if not isinstance(error, WebSocketError):
+            return _lost(self._address)
+        return Garbled(
+            f"{self._address} sent what is no WebSocket message of at most {limit // 1000} kB.",
+            "Restart the charger; if it stays, report it with a recording.",
+        )
 
     async def _body(self, answer: Any, limit: int) -> bytes:
         found = bytearray()

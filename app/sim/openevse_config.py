@@ -47,7 +47,7 @@ class Era(Enum):
 
     V4_1_7 = "4.1.7"
     TEXT_KEY = "4.1.9 to 5.1.0"
-    BLIND_HEX = "5.1.2"
+    BLIND_HEX = "5.1.1 to 5.1.2"
     CHECKED_HEX = "5.1.3 to 5.1.5"
     HEAD = "head"
 
@@ -60,9 +60,9 @@ def era_of(firmware: str) -> Era:
     number = tuple(int(part) for part in found.groups())
     if number < (4, 1, 9):
         return Era.V4_1_7
-    if number < (5, 1, 2):
+    if number < (5, 1, 1):
         return Era.TEXT_KEY
-    return Era.BLIND_HEX if number == (5, 1, 2) else Era.CHECKED_HEX if number <= (5, 1, 5) else Era.HEAD
+    return Era.BLIND_HEX if number < (5, 1, 3) else Era.CHECKED_HEX if number <= (5, 1, 5) else Era.HEAD
 
 
 def defaults(firmware: str, era: Era, serial: str, hostname: str) -> dict[str, Any]:

@@ -169,6 +169,7 @@ async def test_head_wants_more_than_a_bare_get_to_restart_or_erase():
     [
         ("v4.1.9", "secret12", b"secret12"),
         ("v5.1.0", "7365637265743132", b"7365637265743132"),
+        ("v5.1.1", "7365637265743132", b"secret12"),
         ("v5.1.2", "7365637265743132", b"secret12"),
         ("v5.1.2", "secret12", b"\x0e\xc0\xe0\x12"),
         ("v5.1.5", "7365637265743132", b"secret12"),

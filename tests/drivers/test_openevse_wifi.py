@@ -313,6 +313,7 @@ async def test_a_client_certificate_and_a_foreign_scheme_are_refused():
         ("4.1.7", KeyForm.TEXT),
         ("v4.1.9", KeyForm.TEXT),
         ("v5.1.0", KeyForm.TEXT),
+        ("v5.1.1", KeyForm.HEX_BLIND),
         ("v5.1.2", KeyForm.HEX_BLIND),
         ("v5.1.3", KeyForm.HEX_CHECKED),
         ("v5.1.5_dev", KeyForm.HEX_CHECKED),

@@ -1,4 +1,8 @@
-"""What a firmware makes of ``ocpp_authkey``, the backend's password (MicroOcppMongoose v1.0.0 to v1.2.0)."""
+"""What a firmware makes of ``ocpp_authkey``, the backend's password.
+
+By the library in each tag's platformio.ini: ArduinoOcppMongoose up to v5.1.0 (text), MicroOcppMongoose 1.1.0 in v5.1.1
+and v5.1.2 (hex, unchecked), 1.2.0 from v5.1.3 on (hex, checked).
+"""
 
 from __future__ import annotations
 
@@ -29,9 +33,9 @@ def key_form(version: str, config: Mapping[str, Any]) -> KeyForm:
         return KeyForm.ABSENT
     found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
     number = tuple(int(part) for part in found.groups()) if found else (99, 0, 0)
-    if number < (5, 1, 2):
+    if number < (5, 1, 1):
         return KeyForm.TEXT
-    return KeyForm.HEX_BLIND if number == (5, 1, 2) else KeyForm.HEX_CHECKED
+    return KeyForm.HEX_BLIND if number < (5, 1, 3) else KeyForm.HEX_CHECKED
 
 
 def stored_key(secret: Secret, form: KeyForm) -> str:
