@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websockets
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
@@ -276,3 +277,22 @@ async def test_every_control_has_a_name(open_bench: Any) -> None:
                 is_inner = control.objectName().startswith("qt_") or isinstance(control.parent(), QLineEdit)
                 if not is_inner and control.isVisible():
                     assert control.accessibleName() or getattr(control, "text", str)(), control
+
+
+async def test_a_peer_that_is_not_ours_is_shown_as_it_speaks(open_bench: Any) -> None:
+    async with open_bench() as bench:
+        listening = await bench.server.start("127.0.0.1", 0)
+        async with websockets.connect(f"ws://127.0.0.1:{listening.port}/ODD-1", compression=None) as peer:
+            boot = {"chargePointVendor": "<b>Odd</b>", "chargePointModel": "One"}
+            await peer.send(json.dumps([2, "1", "BootNotification", boot]))
+            await peer.recv()
+            unit = await until(lambda: next(iter(bench.finder.units.values()), None))
+            async with page_of(bench, unit.unit_id) as page:
+                await until(lambda: state(page, Stage.WEBSOCKET) is LampState.ATTENTION)
+                assert state(page, Stage.BOOT) is LampState.PROVED
+                assert any(card.finding.code == "SUBPROTO-NONE" for card in page.diagnosis.findings.cards)
+                page.header.traffic_button.click()
+                assert page.went == [("traffic", "ODD-1")]
+                await peer.close()
+                await until(lambda: state(page, Stage.LINK) is LampState.FAULT)
+                assert "Diagnosis: Link" in page.diagnosis.strip.sentence.text()
