@@ -30,6 +30,12 @@ T = TypeVar("T")
 FINISH_WRITE_S = 2.5
 """How long a stopped step may still finish the write in progress; the whole stop must end within 5 s."""
 
+READY_S = 35.0
+"""A unit without a Boot takes commands 30 s after it connected (connection-failures 9)."""
+
+REDIAL_LIMIT_S = 120.0
+"""The longest a step waits for a unit to redial before it says so; the step can be run again."""
+
 DEFAULT_TIMING = Timing(restart_s=60, redial_s=60, patience_s=1200)
 """Where no profile fits: amber after a minute, red after 20 (connection-failures, "How long to wait")."""
 
@@ -181,9 +187,34 @@ class StepRun:
     @asynccontextmanager
     async def open(self, capability: type | None = None) -> AsyncIterator[Session]:
         """Open a session to the job's unit and make sure that it is still the same unit."""
+        if not self.has_own_interface:
+            await self._dialled_in()
         async with self.bench.open(self.unit.unit_id, capability=capability) as session:
             await self._same_unit(session)
             yield session
+
+    async def _dialled_in(self) -> None:
+        """Wait until a unit that only dials in is connected and takes commands; raises NotReachable.
+
+        It may be between two connections, or not have sent its Boot yet (no command goes out before that).
+        """
+        names = [way.address.identity for way in self.unit.ways if isinstance(way.address, OcppAddress)]
+        loop = asyncio.get_running_loop()
+        began, redial_s = loop.time(), min(self.timing.redial_s * 2, REDIAL_LIMIT_S)
+        while True:
+            endpoints = [self.bench.server.endpoint(name) for name in names]
+            there = next((item for item in endpoints if item is not None), None)
+            if there is not None and there.is_ready:
+                return
+            waited_s = loop.time() - began
+            if waited_s > (READY_S if there is not None else redial_s):
+                break
+            self.progress("Waiting until the charger is connected and ready", expected_s=redial_s, patience_s=READY_S)
+            await asyncio.sleep(min(0.2, redial_s / 10))
+        raise NotReachable(
+            f"{self.job.unit_title} is not connected to this computer.",
+            "Wait until it dials again, check its network, or switch it off and on; then continue.",
+        )
 
     @asynccontextmanager
     async def open_until(self, capability: type, *, patience_s: float) -> AsyncIterator[Session]:

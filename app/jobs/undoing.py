@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.driver.capability import ReadsSettings, Reboots, SetsBackend
 from app.driver.session import Session
-from app.errors import JobError, LinkError, NotReachable, NotSupported
+from app.errors import JobError, LinkError, LinkLost, NotReachable, NotSupported
 from app.jobs import sealing
 from app.jobs.stepping import StepRun
 from app.model.job import Strength, Target, UndoLimit
@@ -20,7 +20,7 @@ async def undo(step: StepRun) -> tuple[UndoLimit, ...]:
     try:
         async with step.open(SetsBackend) as session:
             limits = await _restore(step, session, backup)
-    except NotReachable as error:
+    except (NotReachable, LinkLost) as error:
         raise NotReachable(
             "The charger can't be reached from here to undo.",
             "Connect it again. If it has no interface of its own, only the backend it dials now can send it back.",

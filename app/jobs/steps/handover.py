@@ -14,15 +14,8 @@ from app.model.unit import Adoption
 async def run(step: StepRun) -> None:
     """Read the address one last time where possible, mark the unit as ours, and sum up."""
     backend = step.backend.without_secret()
-    try:
-        async with step.open(SetsBackend) as session:
-            if not is_dialled_in(session):
-                found = await session.ask(SetsBackend).read_backend()
-                if found is not None:
-                    known = found.without_secret()
-                    step.note(f"It is set to {known.url} as “{known.identity}”.", facts={"backend_after": known})
-    except (LinkError, NotSupported):
-        step.note("Its settings can't be read any more from here.", strength=Strength.OPEN)
+    if step.has_own_interface:
+        await _read_once_more(step)
     unit = step.bench.finder.units.get(step.job.unit_id)
     if unit is not None:
         step.bench.finder.update(replace(unit, adoption=Adoption.OURS, backend=backend))
@@ -30,3 +23,15 @@ async def run(step: StepRun) -> None:
     done = sum(item.state is StepState.DONE for item in step.job.steps)
     detail = f"left out: {', '.join(skipped)}" if skipped else ""
     step.note(f"{done + 1} of {len(step.job.steps)} steps are done.", detail=detail)
+
+
+async def _read_once_more(step: StepRun) -> None:
+    try:
+        async with step.open(SetsBackend) as session:
+            found = None if is_dialled_in(session) else await session.ask(SetsBackend).read_backend()
+    except (LinkError, NotSupported):
+        step.note("Its settings can't be read any more from here.", strength=Strength.OPEN)
+        return
+    if found is not None:
+        known = found.without_secret()
+        step.note(f"It is set to {known.url} as “{known.identity}”.", facts={"backend_after": known})

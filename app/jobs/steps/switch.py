@@ -11,6 +11,7 @@ from app.jobs.stepping import StepRun, is_dialled_in
 from app.jobs.steps.restart import introduces_itself_late, needs_restart, restart
 from app.jobs.writing import by_hand, holds, not_applied, point_at
 from app.model.backend import Backend
+from app.model.finding import Severity
 from app.model.job import Strength, Target, Write
 
 LEAVE_S = 30.0
@@ -41,6 +42,8 @@ def _wants_restart(step: StepRun) -> bool:
 
 async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
     """Write the real address; say whether that went over the unit's connection to us."""
+    if _has_left(step, identity):
+        return _tell_left(step)
     try:
         async with step.open(SetsBackend) as session:
             over_us = is_dialled_in(session)
@@ -53,19 +56,24 @@ async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
     except NotSupported as error:
         raise StepBlocked(*by_hand(backend)) from error
     except (NotReachable, LinkLost):
-        if step.has_own_interface or not _has_left(step, identity):
+        if not _has_left(step, identity):
             raise
-    is_known = bool(_address_writes(step)[-1].is_accepted)
-    text = "It was written to and has left this computer." if is_known else (
-        "It hung up while its address was written; whether it took it is not known."
-    )  # fmt: skip
-    step.note(text, strength=Strength.CLAIMED if is_known else Strength.OPEN)
-    return True
+        return _tell_left(step)
 
 
 def _has_left(step: StepRun, identity: str) -> bool:
     """Say whether the address itself was written over the unit's connection to us, and the unit is gone since."""
-    return bool(_address_writes(step)) and step.bench.server.endpoint(identity) is None
+    is_gone = step.bench.server.endpoint(identity) is None
+    return is_gone and not step.has_own_interface and bool(_address_writes(step))
+
+
+def _tell_left(step: StepRun) -> bool:
+    if _address_writes(step)[-1].is_accepted:
+        step.note("It was written to and has left this computer.", strength=Strength.CLAIMED)
+    else:
+        text = "It hung up while its address was written; whether it took it is not known."
+        step.note(text, strength=Strength.OPEN)
+    return True
 
 
 def _address_writes(step: StepRun) -> list[Write]:
@@ -161,12 +169,19 @@ async def _prove_gone(step: StepRun, identity: str) -> None:
     wait_s = step.timing.redial_s * 2
     step.progress("Watching whether it comes back to this computer", expected_s=wait_s, patience_s=wait_s)
     try:
-        await step.bench.server.arrival(identity, timeout_s=wait_s)
+        back = await step.bench.server.arrival(identity, timeout_s=wait_s)
     except TimedOut:
         step.note(f"It did not come back to this computer within {wait_s:.0f} s.")
         text = "Whether the new backend took it can't be seen from here."
         step.note(text, detail="It has no other interface that says so.", strength=Strength.OPEN)
         return
+    step.report(
+        "NOT-APPLIED",
+        Severity.FAULT,
+        ("came back here", back.handshake.request_line),
+        ("from", back.handshake.remote),
+        details={"key": "backend address"},
+    )
     raise not_applied("after its restart")
 
 

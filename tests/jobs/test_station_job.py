@@ -1,0 +1,139 @@
+"""The guided job on units that only dial in: everything runs over their connection to our endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.model.address import OcppAddress
+from app.model.job import JobState, StepKind, StepState, Strength
+from app.model.profile import Timing
+from app.sim.backend import NewBackend
+from app.sim.fault import Fault
+from app.sim.station import Behaviour, OcppStation
+from tests.jobs.minibench import MiniBench, facts
+from tests.jobs.rigs import PASSWORD, drive, told, wanted
+
+QUICK = Timing(restart_s=0.5, redial_s=0.3, patience_s=5.0)
+
+
+def station(behaviour: Behaviour = Behaviour.HEALTHY) -> OcppStation:
+    return OcppStation("CP-7", behaviour=behaviour, time_scale=0.01)
+
+
+async def begun(bench: MiniBench, unit: OcppStation) -> str:
+    """Let the unit dial in as the site's DNS would, and open a job for it."""
+    state = await bench.listen_somewhere()
+    unit.dial(state.url)
+    await bench.server.arrival("CP-7", timeout_s=5)
+    await unit.booted.wait()
+    await bench.add(OcppAddress(identity="CP-7"))
+    return bench.desk.create("u1").id
+
+
+async def test_a_dial_in_unit_is_moved_and_what_is_not_seen_is_called_open(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        job_id = await begun(bench, unit)
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.state is JobState.DONE, facts({job_id: job})
+        assert "dials this computer already" in told(job, StepKind.APPLY)
+        assert job.step(StepKind.SESSION).state is StepState.SKIPPED
+        assert any(proof.strength is Strength.OPEN for proof in job.step(StepKind.SWITCH).proofs)
+        seen = await new.arrival("CP-7", timeout_s=5)
+        assert seen.is_connected
+
+
+async def test_a_dial_in_unit_with_a_car_charges_on_our_endpoint_first(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        job_id = await begun(bench, unit)
+        unit.plug_in()
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.state is JobState.DONE, facts({job_id: job})
+        assert job.facts["rehearsal_charge"]["energy_wh"] > 0
+
+
+async def test_a_unit_that_reverts_after_its_restart_is_caught(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station(Behaviour.REVERTS) as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        job_id = await begun(bench, unit)
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.current is StepKind.SWITCH
+        assert job.step(StepKind.SWITCH).state is StepState.FAILED
+        assert "did not keep" in job.step(StepKind.SWITCH).note
+        assert "NOT-APPLIED" in [finding.code for finding in job.findings]
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour.REFUSES, Behaviour.LIES])
+async def test_a_unit_that_does_not_take_the_address_is_not_called_moved(tmp_path: Path, behaviour: Behaviour) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station(behaviour) as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        before = unit.configured_url
+        job_id = await begun(bench, unit)
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.step(StepKind.SWITCH).state is StepState.FAILED, facts({job_id: job})
+        assert unit.configured_url == before
+
+
+async def test_a_unit_that_drops_in_the_middle_of_the_write_is_finished_when_it_returns(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        job_id = await begun(bench, unit)
+        unit.faults.add(Fault.DROPS_MID_WRITE)
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.current is StepKind.SWITCH
+        assert job.writes[-1].is_open
+        unit.faults.clear()
+        await bench.server.arrival("CP-7", timeout_s=5)
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.state is JobState.DONE, facts({job_id: job})
+        await new.arrival("CP-7", timeout_s=5)
+
+
+async def test_undo_while_the_unit_is_still_on_our_endpoint(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        before = unit.configured_url
+        job_id = await begun(bench, unit)
+        unit.faults.add(Fault.DROPS_MID_WRITE)
+        await drive(bench, job_id, wanted(new.url, "CP-7"))
+        unit.faults.clear()
+        await bench.server.arrival("CP-7", timeout_s=5)
+        bench.desk.undo(job_id)
+        job = await bench.desk.finished(job_id)
+        assert job.state is JobState.UNDONE, facts({job_id: job})
+        assert unit.configured_url == before
+
+
+async def test_undo_after_the_move_says_who_alone_can_send_it_back(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        job_id = await begun(bench, unit)
+        await drive(bench, job_id, wanted(new.url, "CP-7"))
+        bench.desk.undo(job_id)
+        job = await bench.desk.finished(job_id)
+        assert job.state is JobState.UNDOING
+        assert "backend it dials now" in job.advice
