@@ -248,7 +248,7 @@ class OcppLocal(Session):
                 found = await endpoint.get_settings(tuple(dict.fromkeys(keys)))
         except (AppError, TimeoutError):
             return
-        endpoint.habits.addresses = {setting.key: setting for setting in found}
+        endpoint.habits.addresses |= {setting.key: setting for setting in found}
 
     async def _target(self) -> repoint.Target:
         self._must_be_open()

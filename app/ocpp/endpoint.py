@@ -345,6 +345,9 @@ class Endpoint:
 
     def _happened(self, action: str, payload: Mapping[str, Any], events: list[EndpointEvent]) -> None:
         self.heard_actions[action] = self.heard_actions.get(action, 0) + 1
+        if self.ledger.boot is not None:
+            # It was accepted before and goes on without a new Boot (OCPP-J 1.6 §5.4), or has just been accepted.
+            self._may_command.set()
         if len(self.heard_actions) > 64:
             self.heard_actions.popitem()
         for event in events:

@@ -51,13 +51,14 @@ class Habits:
     settings: dict[str, Setting] | None = None
     """Its whole configuration as last read on this connection."""
     addresses: dict[str, Setting] = field(default_factory=dict)
-    """The address keys it reported when it was asked for these alone."""
+    """The keys it reported earlier, or when it was asked for the address keys alone."""
     is_looked: bool = False
     """It was asked for the address keys on this connection."""
 
     def forget_values(self) -> None:
-        """Forget what may have changed while it was away; what it can bear stays known."""
-        self.settings, self.addresses, self.is_looked = None, {}, False
+        """Doubt the values that may have changed while it was away; which keys it has, and can bear, stays known."""
+        self.addresses = {**self.addresses, **(self.settings or {})}
+        self.settings, self.is_looked = None, False
 
 
 class Host(Protocol):

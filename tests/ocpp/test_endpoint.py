@@ -162,6 +162,19 @@ async def test_a_silent_unit_is_commanded_after_the_gate_and_asked_for_its_boot(
         assert (await here.finding("NO-BOOT-ON-RECONNECT")).details["heard"] == "nothing"
 
 
+async def test_a_known_unit_that_goes_on_without_a_new_boot_takes_commands_at_once():
+    async with site(times=Times(command_gate_s=30, trigger_boot_s=None)) as here:
+        async with unit(here):
+            assert here.server.endpoints["CP-1"].is_ready
+        async with unit(here, boots=False) as link:
+            endpoint = here.server.endpoints["CP-1"]
+            assert not endpoint.is_ready
+            await ask(link, "Heartbeat", {})
+            assert endpoint.is_ready
+            assert endpoint.boot is None
+            assert endpoint.ledger.boot is not None
+
+
 async def test_one_call_is_outstanding_at_a_time():
     async with site() as here, unit(here) as link:
         endpoint = here.server.endpoints["CP-1"]
