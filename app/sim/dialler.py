@@ -77,6 +77,7 @@ class Dialler(ABC):
         self.last_error = ""
         self.dials = 0
         self._scope = Scope(f"sim/{identity}", report=self._tell)
+        self._has_power = False
         self._dialling: asyncio.Task[None] | None = None
         self._link: ClientConnection | None = None
         self._outbox: deque[_Outgoing] = deque(maxlen=OUTBOX_DEPTH)
@@ -118,18 +119,25 @@ class Dialler(ABC):
 
     def power_on(self) -> None:
         """Begin to dial; the first connection sends a BootNotification."""
+        self._has_power = True
         if self._dialling is None or self._dialling.done():
             self._dialling = self._scope.isolated("dial", self._dial_forever())
 
     async def power_off(self) -> None:
         """Drop the line without a closing handshake, as a unit that loses power does."""
+        self._has_power = False
         self.booted.clear()
         await self._stop_dialling(abort=True)
 
     async def redial(self) -> None:
-        """Close the connection in order and dial again at once with the present ``dial_url`` and ``headers``."""
-        await self._stop_dialling(abort=False)
-        self.power_on()
+        """Close the connection in order and dial again at once with the present ``dial_url`` and ``headers``.
+
+        Nothing happens while it has no power.
+        """
+        if self._has_power:
+            await self._stop_dialling(abort=False)
+        if self._has_power:
+            self.power_on()
 
     def redial_soon(self, pause_s: float = 0.0) -> None:
         """Start ``redial`` on its own, after a scaled pause: usable from inside an answer."""

@@ -128,6 +128,14 @@ async def sets_backend(session: Session) -> None:
     assert list(await session.ask(SetsBackend).plan_backend(wanted, snapshot)) == plan
 
 
+async def repoints(session: Session) -> None:
+    """Write a whole plan, secret included; a unit may refuse single values."""
+    snapshot = await session.ask(ReadsSettings).read_settings()
+    with suppress(Refused):
+        for change in await session.ask(SetsBackend).plan_backend(NEW_BACKEND, snapshot):
+            await session.ask(WritesSettings).write_setting(change)
+
+
 async def exports_log(session: Session) -> None:
     assert len(await session.ask(ExportsLog).read_log()) <= LOG_LIMIT
 
