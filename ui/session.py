@@ -26,6 +26,7 @@ from ui.leaving import may_leave
 from ui.logfile import LogFile
 from ui.main import Options, home_of
 from ui.opening import opened, temporary_home
+from ui.pages.catalogue import entry
 from ui.widgets.banner import Banner
 from ui.widgets.crash import CrashPage
 from ui.widgets.failure import OpeningFailed
@@ -163,6 +164,7 @@ class Session:
             log.info("opening failed: %s", error.message)
             await stack.aclose()
             return error
+        await asyncio.to_thread(entry(self._window.page_id).load)
         self.wiring = Wiring(bench, self._window)
         self.wiring.start()
         gc.freeze()  # what is loaded stays: the collector's full runs leave it out and stall the window half as long
