@@ -33,6 +33,8 @@ from ui.widgets.column import ScrollColumn
 from ui.widgets.findings import Findings
 from ui.widgets.proofstrip import ProofStrip
 
+FIELD_WIDTH = 420
+
 
 class LoginCard(QFrame):
     """Asks for the charger's own user name and password; they go into the vault."""
@@ -59,13 +61,15 @@ class LoginCard(QFrame):
         icons.dress(self.button, "key-round", "accent_text")
         self.button.clicked.connect(self._submit)
         self.password.returnPressed.connect(self._submit)
+        for field in (self.user, self.password):
+            field.setMaximumWidth(FIELD_WIDTH)
         form = QFormLayout()
         form.setSpacing(SPACE_8)
         form.addRow(self.tr("User name"), self.user)
         form.addRow(self.tr("Password"), self.password)
         line = QHBoxLayout()
-        line.addStretch(1)
         line.addWidget(self.button)
+        line.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_16, SPACE_12, SPACE_16, SPACE_12)
         layout.setSpacing(SPACE_8)

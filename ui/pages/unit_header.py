@@ -29,7 +29,7 @@ class UnitHeader(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._pictures = icons.names()
-        self._detail_text = ""
+        self._name_text = self._detail_text = ""
         self.back_button = QToolButton(self)
         set_role(self.back_button, "quiet")
         icons.dress(self.back_button, "arrow-left", "text2", 20)
@@ -100,7 +100,7 @@ class UnitHeader(QWidget):
         """Show who it is and how it is."""
         tone = "accent" if unit.is_present else "idle"
         icons.dress(self.picture, picture if picture in self._pictures else "ev-charger", tone, 32)
-        self._say(self.name, visible(unit.title, 80))
+        self._name_text = visible(unit.title, 120)
         lines = (model_line(unit), detail_line(unit))
         self._detail_text = " · ".join(dict.fromkeys(line for line in lines if line))
         self._elide()
@@ -119,10 +119,12 @@ class UnitHeader(QWidget):
         self._elide()
 
     def _elide(self) -> None:
-        metrics, room = self.detail.fontMetrics(), max(40, self.detail.width())
-        self._say(self.detail, metrics.elidedText(self._detail_text, Qt.TextElideMode.ElideRight, room))
-        self.detail.setAccessibleName(self._detail_text)
-        self.detail.setToolTip(tooltip(self._detail_text))
+        for label, text in ((self.name, self._name_text), (self.detail, self._detail_text)):
+            cut = label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(40, label.width()))
+            if label.text() != cut:
+                label.setText(cut)
+                label.setAccessibleName(text)
+                label.setToolTip(tooltip(text))
 
     def show_session(self, *, is_open: bool, can_restart: bool, can_log: bool, has_frames: bool) -> None:
         """Show whether we talk to it, and offer what it offers."""
@@ -147,10 +149,6 @@ class UnitHeader(QWidget):
             self.next_button.setText(text)
             set_look(self.next_button, role="primary" if is_primary else "")
             icons.dress(self.next_button, icon_name, tone)
-
-    def _say(self, label: QLabel, text: str) -> None:
-        if label.text() != text:
-            label.setText(text)
 
     def _status(self, chip: Chip, text: str, tone: str, icon_name: str) -> None:
         if (chip.text, chip.tone) != (text, tone):

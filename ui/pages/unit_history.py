@@ -17,7 +17,7 @@ from ui.widgets.column import ScrollColumn
 from ui.widgets.empty import Empty
 
 STATES = {
-    JobState.ACTIVE: Words("Running", "loader-circle", "working"),
+    JobState.ACTIVE: Words("In progress", "circle-dot", "working"),
     JobState.PAUSED: Words("Paused", "circle-pause", "attention"),
     JobState.DONE: Words("Done", "circle-check", "good"),
     JobState.UNDOING: Words("Being undone", "undo-2", "working"),

@@ -269,10 +269,11 @@ class Plots(QWidget):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self._bar = area.verticalScrollBar()
+        self._bar.rangeChanged.connect(self._align)
         area.viewport().setAutoFillBackground(False)
-        strip = QVBoxLayout()
-        strip.setContentsMargins(0, 0, SPACE_8 + area.verticalScrollBar().sizeHint().width(), 0)
+        self._strip = strip = QVBoxLayout()
+        strip.setContentsMargins(0, 0, SPACE_8, 0)
         strip.addWidget(self.timeline)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -405,6 +406,11 @@ class Plots(QWidget):
         for panel in self.panels.values():
             panel.restyle()
         self._show_values()
+
+    def _align(self, _: int, maximum: int) -> None:
+        """Keep the time axis below the curves: a scroll bar takes their room, not its."""
+        taken = self._bar.sizeHint().width() if maximum > 0 else 0
+        self._strip.setContentsMargins(0, 0, SPACE_8 + taken, 0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Draw anew at the new size."""
