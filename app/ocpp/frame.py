@@ -20,6 +20,9 @@ from app.ocpp.lenient import Unreadable, load
 MAX_TEXT = 1_000_000
 """Longest text that is parsed, in characters. Longer ones are kept (cut) and answered with FormationViolation."""
 
+MAX_SHOWN = 262_144
+"""Longest text kept in a published frame, in characters; the rest is cut and noted."""
+
 MAX_UID = 36
 """OCPP-J 1.6 §4.1.4: "maximum of 36 characters, to allow for GUIDs"."""
 

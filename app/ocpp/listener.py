@@ -27,6 +27,7 @@ from app.errors import LinkLost
 from app.model.frame import Handshake
 from app.model.secret import Secret
 from app.ocpp import pages
+from app.ocpp.frame import MAX_SHOWN, MAX_TEXT
 from app.ocpp.handshake import (
     HEADER_LIMIT,
     Request,
@@ -430,6 +431,8 @@ class Peer(asyncio.Protocol):
 
 def _text(data: bytes, opcode: Opcode) -> Text:
     notes = ("BINARY",) if opcode is Opcode.BINARY else ()
+    if len(data) > MAX_TEXT:
+        return Text(data[:MAX_SHOWN].decode(errors="replace"), None, (*notes, "TOO-LONG", f"CUT-{len(data)}"))
     try:
         return Text(data.decode(), None, notes)
     except UnicodeDecodeError:

@@ -8,11 +8,9 @@ from typing import Any
 from app.model.frame import Direction, Frame, FrameKind
 from app.model.secret import Secret
 from app.ocpp import masking
+from app.ocpp.frame import MAX_SHOWN
 from app.ocpp.host import Host
 from app.ocpp.v16 import text as plain_text
-
-MAX_SHOWN = 262_144
-"""Longest text kept in a published frame, in characters; the rest is cut and noted."""
 
 
 class Tap:
