@@ -38,6 +38,8 @@ from ui.widgets.frametable import FrameTable
 RATE = 10_000
 SIZE = (1180, 672)
 BEAT_S = 0.004
+BURST = 200
+"""Frames published at once at most: a feeder that was held up catches up bit by bit, and is no stall itself."""
 Pair = tuple[float, float]
 """Milliseconds on the clock, milliseconds of this thread's processor time."""
 
@@ -217,7 +219,7 @@ async def feed(publish: Any, source: Source, seconds: float) -> None:
     began = time.perf_counter()
     sent = 0
     while (passed := time.perf_counter() - began) < seconds:
-        due = int(passed * RATE) - sent
+        due = min(int(passed * RATE) - sent, BURST)
         if due >= 2:
             publish(source.frames(due))
             sent += due - due % 2

@@ -212,6 +212,12 @@ async def test_strings_follow_the_identity_and_can_be_copied(bench: Any) -> None
         QTest.keyClicks(page.strings.identity, "GARAGE-7")
         dials = [label.text() for label in page.strings.findChildren(QLabel) if label.text().startswith("It then")]
         assert f"It then dials  ws://127.0.0.1:{bench.server.state.port}/GARAGE-7" in dials
+        assert page.focus_search()
+        QTest.keyClicks(page.strings.search, "openevse")
+        shown = [card for card in page.strings._made if not card.isHidden()]
+        assert shown
+        assert all("OpenEVSE" in str(card.property("title")) for card in shown)
+        page.strings.search.clear()
         fields = await until(lambda: [one for one in page.strings.findChildren(CopyField) if one.isVisible()])
         click(fields[0].button)
         assert QGuiApplication.clipboard().text() == f"ws://127.0.0.1:{bench.server.state.port}/"

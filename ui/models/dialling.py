@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.model.backend import JoinRule, dialled_url
-from app.model.profile import Profile, UrlHabit
+from app.model.profile import Grade, Profile, UrlHabit
 
 PLACEHOLDER = "<identity>"
 
@@ -18,7 +18,7 @@ class Dialling:
     typed: str
     dialled: str
     notes: tuple[str, ...]
-    grade: str = ""
+    grade: Grade | None = None
     is_possible: bool = True
 
 
@@ -26,7 +26,7 @@ def general(base_url: str, identity: str) -> Dialling:
     """Return what fits a charger nobody has described yet."""
     url = base_url.rstrip("/")
     return Dialling(
-        title="Any other charger",
+        title="Any charger",
         typed=f"{url}/",
         dialled=f"{url}/{identity or PLACEHOLDER}",
         notes=(
@@ -42,7 +42,7 @@ def for_profile(profile: Profile, base_url: str, identity: str) -> Dialling:
     if habit is None:
         plain = general(base_url, identity)
         return Dialling(
-            title=profile.family, typed=plain.typed, dialled=plain.dialled, notes=plain.notes, grade=profile.grade.value
+            title=profile.family, typed=plain.typed, dialled=plain.dialled, notes=plain.notes, grade=profile.grade
         )
     typed = _typed(habit, base_url.rstrip("/"), identity)
     dialled = dialled_url(typed, identity or PLACEHOLDER, habit.join).replace("%3Cidentity%3E", PLACEHOLDER)
@@ -54,7 +54,7 @@ def for_profile(profile: Profile, base_url: str, identity: str) -> Dialling:
         typed=typed,
         dialled=dialled,
         notes=tuple(notes),
-        grade=profile.grade.value,
+        grade=profile.grade,
         is_possible="ws" in habit.schemes and (habit.limit is None or len(typed) <= habit.limit),
     )
 

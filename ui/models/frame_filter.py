@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.model.frame import Direction, Frame, FrameKind
+
+Test = Callable[[Frame], bool]
 
 KIND_WORDS = {
     FrameKind.CALL: "Request",
@@ -44,25 +47,25 @@ class FrameFilter:
 
     def matches(self, frame: Frame) -> bool:
         """Say whether a frame fulfils all conditions."""
-        if self.identities and frame.identity not in self.identities:
-            return False
-        if self.actions and frame.action not in self.actions:
-            return False
-        if self.directions and frame.direction not in self.directions:
-            return False
-        if self.kinds and frame.kind not in self.kinds:
-            return False
-        if self.has_notes and not frame.notes:
-            return False
-        if self.notes and not self.notes.intersection(frame.notes):
-            return False
-        return not self.text or self._has_words(frame)
+        return all(test(frame) for test in self.tests())
 
-    def _has_words(self, frame: Frame) -> bool:
-        text = frame.text.lower()
-        return all(
-            word in text or word in frame.action.lower() or word in frame.identity.lower() for word in self.words
-        )
+    def tests(self) -> list[Test]:
+        """Return the conditions as functions: prepare them once, then ask for every frame."""
+        tests: list[Test] = []
+        if self.identities:
+            tests.append(lambda frame: frame.identity in self.identities)
+        if self.actions:
+            tests.append(lambda frame: frame.action in self.actions)
+        if self.directions:
+            tests.append(lambda frame: frame.direction in self.directions)
+        if self.kinds:
+            tests.append(lambda frame: frame.kind in self.kinds)
+        if self.has_notes:
+            tests.append(lambda frame: bool(frame.notes))
+        if self.notes:
+            tests.append(lambda frame: not self.notes.isdisjoint(frame.notes))
+        tests += [_holds(word) for word in self.words]
+        return tests
 
     def without(self, part: str, value: object) -> FrameFilter:
         """Return the filter with one condition taken away. ``part`` is a field name."""
@@ -89,6 +92,13 @@ class FrameFilter:
         if self.text:
             found.append(("text", self.text, f"“{self.text}”"))
         return found
+
+
+def _holds(word: str) -> Test:
+    def test(frame: Frame) -> bool:
+        return word in frame.text.lower() or word in frame.action.lower() or word in frame.identity.lower()
+
+    return test
 
 
 EVERYTHING = FrameFilter()

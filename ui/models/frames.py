@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from operator import attrgetter
@@ -11,7 +11,7 @@ from operator import attrgetter
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from app.model.frame import Direction, Frame, FrameKind
-from ui.models.frame_filter import EVERYTHING, FrameFilter
+from ui.models.frame_filter import EVERYTHING, FrameFilter, Test
 from ui.models.frame_rows import COLUMNS, Entry, Fold, Folder, Pairing, Row, fold, spoken
 
 CAPACITY = 30_000
@@ -44,11 +44,9 @@ class FrameModel(QAbstractTableModel):
         self.is_following = True
         self.held = 0
         self.filter: FrameFilter = EVERYTHING
+        self._tests: list[Test] = []
         self.is_folding = True
         self.floor_seq = 0
-        self.identities: dict[str, int] = {}
-        self.actions: dict[str, int] = {}
-        self.notes: dict[str, int] = {}
         self._capacity = capacity
         self._ring: deque[Row] = deque(maxlen=min(RING, capacity))
         self._pairing = Pairing()
@@ -137,19 +135,30 @@ class FrameModel(QAbstractTableModel):
             return len(self.entries)
         return bisect_right(self.entries, seq, key=attrgetter("seq"))
 
+    def counts(self) -> dict[str, Counter[str]]:
+        """Count what the frames at hand have to offer to a filter: ``identities``, ``actions``, ``notes``."""
+        found: dict[str, Counter[str]] = {"identities": Counter(), "actions": Counter(), "notes": Counter()}
+        rows = {id(row): row for row in self._ring}
+        rows.update((id(row), row) for entry in self.entries for row in _rows_of(entry))
+        for row in rows.values():
+            found["identities"][row.frame.identity] += 1
+            found["actions"][row.frame.action] += 1
+            found["notes"].update(row.frame.notes)
+        return found
+
     # Live
 
     def take(self, frames: Sequence[Frame]) -> None:
         """Take live frames in: the ring keeps them, the list shows those that pass while it follows."""
         passing = []
-        matches = None if self.filter.is_empty else self.filter.matches
+        tests = self._tests
         for frame in frames:
             if frame.seq <= self._last_live:
                 continue
             self._last_live = frame.seq
             row = Row(frame, self.secret_keys)
             self._remember(row)
-            if matches is None or matches(frame):
+            if not tests or all(test(frame) for test in tests):
                 passing.append(row)
         if not passing:
             return
@@ -174,7 +183,7 @@ class FrameModel(QAbstractTableModel):
         for row in reversed(self._ring):
             if row.seq <= last:
                 break
-            if self.filter.matches(row.frame):
+            if all(test(row.frame) for test in self._tests):
                 behind.append(row)
         self.is_following = True
         self.held = 0
@@ -187,15 +196,6 @@ class FrameModel(QAbstractTableModel):
             self._pairing.remove(self._ring[0])
         self._ring.append(row)
         self._pairing.add(row)
-        self._count(row.frame)
-
-    def _count(self, frame: Frame) -> None:
-        for table, value in ((self.identities, frame.identity), (self.actions, frame.action)):
-            if value in table or len(table) < 2000:
-                table[value] = table.get(value, 0) + 1
-        for note in frame.notes:
-            if note in self.notes or len(self.notes) < 500:
-                self.notes[note] = self.notes.get(note, 0) + 1
 
     def _extend(self, rows: list[Row]) -> None:
         """Append rows that pass: one insertion, one change of grown folds."""
@@ -315,7 +315,6 @@ class FrameModel(QAbstractTableModel):
         rows = [Row(frame, self.secret_keys) for frame in frames]
         for row in rows:
             self._pairing.add(row)
-            self._count(row.frame)
         return rows
 
     def _folded_page(self, rows: list[Row]) -> list[Entry]:
@@ -331,6 +330,7 @@ class FrameModel(QAbstractTableModel):
     def set_filter(self, filter_: FrameFilter) -> None:
         """Show what passes of the ring; older frames come from the store page by page."""
         self.filter = filter_
+        self._tests = filter_.tests()
         self.rebuild()
 
     def set_folding(self, is_folding: bool) -> None:
@@ -350,8 +350,8 @@ class FrameModel(QAbstractTableModel):
 
     def rebuild(self) -> None:
         """Show the tail of the ring anew, following."""
-        matches = self.filter.matches
-        rows = [row for row in self._ring if row.seq > self.floor_seq and matches(row.frame)]
+        tests = self._tests
+        rows = [row for row in self._ring if row.seq > self.floor_seq and all(test(row.frame) for test in tests)]
         self.beginResetModel()
         self._forget_entries()
         self.is_following = True

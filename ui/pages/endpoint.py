@@ -120,6 +120,12 @@ class EndpointPage(Page):
         self.listen_panel.refresh_adapters()
         self._refresh()
 
+    def focus_search(self) -> bool:
+        """Put the keyboard into the search for a model."""
+        self.tabs.setCurrentIndex(STRINGS)
+        self.strings.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        return True
+
     def show_charger(self, identity: str) -> None:
         """Select a charger in the list."""
         self.tabs.setCurrentIndex(CHARGERS)

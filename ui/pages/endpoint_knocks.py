@@ -11,11 +11,11 @@ from app.model.frame import Knock
 from ui.models.knocks import KNOCK_FIELDS, knock_key, verdict_text, verdict_tone
 from ui.models.listing import Listing
 from ui.models.plain import hex_dump, moment_text, visible
-from ui.pages.endpoint_unit import FindingCard
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
 from ui.widgets.empty import Empty
+from ui.widgets.findings import FindingCard
 from ui.widgets.frameview import plain_label
 from ui.widgets.listview import ListView
 

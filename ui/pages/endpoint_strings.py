@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from ui.models.dialling import PLACEHOLDER, Dialling, for_profile, general
+from ui.models.families import GRADES
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
@@ -16,12 +17,6 @@ from ui.widgets.frameview import plain_label
 if TYPE_CHECKING:
     from app.workbench import Workbench
 
-GRADES = {
-    "proved": ("Proved on units", "good"),
-    "source": ("Read in its firmware", "good"),
-    "reported": ("Told by users", "attention"),
-    "unverified": ("Unverified", "idle"),
-}
 FIREWALL = (
     "Nothing arrives? This computer's firewall may block it: allow Rehome for private networks, switch a VPN off, and "
     "check that charger and computer are in the same network."
@@ -42,6 +37,12 @@ class StringsPanel(QWidget):
         self.identity.setMaximumWidth(260)
         self.identity.setMaxLength(96)
         self.identity.textChanged.connect(self._fill)
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText("Find a model")
+        self.search.setAccessibleName("Find a model")
+        self.search.setClearButtonEnabled(True)
+        self.search.setMaximumWidth(260)
+        self.search.textChanged.connect(self._show_found)
         label = QLabel("Identity of the charger", self)
         label.setBuddy(self.identity)
         set_role(label, "subtle")
@@ -50,6 +51,7 @@ class StringsPanel(QWidget):
         top.addWidget(label)
         top.addWidget(self.identity)
         top.addStretch(1)
+        top.addWidget(self.search)
         self.cards = ScrollColumn(self)
         self.cards.column.setSpacing(SPACE_8)
         self.cards.column.setContentsMargins(0, 0, SPACE_8, 0)
@@ -83,18 +85,27 @@ class StringsPanel(QWidget):
         for card in self._made:
             self.cards.column.addWidget(card)
         self.cards.column.addStretch(1)
+        self._show_found()
+
+    def _show_found(self) -> None:
+        wanted = self.search.text().strip().lower()
+        for card in self._made:
+            card.setVisible(wanted in str(card.property("title")).lower())
 
     def _card(self, dialling: Dialling) -> QFrame:
         card = QFrame(self)
         set_role(card, "card")
+        card.setProperty("title", dialling.title)
         title = plain_label(card, "strong")
         title.setText(dialling.title)
         head = QHBoxLayout()
         head.setSpacing(SPACE_8)
         head.addWidget(title)
-        if dialling.grade:
-            word, tone = GRADES.get(dialling.grade, (dialling.grade, "idle"))
-            head.addWidget(Chip(word, tone, parent=card))
+        if dialling.grade is not None:
+            word, tone, meaning = GRADES[dialling.grade]
+            chip = Chip(word, tone, parent=card)
+            chip.setToolTip(meaning)
+            head.addWidget(chip)
         head.addStretch(1)
         dials = plain_label(card, "mono-subtle")
         dials.setText(f"It then dials  {dialling.dialled}")

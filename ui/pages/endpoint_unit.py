@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QPlainTextEdit,
     QPushButton,
@@ -17,67 +16,25 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.diagnosis import catalogue
-from app.model.finding import Finding, Severity
+from app.model.finding import Finding
 from app.model.frame import Handshake
 from ui import icons
 from ui.models.connections import security
-from ui.models.plain import clock_text, moment_text, visible, visible_lines
+from ui.models.plain import moment_text, visible, visible_lines
 from ui.pages.endpoint_console import Console
 from ui.tasks import Tasks
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
+from ui.widgets.findings import FindingCard
 from ui.widgets.frameview import plain_label
 
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
     from app.workbench import Workbench
 
-TONES = {Severity.INFO: "working", Severity.WARNING: "attention", Severity.FAULT: "fault"}
 MOST_FINDINGS = 50
 RAW_LIMIT = 20_000
-
-
-class FindingCard(QFrame):
-    """A finding: what it is, the proof, why, and what to do. All texts plain."""
-
-    def __init__(self, finding: Finding, parent: QWidget) -> None:
-        super().__init__(parent)
-        set_role(self, "card")
-        text = catalogue.explain(finding)
-        title = plain_label(self, "strong", is_wrapped=True)
-        title.setText(text.title)
-        head = QHBoxLayout()
-        head.setSpacing(SPACE_8)
-        head.addWidget(Chip(finding.severity.value.capitalize(), TONES[finding.severity], parent=self))
-        head.addWidget(title, 1)
-        code = plain_label(self, "mono-subtle")
-        code.setText(f"{finding.code}  {clock_text(finding.at)[:8] if finding.at else ''}")
-        head.addWidget(code)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
-        layout.setSpacing(SPACE_4)
-        layout.addLayout(head)
-        for label, words in (("Proof", ""), ("Cause", text.cause), ("What to do", text.remedy)):
-            if label == "Proof":
-                words = "\n".join(
-                    f"{visible(item.label, 80)}: {visible(item.text, 400)}" for item in finding.evidence[:8]
-                )
-            if words:
-                layout.addLayout(self._part(label, words, is_mono=label == "Proof"))
-
-    def _part(self, label: str, words: str, *, is_mono: bool) -> QHBoxLayout:
-        name = plain_label(self, "section")
-        name.setText(label)
-        name.setFixedWidth(80)
-        body = plain_label(self, "mono" if is_mono else "", is_wrapped=True)
-        body.setText(words)
-        row = QHBoxLayout()
-        row.setSpacing(SPACE_8)
-        row.addWidget(name)
-        row.addWidget(body, 1)
-        return row
 
 
 class UnitPanel(QWidget):

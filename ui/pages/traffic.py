@@ -231,10 +231,10 @@ class TrafficPage(Page):
 
     # History
 
-    def _restart(self) -> None:
-        """Show the tail under the present filter, then fill up from the store."""
-        self.stored.filter = self.model.filter
-        self.model.rebuild()
+    def _restart(self, filter_: FrameFilter | None = None) -> None:
+        """Show the tail under a (new) filter, then fill up from the store."""
+        self.stored.filter = filter_ or self.model.filter
+        self.model.set_filter(self.stored.filter)
         self._is_oldest = self.model.floor_seq > 0
         self._edge = self.model.ring_first_seq
         self.table.tail()
@@ -298,8 +298,7 @@ class TrafficPage(Page):
     def _filter_changed(self, filter_: FrameFilter) -> None:
         entry = self.table.current_entry()
         self._is_paused = False
-        self.model.filter = filter_
-        self._restart()
+        self._restart(filter_)
         if entry is not None and filter_.matches(entry.frame):
             self.table.select_seq(entry.seq)
 
@@ -311,7 +310,7 @@ class TrafficPage(Page):
             self.table.select_seq(entry.seq)
 
     def _offer(self) -> None:
-        self.bar.offer(identities=self.model.identities, actions=self.model.actions, notes=self.model.notes)
+        self.bar.offer(**self.model.counts())
 
     def _ask_name(self) -> None:
         self.tasks.start_once("save filter", self._save_filter())

@@ -48,7 +48,7 @@ class StoredFrames:
         found: list[Frame] = []
         while True:
             page = self._scan(before=before, limit=limit)
-            found[:0] = [frame for frame in page.frames if self.filter.matches(frame)]
+            found[:0] = self._passing(page)
             if page.is_end or len(found) >= limit:
                 return FramePage(frames=tuple(found), edge=page.edge, is_end=page.is_end)
             before = page.edge
@@ -67,8 +67,7 @@ class StoredFrames:
         """Go forward through everything that passes, in small reads with room for the window between them."""
         while True:
             page = self._scan(after=after, limit=limit)
-            frames = tuple(frame for frame in page.frames if self.filter.matches(frame))
-            yield FramePage(frames=frames, edge=page.edge, is_end=page.is_end)
+            yield FramePage(frames=tuple(self._passing(page)), edge=page.edge, is_end=page.is_end)
             if page.is_end:
                 return
             after = page.edge
@@ -85,6 +84,10 @@ class StoredFrames:
             else:
                 low = page.frames[0].seq + 1
         return low
+
+    def _passing(self, page: FramePage) -> list[Frame]:
+        tests = self.filter.tests()
+        return [frame for frame in page.frames if all(test(frame) for test in tests)]
 
     def _scan(self, *, before: int | None = None, after: int | None = None, limit: int) -> FramePage:
         return self._store.scan(query_of(self.filter), before=before, after=after, limit=limit, budget_s=SLICE_S)
