@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ipaddress
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -102,6 +103,9 @@ class RealHttp:
         import aiohttp
 
         headers = {"User-Agent": "Rehome", "Accept-Encoding": "identity"}
+        if "%" in self._address.host:
+            # the scope of a link-local address means nothing to the charger (RFC 6874 §4)
+            headers["Host"] = f"[{self._address.host.partition('%')[0]}]:{self._address.port}"
         if self._credentials is not None:
             headers["Authorization"] = basic(self._credentials)
         return aiohttp.ClientSession(
@@ -118,7 +122,7 @@ class RealHttp:
     def _url(self, path: str) -> Any:
         from yarl import URL
 
-        return URL(self._address.url.replace("%", "%25", 1) + path, encoded=True)
+        return URL(self._address.url + path, encoded=True)
 
     def _broken_stream(self, error: object, limit: int) -> AppError:
         from aiohttp import WebSocketError
@@ -192,6 +196,16 @@ def basic(credentials: Credentials) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
+def reason(error: Exception) -> str:
+    """Return the operating system's own words for a failure to connect."""
+    cause = getattr(error, "os_error", error)
+    number = getattr(cause, "errno", None)
+    known = os.strerror(number) if isinstance(number, int) and number > 0 else ""
+    if known and not known.startswith("Unknown"):
+        return known
+    return getattr(cause, "strerror", "") or str(cause)
+
+
 def _silent(where: NetAddress, limit_s: float) -> LinkError:
     return TimedOut(
         f"{where} did not answer within {limit_s:.0f} s.", "Check that the charger has power and is on this network."
@@ -200,7 +214,7 @@ def _silent(where: NetAddress, limit_s: float) -> LinkError:
 
 def _unreachable(where: NetAddress, error: Exception) -> LinkError:
     return NotReachable(
-        f"Nothing answers at {where}: {error}.",
+        f"Nothing answers at {where} ({reason(error)}).",
         "Check the address, the charger's power, and that this computer is on the same network.",
     )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import AppError, Busy, LinkLost, NotReachable, TimedOut
+from app.links.http import reason
 from app.model.address import SerialAddress
 
 log = logging.getLogger(__name__)
@@ -187,7 +188,7 @@ def _why_not(address: SerialAddress, error: Exception) -> AppError:
     if denied:
         return Busy(f"This user may not open {address}.", _permission_advice(address.port))
     return NotReachable(
-        f"{address} can't be opened: {error}.", "Plug the cable in, then choose the port from the list again."
+        f"{address} can't be opened ({reason(error)}).", "Plug the cable in, then choose the port from the list again."
     )
 
 

@@ -7,7 +7,7 @@ from collections import deque
 from typing import cast
 
 from app.errors import LinkLost, NotReachable, TimedOut
-from app.links.http import local_address
+from app.links.http import local_address, reason
 from app.model.address import NetAddress
 
 OPEN_LIMIT_S = 5.0
@@ -33,7 +33,7 @@ class TcpLine:
                 )
         except (OSError, TimeoutError) as error:
             raise NotReachable(
-                f"Nothing answers at {address}: {str(error) or 'no answer'}.",
+                f"Nothing answers at {address} ({reason(error) or 'no answer'}).",
                 "Check the address, the charger's power, and that this computer is on the same network.",
             ) from error
         return cls(address, reader, writer)
@@ -90,7 +90,7 @@ class UdpLink(asyncio.DatagramProtocol):
                 )
         except (OSError, TimeoutError) as error:
             raise NotReachable(
-                f"{address} can't be reached: {error}.", "Check the address and the network adapter."
+                f"{address} can't be reached ({reason(error)}).", "Check the address and the network adapter."
             ) from error
         return link
 
