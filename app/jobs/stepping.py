@@ -93,10 +93,14 @@ class StepRun:
             )
         return unit
 
-    @property
-    def has_own_interface(self) -> bool:
-        """Say whether the unit was ever reached otherwise than by its connection to our endpoint."""
-        return any(not isinstance(way.address, OcppAddress) for way in self.unit.ways)
+    def has_own(self, capability: type) -> bool:
+        """Say whether the unit may offer this otherwise than over its connection to our endpoint."""
+        drivers = self.bench.registry.drivers
+        return any(
+            capability in drivers[way.driver_id].capabilities
+            for way in self.unit.ways
+            if not isinstance(way.address, OcppAddress) and way.driver_id in drivers
+        )
 
     @property
     def profile(self) -> Profile | None:
@@ -187,7 +191,7 @@ class StepRun:
     @asynccontextmanager
     async def open(self, capability: type | None = None) -> AsyncIterator[Session]:
         """Open a session to the job's unit and make sure that it is still the same unit."""
-        if not self.has_own_interface:
+        if capability is not None and not self.has_own(capability):
             await self._dialled_in()
         async with self.bench.open(self.unit.unit_id, capability=capability) as session:
             await self._same_unit(session)
@@ -199,6 +203,8 @@ class StepRun:
         It may be between two connections, or not have sent its Boot yet (no command goes out before that).
         """
         names = [way.address.identity for way in self.unit.ways if isinstance(way.address, OcppAddress)]
+        if not names:
+            return
         loop = asyncio.get_running_loop()
         began, redial_s = loop.time(), min(self.timing.redial_s * 2, REDIAL_LIMIT_S)
         while True:

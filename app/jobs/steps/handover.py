@@ -14,7 +14,7 @@ from app.model.unit import Adoption
 async def run(step: StepRun) -> None:
     """Read the address one last time where possible, mark the unit as ours, and sum up."""
     backend = step.backend.without_secret()
-    if step.has_own_interface:
+    if step.has_own(SetsBackend):
         await _read_once_more(step)
     unit = step.bench.finder.units.get(step.job.unit_id)
     if unit is not None:

@@ -30,7 +30,7 @@ async def run(step: StepRun) -> None:
         *(shown(change, Target.ENDPOINT, step.vault) for change in first),
         *(shown(change, Target.BACKEND, step.vault) for change in then),
     ]
-    is_late = bool(then) and step.has_own_interface and introduces_itself_late(step.profile)
+    is_late = bool(then) and step.has_own(SetsBackend) and introduces_itself_late(step.profile)
     restarts = any(change.needs_restart for change in first) + (is_late or any(change.needs_restart for change in then))
     doors = tuple(_doors(step, changes))
     limits = undo_limits(changes, step.store.backups.load(step.job_id))

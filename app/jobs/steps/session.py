@@ -29,7 +29,7 @@ class _Seen:
 
 async def run(step: StepRun) -> Skipped | None:
     """Watch until the unit charges and its meter rises; ask a person where no car is there."""
-    if not step.has_own_interface:
+    if not step.has_own(ReportsStatus):
         return Skipped(reason="The charger has no interface of its own; see the new backend for the charge.")
     try:
         async with step.open(ReportsStatus) as session:

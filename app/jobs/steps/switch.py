@@ -37,7 +37,7 @@ async def run(step: StepRun) -> None:
 
 
 def _wants_restart(step: StepRun) -> bool:
-    return needs_restart(step, Target.BACKEND) or (step.has_own_interface and introduces_itself_late(step.profile))
+    return needs_restart(step, Target.BACKEND) or (step.has_own(SetsBackend) and introduces_itself_late(step.profile))
 
 
 async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
@@ -64,7 +64,7 @@ async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
 def _has_left(step: StepRun, identity: str) -> bool:
     """Say whether the address itself was written over the unit's connection to us, and the unit is gone since."""
     is_gone = step.bench.server.endpoint(identity) is None
-    return is_gone and not step.has_own_interface and bool(_address_writes(step))
+    return is_gone and not step.has_own(SetsBackend) and bool(_address_writes(step))
 
 
 def _tell_left(step: StepRun) -> bool:
