@@ -66,7 +66,7 @@ def end_of_head(data: bytes | bytearray) -> int:
 def parse_request(head: bytes) -> Request | None:
     """Take a request head apart; ``None`` where the first line is no HTTP request line."""
     lines = _LINE.split(head.rstrip(b"\r\n"))
-    first = lines[0].decode("latin-1").split(" ")
+    first = _decoded(lines[0]).split(" ")
     if len(first) < 2 or not first[0].isalpha():
         return None
     found = _line_faults(head, first)
@@ -225,6 +225,14 @@ def accept_key(request: Request) -> str:
 def without_password(data: bytes) -> bytes:
     """Mask the credentials in raw request bytes."""
     return _CREDENTIALS.sub(lambda match: match[1] + (match[2] or b"") + MASK.encode(), data)
+
+
+def _decoded(line: bytes) -> str:
+    """Read a request line: some chargers send UTF-8 where percent-encoding is due."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def _masked_header(name: str, value: str) -> tuple[str, str]:

@@ -20,8 +20,10 @@ LOOK_S = 2.0
 _ADDRESS_GONE = {errno.EADDRNOTAVAIL, getattr(errno, "WSAEADDRNOTAVAIL", errno.EADDRNOTAVAIL)}
 
 
-async def explain(error: OSError, host: str, port: int) -> ServerError:
+async def explain(error: Exception, host: str, port: int) -> ServerError:
     """Turn a failed bind into words."""
+    if not isinstance(error, OSError):
+        return ServerError(f"{host}:{port} is not an address to listen on.", "Choose a port from 1 to 65535.")
     if error.errno == errno.EADDRINUSE:
         name = await owner(port)
         suggestion = free_port(host, port)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 
-from app.errors import PortInUse, TimedOut
+from app.errors import PortInUse, ServerError, TimedOut
 from app.feed import Feed
 from app.model.finding import Finding
 from app.model.frame import Frame, Handshake, Knock, ListenState
@@ -131,12 +131,15 @@ class OcppServer:
             self._tell(ListenState(is_listening=False, host=self._state.host, port=self._state.port))
 
     async def move(self, host: str, port: int) -> ListenState:
-        """Listen somewhere else: the new port is opened first; on PortInUse the old one stays as it is."""
+        """Listen somewhere else: the new port is opened first; on PortInUse the old one stays as it is.
+
+        The same port on another address can't be opened first: there the old listener stops accepting for a moment.
+        """
         async with self._moving:
             old = self._listener
             if old is not None and (old.host, old.port) == (host, port):
                 return self._state
-            new = await self._opened(host, port)
+            new = await self._opened(host, port, old)
             self._listener = new
             count = len(self._endpoints)
             self._tell(ListenState(is_listening=True, host=new.host, port=new.port, connections=count))
@@ -239,22 +242,30 @@ class OcppServer:
 
     # Inside -------------------------------------------------------------------------------------------------------
 
-    async def _opened(self, host: str, port: int) -> Listener:
+    async def _opened(self, host: str, port: int, old: Listener | None) -> Listener:
         listener = Listener(self, self._bounds)
+        shares_port = old is not None and port == old.port
+        if old is not None and shares_port:
+            old.stop_accepting()
         try:
             await listener.open(host, port)
-        except OSError as error:
+        except (OSError, OverflowError, ValueError) as error:
             problem = await ports.explain(error, host, port)
-            self._tell(
-                replace(
-                    self._state if self._listener else ListenState(is_listening=False, host=host, port=port),
-                    trouble=problem.message,
-                    advice=problem.advice,
-                    suggestion=problem.suggestion if isinstance(problem, PortInUse) else 0,
-                )
-            )
+            if old is not None and shares_port:
+                await old.open(old.host, old.port)
+            self._troubled(problem, host, port)
             raise problem from error
         return listener
+
+    def _troubled(self, problem: ServerError, host: str, port: int) -> None:
+        self._tell(
+            replace(
+                self._state if self._listener else ListenState(is_listening=False, host=host, port=port),
+                trouble=problem.message,
+                advice=problem.advice,
+                suggestion=problem.suggestion if isinstance(problem, PortInUse) else 0,
+            )
+        )
 
     def _remembered(self, identity: str) -> tuple[Ledger, Habits]:
         books = self._books.pop(identity, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -379,6 +380,29 @@ async def test_an_address_this_computer_does_not_have_is_explained():
             await here.server.move("203.0.113.7", 8180)
         assert "203.0.113.7" in error.value.message
         assert error.value.advice
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no second loopback address")
+async def test_the_same_port_can_be_opened_on_another_address_and_comes_back_if_that_fails():
+    async with site() as here:
+        port = here.port
+        with pytest.raises(ServerError):
+            await here.server.move("203.0.113.7", port)
+        async with unit(here):
+            assert (await here.server.move("127.0.0.2", port)).host == "127.0.0.2"
+        with pytest.raises(OSError):
+            await asyncio.open_connection(HOST, port)
+        async with unit(here):
+            assert here.server.state.connections == 1
+
+
+@pytest.mark.parametrize(("host", "port"), [(HOST, 70_000), (HOST, -1), ("a\0b", 8180)])
+async def test_what_is_no_address_is_explained(host: str, port: int):
+    async with site() as here:
+        with pytest.raises(ServerError) as error:
+            await here.server.move(host, port)
+        assert error.value.advice
+        assert here.server.state.is_listening
 
 
 async def test_leaving_the_server_ends_everything_quickly(unit_s: float):
