@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 os.environ.setdefault("QT_API", "pyside6")
 
 import qasync
-from PySide6.QtCore import QSocketNotifier, Qt, QTimer
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from ui.guard import check_versions
@@ -28,6 +28,20 @@ T = TypeVar("T")
 
 PRUNE_ABOVE = 100
 """Cancelled timers tolerated before the heap is rebuilt, as asyncio does."""
+
+
+class _Post(QObject):
+    """Brings handles from other threads into the loop's own."""
+
+    posted = Signal(object)
+
+    def __init__(self, take: Callable[[asyncio.Handle], None]) -> None:
+        super().__init__()
+        self._take = take
+        self.posted.connect(self._arrived, Qt.ConnectionType.QueuedConnection)
+
+    def _arrived(self, handle: asyncio.Handle) -> None:
+        self._take(handle)
 
 
 class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no types
@@ -39,6 +53,7 @@ class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no 
         self._is_armed = False
         self._next_s: float | None = None
         self._cancelled_count = 0
+        self._post = _Post(self._posted)
         self._zero = QTimer()
         self._zero.setSingleShot(True)
         self._zero.setInterval(0)
@@ -68,6 +83,20 @@ class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no 
         self._waiting.append(handle)
         self._wake()
         return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run a callback from another thread; what arrives after ``close`` is dropped."""
+        self._check_closed()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._post.posted.emit(handle)
+        return handle
+
+    def _posted(self, handle: asyncio.Handle) -> None:
+        if not self.is_closed():
+            self._waiting.append(handle)
+            self._wake()
 
     def call_later(
         self, delay: float, callback: Callable[..., object], *args: object, context: Context | None = None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import logging
+import os
+import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QSessionManager
@@ -27,6 +30,7 @@ from ui.logfile import LogFile
 from ui.main import Options, home_of
 from ui.opening import opened, temporary_home
 from ui.pages.catalogue import entry
+from ui.tasks import Tasks
 from ui.widgets.banner import Banner
 from ui.widgets.crash import CrashPage
 from ui.widgets.failure import OpeningFailed
@@ -41,6 +45,9 @@ log = logging.getLogger(__name__)
 STOP_LIMIT_S = 5.0
 """The whole program ends within this after the decision to end."""
 
+LINGER_LIMIT_S = 3.0
+"""How long threads may linger after everything was left."""
+
 EXIT_OK = 0
 EXIT_UNCLEAN = 1
 """Something had to be abandoned at the end."""
@@ -50,7 +57,18 @@ def run(app: QApplication, window: MainWindow, options: Options, settings: Setti
     """Live in the window until it is closed; return the exit code."""
     install_translation(app)
     session = Session(app, window, options, settings, error)
-    return loops.run(app, session.live())
+    with Path(os.devnull).open("w") as nowhere:
+        try:
+            return loops.run(app, _live(session, nowhere))
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+async def _live(session: Session, nowhere: IO[str]) -> int:
+    """Live; what then still lingers (a keyring that waits for its password) is cut off: everything is on disk."""
+    code = await session.live()
+    faulthandler.dump_traceback_later(LINGER_LIMIT_S, exit=True, file=nowhere)
+    return code
 
 
 class Session:
@@ -164,16 +182,17 @@ class Session:
             log.info("opening failed: %s", error.message)
             await stack.aclose()
             return error
-        await asyncio.to_thread(entry(self._window.page_id).load)
-        self.wiring = Wiring(bench, self._window)
-        self.wiring.start()
-        gc.freeze()  # what is loaded stays: the collector's full runs leave it out and stall the window half as long
-        log.info("the window is open")
-        self.opened.set()
+        wiring = Wiring(bench, self._window)
         try:
+            await asyncio.to_thread(entry(self._window.page_id).load)
+            wiring.start()
+            self.wiring = wiring
+            gc.freeze()  # what is loaded stays: the collector leaves it out and stalls the window half as long
+            log.info("the window is open")
+            self.opened.set()
             await self._serve(bench)
         finally:
-            await self._leave(self.wiring, stack)
+            await self._leave(wiring, stack)
         return None
 
     async def _open(self, stack: AsyncExitStack) -> Workbench:
@@ -186,12 +205,16 @@ class Session:
         return await stack.enter_async_context(opened(self._settings, self._home, is_demo=self._options.is_demo))
 
     async def _serve(self, bench: Workbench) -> None:
-        if self._options.is_driven:
-            from ui.tour import drive
-
-            await drive(self._options, bench, self._window)
+        if not self._options.is_driven:
+            await self._until_closed(bench)
             return
-        await self._until_closed(bench)
+        from ui.tour import drive
+
+        tasks = Tasks(self._window)
+        driving = tasks.start("drive", drive(self._options, bench, self._window))
+        closing = tasks.start("closing", self._wants_close.wait())
+        await asyncio.wait({driving, closing}, return_when=asyncio.FIRST_COMPLETED)
+        await tasks.stop()
 
     async def _leave(self, wiring: Wiring, stack: AsyncExitStack) -> None:
         try:
@@ -238,8 +261,16 @@ class Session:
 
     def _show_problem(self, error: AppError, _where: str) -> None:
         self._window.banners.show_message(error.message, error.advice, tone="attention")
+        self._tell_driver(f"{error.message} {error.advice}")
+
+    def _tell_driver(self, text: str) -> None:
+        """Whoever started a driven program reads its standard error and its exit code, not its window."""
+        if self._options.is_driven:
+            sys.stderr.write(f"{text}\n")
+            self._exit_code = EXIT_UNCLEAN
 
     def _show_crash(self, crash: Crash) -> None:
+        self._tell_driver(crash.details)
         if self._crash_page is None:
             page = CrashPage(crash, self._window)
             page.quit_chosen.connect(self.force_close)

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from typing import Any
 
@@ -281,3 +282,37 @@ def test_turning_qt_alone_runs_nothing_of_ours(qapp: Any, qloop: QtLoop) -> None
     assert seen == []
     qloop.run_until_complete(asyncio.sleep(0.01))
     assert seen == ["soon", "later"]
+
+
+def test_what_a_thread_sends_after_the_end_is_dropped(qapp: Any, qloop: QtLoop) -> None:
+    other = new_loop(qapp)
+    seen: list[int] = []
+    thread = threading.Thread(target=other.call_soon_threadsafe, args=(seen.append, 1))
+    thread.start()
+    thread.join()
+    other.close()
+    qapp.processEvents()
+    assert seen == []
+    with pytest.raises(RuntimeError):
+        other.call_soon_threadsafe(seen.append, 2)
+    asyncio.set_event_loop(qloop)
+
+
+async def test_threadsafe_callbacks_keep_their_order_and_context(qloop: QtLoop) -> None:
+    seen: list[object] = []
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
+    context = contextvars.copy_context()
+    context.run(variable.set, "inside")
+    done = asyncio.Event()
+
+    def work() -> None:
+        for number in range(100):
+            qloop.call_soon_threadsafe(seen.append, number)
+        qloop.call_soon_threadsafe(lambda: seen.append(variable.get()), context=context)
+        qloop.call_soon_threadsafe(done.set)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    await asyncio.wait_for(done.wait(), LIMIT_S)
+    thread.join()
+    assert seen == [*range(100), "inside"]
