@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
 
+from app.model.backend import Backend, SecurityProfile
+from app.model.job import Job, JobState, StepKind
 from app.model.proof import LampState, Stage
+from app.model.secret import Secret
 from app.model.unit import Adoption
+from app.sim.backend import NewBackend
 from app.sim.fault import Fault
 from app.sim.openevse import OpenEvseGateway
 from app.sim.station import OcppStation
+from tests.jobs.minibench import QUICK
 from ui.dialogs import Question
 from ui.models.settings import NOTE, VALUE, WriteState
 from ui.pages.unit import HISTORY, LIVE, SETTINGS, UnitPage
@@ -296,3 +302,55 @@ async def test_a_peer_that_is_not_ours_is_shown_as_it_speaks(open_bench: Any) ->
                 await peer.close()
                 await until(lambda: state(page, Stage.LINK) is LampState.FAULT)
                 assert "Diagnosis: Link" in page.diagnosis.strip.sentence.text()
+
+
+async def drive(bench: Any, job_id: str, backend: Backend) -> Job:
+    """Do a job up to its end; the charging session is left out."""
+    while True:
+        bench.desk.run(job_id)
+        job: Job = await bench.desk.finished(job_id)
+        if job.state is not JobState.ACTIVE or job.current is None:
+            return job
+        if job.current is StepKind.CHOOSE:
+            bench.desk.choose(job_id, backend)
+        elif job.open_doors:
+            bench.desk.acknowledge(job_id, [door.id for door in job.open_doors])
+        else:
+            bench.desk.skip(job_id, job.current, "no car in this test")
+
+
+async def test_a_rehomed_charger_keeps_its_proof_and_the_way_back(open_bench: Any) -> None:
+    async with (
+        NewBackend({"CP-1": "w0rd-for-9!"}) as new,
+        OpenEvseGateway(config=DEAD, time_scale=0.01) as gateway,
+        shown(open_bench, gateway) as page,
+    ):
+        bench = page.bench
+        page.hide()
+        profiles = bench.registry.profiles
+        profiles["openevse-wifi"] = replace(profiles["openevse-wifi"], timing=QUICK)
+        gateway.plug_in()
+        await bench.start_endpoint("127.0.0.1", 0)
+        job_id = bench.desk.create(page.unit_id).id
+        backend = Backend(
+            url=new.url, identity="CP-1", security_profile=SecurityProfile.BASIC, secret=Secret("w0rd-for-9!")
+        )
+        job = await drive(bench, job_id, backend)
+        assert job.state is JobState.DONE, [(step.kind, step.state, step.note) for step in job.steps]
+        page.show()
+        page.tabs.setCurrentIndex(HISTORY)
+        await until(lambda: state(page, Stage.BOOT) is LampState.PROVED)
+        page.diagnosis.strip.lamps[Stage.WEBSOCKET].click()
+        assert "dialled this computer" in page.diagnosis.strip.evidence.text()
+        assert page.header.next_button.text() == "Rehome again"
+        undo = await until(
+            lambda: next((b for b in page.history.findChildren(QAbstractButton) if "Undo" in b.text()), None)
+        )
+        undo.click()
+        dialog = await until(lambda: page.findChild(Question))
+        dialog.findChild(QAbstractButton, "answer-yes").click()
+        await until(lambda: page.went)
+        assert page.went == [("jobs", job_id)]
+        page.hide()
+        assert (await bench.desk.finished(job_id)).state is JobState.UNDONE
+        assert gateway.config["ocpp_server"] == DEAD["ocpp_server"]
