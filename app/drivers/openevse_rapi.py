@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, reduce
@@ -142,25 +142,29 @@ def state_table() -> states.StateTable:
 
 
 class Exchange:
-    """Commands and answers over one line; what the controller says unasked goes to ``notices``."""
+    """Commands and answers over one line; what the controller says unasked goes to those who listen."""
 
     def __init__(self, line: LineLink, name: str) -> None:
-        self.notices: Feed[Line] = Feed()
+        self._notices: Feed[Line] = Feed()
         self.has_sequence = False
         self._line = line
         self._name = name
         self._reader = RapiReader()
         self._waiting: tuple[int, asyncio.Future[Line]] | None = None
         self._lost: LinkError | None = None
-        self._watchers: list[Subscription[Line]] = []
+        self._watchers: set[Subscription[Line]] = set()
         self._scope = Scope(f"rapi {name}")
         self._scope.isolated("read", self._read())
 
-    def listen(self) -> Subscription[Line]:
+    @contextmanager
+    def listening(self) -> Iterator[Subscription[Line]]:
         """Subscribe to notices; the subscription ends with the link."""
-        subscription = self.notices.subscribe(256)
-        self._watchers.append(subscription)
-        return subscription
+        with self._notices.subscribe(256) as subscription:
+            self._watchers.add(subscription)
+            try:
+                yield subscription
+            finally:
+                self._watchers.discard(subscription)
 
     async def ask(self, command: str) -> tuple[str, ...]:
         """Send a reading command, up to three times, and return the words of its answer.
@@ -219,7 +223,7 @@ class Exchange:
 
     def _sort(self, line: Line) -> None:
         if not line.is_reply:
-            self.notices.publish(line)
+            self._notices.publish(line)
         elif self._waiting is not None and line.sequence == self._waiting[0] and not self._waiting[1].done():
             self._waiting[1].set_result(line)
 
@@ -227,7 +231,7 @@ class Exchange:
         self._lost = self._lost or error
         if self._waiting is not None and not self._waiting[1].done():
             self._waiting[1].set_exception(error)
-        for watcher in self._watchers:
+        for watcher in tuple(self._watchers):
             watcher.close()
 
 
@@ -278,7 +282,7 @@ class OpenEvseRapi(Session):
         if not self._is_open:
             raise LinkLost(f"{self.address} is closed.", "Open it again.")
         shown: dict[Measurand | str, object] = {}
-        with self._exchange.listen() as notices:
+        with self._exchange.listening() as notices:
             while True:
                 for item in news(await self.status(), shown):
                     yield item

@@ -603,6 +603,23 @@ async def test_absurd_values_are_left_out():
     await answer_with(body.replace(b"1e400", b"1e30"), ask)
 
 
+async def test_deep_long_and_many_values_are_bounded():
+    deep = b"[" * 900 + b"]" * 900
+    body = b'{"wifi_serial":"24","hostname":"' + b"h" * 100_000 + b'","odd":' + deep + b"}"
+
+    async def ask(session: Session) -> None:
+        snapshot = await session.ask(ReadsSettings).read_settings()
+        odd = snapshot.get("odd")
+        assert odd is not None
+        assert odd.value == "…"
+        assert len((await session.ask(Identifies).identify()).name) == 200
+
+    await answer_with(body, ask)
+    many = b",".join(b'"k%d":1' % number for number in range(5000))
+    with pytest.raises(Garbled):
+        await answer_with(b'{"wifi_serial":"24",' + many + b"}", nothing)
+
+
 async def test_probe_of_another_web_server_is_none():
     for body in (b"hello", b"openevse2", b""):
         server = await asyncio.start_server(_says(body), "127.0.0.1", 0)

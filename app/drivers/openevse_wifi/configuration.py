@@ -9,11 +9,19 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import orjson
+
 from app.driver import described
 from app.errors import ValueRejected
 from app.model.profile import Profile
 from app.model.setting import Setting, SettingKind
 from app.model.unit import Claim, ClaimKind, Identity, claim
+
+TEXT_LIMIT = 200
+"""Longest text of an identity that is kept."""
+
+TOO_DEEP = "…"
+"""Stands for a value nested deeper than any charger's."""
 
 MASKED = "_DUMMY_PASSWORD"
 """Stands in place of a password; posted back, it changes nothing (ConfigJson, ConfigOptSecret)."""
@@ -25,21 +33,24 @@ def descriptions() -> Mapping[str, described.Description]:
     return described.load("openevse-wifi")
 
 
+_IDENTITY_KEYS = ("wifi_serial", "evse_serial", "version", "hostname", "firmware", "buildenv")
+
+
 def identity_of(config: Mapping[str, Any], profile: Profile) -> Identity:
     """Return what ``/config`` says of the unit. Over OCPP it calls itself “Advanced Series” (src/ocpp.cpp)."""
-    serial = text_of(config.get("wifi_serial"))
-    mcu = text_of(config.get("evse_serial"))
+    texts = {key: text_of(config.get(key))[:TEXT_LIMIT] for key in _IDENTITY_KEYS}
+    serial, mcu = texts["wifi_serial"], texts["evse_serial"]
     claims = (claim(ClaimKind.SERIAL, serial), claim(ClaimKind.MAC, serial), claim(ClaimKind.MCU, mcu))
     return Identity(
         vendor="OpenEVSE",
         model="Advanced Series",
         serial=serial,
-        firmware=text_of(config.get("version")),
+        firmware=texts["version"],
         mac=":".join(re.findall("..", serial)) if re.fullmatch(r"[0-9A-Fa-f]{12}", serial) else "",
-        name=text_of(config.get("hostname")),
+        name=texts["hostname"],
         profile_id=profile.id,
         claims=tuple(item for item in claims if isinstance(item, Claim)),
-        extra={key: text_of(config[key]) for key in ("firmware", "evse_serial", "buildenv") if config.get(key)},
+        extra={key: texts[key] for key in ("firmware", "evse_serial", "buildenv") if texts[key]},
     )
 
 
@@ -74,7 +85,10 @@ def text_of(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
-    return json.dumps(value)
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return TOO_DEEP
 
 
 def typed(key: str, text: str, present: Any) -> Any:

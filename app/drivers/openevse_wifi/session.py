@@ -25,7 +25,7 @@ from app.driver.session import Session
 from app.drivers.openevse_wifi.authkey import KeyForm, key_form, read_key
 from app.drivers.openevse_wifi.configuration import descriptions, excluded, identity_of, setting_of, text_of, typed
 from app.drivers.openevse_wifi.repointing import backend_of, planned, wanted_keys
-from app.drivers.openevse_wifi.status import news, status_of
+from app.drivers.openevse_wifi.status import RELEVANT, news, status_of
 from app.errors import AuthFailed, Busy, Garbled, LinkLost, NotReachable, NotSupported, Unexpected, ValueRejected
 from app.links.decoding import decode_json
 from app.links.link import HttpAnswer, HttpLink, Links
@@ -41,6 +41,9 @@ POLL_S = 2.0
 """How often /status is asked where the status stream is refused; the gateway serves one request at a time."""
 
 LOG_LIMIT = 256_000
+KEY_COUNT_LIMIT = 1000
+"""Head has about 130 keys."""
+
 BODY_LIMIT = 8_000
 """The gateway takes requests of at most 8196 bytes, headers included (facts, OpenEVSE quirk 8)."""
 
@@ -102,7 +105,7 @@ class OpenEvseWifi(Session):
         merged: dict[str, Any] = {}
         shown: dict[Measurand | str, Any] = {}
         async for part in self._status_stream():
-            merged.update(part)
+            merged.update({field: part[field] for field in RELEVANT & part.keys()})
             for item in news(merged, shown, datetime.now(UTC)):
                 yield item
         raise LinkLost(f"The status stream of {self.address} ended.", "The charger may be restarting.")
@@ -186,6 +189,8 @@ class OpenEvseWifi(Session):
 
     async def _read_config(self) -> dict[str, Any]:
         config = await self._object("/config")
+        if len(config) > KEY_COUNT_LIMIT:
+            raise Garbled(f"{self.address} sent {len(config)} settings.", "This is no OpenEVSE: check the address.")
         if "wifi_serial" not in config and "espinfo" not in config and "firmware" not in config:
             raise Unexpected(f"{self.address} answers, but not like an OpenEVSE gateway.", "Check the address.")
         self._config = config

@@ -33,6 +33,10 @@ SCALES: tuple[tuple[str, Measurand, float], ...] = (
 """Fields of /status and their factors to SI (src/emonesp.h, src/input.cpp)."""
 
 
+RELEVANT = frozenset({field for field, _, _ in SCALES} | {"watthour", "state", "vehicle"})
+"""What the stream is watched for; the rest of it is forgotten at once."""
+
+
 def measured(status: Mapping[str, Any]) -> dict[Measurand, float]:
     """Return the values of a status object in SI units; what is absent, ``false`` or absurd is left out."""
     found = {}
@@ -57,7 +61,7 @@ def number_of(value: Any) -> float | None:
 def state_of(status: Mapping[str, Any]) -> tuple[str, str]:
     """Return the OCPP 1.6 word and a detail for the EVSE state (OpenEVSE_Lib src/openevse.h)."""
     state = status.get("state")
-    if not isinstance(state, int):
+    if not isinstance(state, int) or isinstance(state, bool):
         return "", ""
     return state_table().read(state, has_car=status.get("vehicle") == 1)
 
