@@ -55,7 +55,7 @@ async def ask(url: str, *, identity: str, secret: Secret) -> Answer:
     except socket.gaierror as error:
         host = urllib.parse.urlsplit(url).hostname or url
         text = f"The name “{host}” can't be resolved from this computer."
-        return Answer(verdict="unreachable", text=text, code="DNS-FAIL", lines=(str(error),))
+        return Answer(verdict="unreachable", text=text, code="BACKEND-DNS", lines=(str(error),))
     except ssl.SSLError as error:
         return _tls(error)
     except OSError as error:
@@ -63,7 +63,7 @@ async def ask(url: str, *, identity: str, secret: Secret) -> Answer:
         return Answer(verdict="unreachable", text=text, lines=(str(error),))
     except (InvalidHandshake, InvalidURI, ProtocolError, EOFError, ValueError) as error:
         text = "What answers there is not a WebSocket server."
-        return Answer(verdict="odd", text=text, code="SCHEME-PORT", lines=_lines(error))
+        return Answer(verdict="odd", text=text, code="BACKEND-SCHEME", lines=_lines(error))
 
 
 async def _ask(url: str, identity: str, secret: Secret) -> Answer:
@@ -114,30 +114,30 @@ def judged(response: Response | None, subprotocol: str | None, failure: Exceptio
     """Name what an answer to an upgrade request means."""
     if response is None:
         text = "The backend hung up without a word. Does it want wss:// there?"
-        return Answer(verdict="odd", text=text, code="SCHEME-PORT", lines=_lines(failure))
+        return Answer(verdict="odd", text=text, code="BACKEND-SCHEME", lines=_lines(failure))
     lines = _response_lines(response, secret)
     status = response.status_code
     if status == 101 and failure is not None:
-        return Answer(verdict="odd", text="The backend's upgrade answer is broken.", code="PROXY-CDN", lines=lines)
+        return Answer(verdict="odd", text="The backend's upgrade answer is broken.", code="BACKEND-PROXY", lines=lines)
     if status == 101 and not subprotocol:
         text = "The backend took the connection but did not agree on OCPP 1.6: chargers are told to hang up then."
-        return Answer(verdict="refused", text=text, code="SUBPROTO-NONE", lines=lines)
+        return Answer(verdict="refused", text=text, code="BACKEND-VERSION", lines=lines)
     if status == 101:
         return Answer(verdict="accepted", text="The new backend takes this identity from this computer.", lines=lines)
     text, code = _STATUS.get(status, (f"The backend refused with HTTP {status}.", ""))
     if _is_middlebox(response) and status in (400, 426):
-        text, code = "A proxy in front of the backend did not pass the WebSocket on.", "PROXY-CDN"
+        text, code = "A proxy in front of the backend did not pass the WebSocket on.", "BACKEND-PROXY"
     return Answer(verdict="refused", text=f"{text} (HTTP {status})", code=code, lines=lines)
 
 
 _STATUS = {
-    400: ("The backend does not take this identity's spelling, the OCPP version or the login.", "ID-SPELLING"),
-    401: ("The backend refuses the password, wants one, or wants wss://.", "AUTH-401"),
-    403: ("The backend refuses this identity.", "AUTH-401"),
-    404: ("The backend does not know this identity, or the path is wrong.", "ID-UNKNOWN"),
-    426: ("The backend asks for another protocol version.", "SUBPROTO-NONE"),
-    500: ("The backend failed; some answer an unregistered identity so.", "ID-UNKNOWN"),
-    503: ("The backend is busy, or still holds an old connection of this identity.", "ZOMBIE-SESSION"),
+    400: ("The backend does not take this identity's spelling, the OCPP version or the login.", "BACKEND-SPELLING"),
+    401: ("The backend refuses the password, wants one, or wants wss://.", "BACKEND-LOGIN"),
+    403: ("The backend refuses this identity.", "BACKEND-LOGIN"),
+    404: ("The backend does not know this identity, or the path is wrong.", "BACKEND-UNKNOWN"),
+    426: ("The backend asks for another protocol version.", "BACKEND-VERSION"),
+    500: ("The backend failed; some answer an unregistered identity so.", "BACKEND-UNKNOWN"),
+    503: ("The backend is busy, or still holds an old connection of this identity.", "BACKEND-BUSY"),
 }
 """connection-failures, "HTTP answer to an upgrade"."""
 
@@ -163,11 +163,10 @@ def _lines(failure: Exception | None) -> tuple[str, ...]:
 
 def _tls(error: ssl.SSLError) -> Answer:
     if isinstance(error, ssl.SSLCertVerificationError):
-        code = "TLS-NAME" if "hostname" in str(error).lower() or "match" in str(error).lower() else "TLS-TRUST"
         text = f"This computer does not trust the backend's certificate: {error.verify_message}"
-        return Answer(verdict="refused", text=text, code=code, lines=(str(error)[:300],))
+        return Answer(verdict="refused", text=text, code="BACKEND-TLS", lines=(str(error)[:300],))
     if "WRONG_VERSION_NUMBER" in str(error):
         text = "The backend does not speak TLS there: ws:// instead of wss://?"
-        return Answer(verdict="odd", text=text, code="SCHEME-PORT", lines=(str(error)[:300],))
+        return Answer(verdict="odd", text=text, code="BACKEND-SCHEME", lines=(str(error)[:300],))
     text = "The TLS connection to the backend failed."
-    return Answer(verdict="refused", text=text, code="TLS-SUITE", lines=(str(error)[:300],))
+    return Answer(verdict="refused", text=text, code="BACKEND-TLS", lines=(str(error)[:300],))

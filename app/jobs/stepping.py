@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from app.diagnosis.applied import not_applied
 from app.driver.capability import Identifies, WriteResult, WritesSettings
 from app.driver.session import Session
 from app.errors import AppError, LinkError, NotReachable, StepBlocked, TimedOut, ValueRejected, VerifyFailed
@@ -152,14 +153,18 @@ class StepRun:
         self, code: str, severity: Severity, *evidence: tuple[str, str], details: Mapping[str, str] | None = None
     ) -> None:
         """Record a finding of the failure catalogue with (label, text) pairs that prove it."""
+        proofs = tuple(Evidence(label=label, text=text) for label, text in evidence)
+        self.found(Finding(code=code, severity=severity, evidence=proofs, details=details or {}))
+
+    def found(self, finding: Finding) -> None:
+        """Record a finding, stamped with unit and time, known secrets masked."""
         if self.kind is None:
             return
-        now = self.clock()
-        proofs = tuple(Evidence(label=label, text=self.vault.redact(text), at=now) for label, text in evidence)
-        finding = Finding(
-            code=code, severity=severity, evidence=proofs, details=details or {}, unit_id=self.job.unit_id, at=now
-        )
-        self._do(self.job_id, commands.Report(step=self.kind, finding=finding))
+        now, redact = self.clock(), self.vault.redact
+        proofs = tuple(replace(item, text=redact(item.text), at=item.at or now) for item in finding.evidence)
+        details = {key: redact(value) for key, value in finding.details.items()}
+        stamped = replace(finding, evidence=proofs, details=details, unit_id=self.job.unit_id, at=now)
+        self._do(self.job_id, commands.Report(step=self.kind, finding=stamped))
 
     def plan(self, command: commands.Plan) -> None:
         """Record the plan."""
@@ -287,8 +292,9 @@ class StepRun:
             )
         if result.read_back is None or result.read_back == change.after:
             return
-        was, got = change.shown()[1], replace(change, after=result.read_back).shown()[1]
-        self.report("NOT-APPLIED", Severity.FAULT, ("written", was), ("read back", got), details={"key": change.key})
+        finding = not_applied(change.key, change.after, result.read_back, is_secret=change.is_secret)
+        if finding is not None:
+            self.found(finding)
         raise VerifyFailed(
             f"“{change.key}” was written, but the charger holds something else.",
             "It may cut long values or need a restart first. Nothing further was changed.",

@@ -43,13 +43,8 @@ def _tell(step: StepRun, knock: Knock, identity: str, hosts: set[str], told: set
     step.progress(f"Something from {knock.remote} {came}; still waiting for “{identity}”")
     code = {"accepted": "URL-COMPOSE", "tls": "SCHEME-PORT", "soap": "SOAP-LEGACY"}.get(knock.verdict)
     if code is not None:
-        step.report(
-            code,
-            Severity.WARNING,
-            ("from", knock.remote),
-            ("what came", knock.text),
-            details={"identity": identity, "found": knock.identity},
-        )
+        details = {"path": knock.text, "faults": came, "identity": identity, "remote": knock.remote}
+        step.report(code, Severity.WARNING, ("from", knock.remote), ("what came", knock.text), details=details)
 
 
 def _host(remote: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from app.diagnosis.applied import not_applied
 from app.driver.capability import ReadsSettings, SetsBackend
 from app.driver.session import Session
 from app.errors import VerifyFailed
 from app.jobs.planning import needed
 from app.jobs.stepping import StepRun
 from app.model.backend import Backend
-from app.model.finding import Severity
 from app.model.job import Strength, Target
 
 
@@ -27,27 +27,23 @@ async def point_at(step: StepRun, session: Session, backend: Backend, target: Ta
     return len(changes)
 
 
-async def holds(step: StepRun, session: Session, backend: Backend) -> bool:
+async def holds(step: StepRun, session: Session, backend: Backend, when: str = "") -> bool:
     """Read the backend address again and note the result; ``False`` where the unit holds another one."""
     found = await session.ask(SetsBackend).read_backend()
     if found is None:
         step.note("The charger does not tell which address it holds.", strength=Strength.OPEN)
         return True
+    wanted, known = backend.without_secret(), found.without_secret()
     if found.same_target(backend):
-        text = f"Read back: it is set to {backend.without_secret().url} as “{backend.identity}”."
-        step.note(text, detail=found.without_secret().full_url)
+        step.note(f"Read back: it is set to {known.url} as “{known.identity}”.", detail=known.full_url)
         return True
-    step.report(
-        "NOT-APPLIED",
-        Severity.FAULT,
-        ("written", backend.without_secret().full_url),
-        ("read back", found.without_secret().full_url),
-        details={"key": "backend address"},
-    )
+    finding = not_applied("the backend address", wanted.full_url, known.full_url, when=when)
+    if finding is not None:
+        step.found(finding)
     return False
 
 
-def not_applied(when: str) -> VerifyFailed:
+def unkept(when: str) -> VerifyFailed:
     """Return the error of a unit that does not keep what was written."""
     return VerifyFailed(
         f"The charger holds another backend address {when}: it did not keep what was written.",

@@ -6,7 +6,7 @@ from app.driver.capability import SetsBackend
 from app.errors import StepBlocked
 from app.jobs.ourselves import our_backend
 from app.jobs.stepping import StepRun, is_dialled_in
-from app.jobs.writing import holds, not_applied, point_at
+from app.jobs.writing import holds, point_at, unkept
 from app.model.job import Target
 
 
@@ -29,4 +29,4 @@ async def run(step: StepRun) -> None:
         if not count:
             step.note("Nothing had to be written.")
         if not await holds(step, session, ours):
-            raise not_applied("right after writing")
+            raise unkept("right after writing")

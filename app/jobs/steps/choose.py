@@ -25,14 +25,15 @@ async def run(step: StepRun) -> None:
     url = dialled_url(backend.url, backend.identity, rule)
     step.progress(f"Dialling {backend.host} as the charger would", patience_s=15)
     answer = await ask(url, identity=backend.identity, secret=backend.secret)
-    _tell(step, answer, url)
+    _tell(step, answer, url, backend.identity)
 
 
-def _tell(step: StepRun, answer: Answer, url: str) -> None:
+def _tell(step: StepRun, answer: Answer, url: str, identity: str) -> None:
     evidence = "\n".join(part for part in (url, *answer.lines) if part)
     facts = {"backend_check": {"verdict": answer.verdict, "text": answer.text}}
     strength = Strength.PROVED if answer.is_good else Strength.OPEN
     step.note(answer.text, detail=evidence, strength=strength, facts=facts)
     if answer.code:
-        proof = (("answer", "\n".join(answer.lines)),) if answer.lines else ()
-        step.report(answer.code, Severity.WARNING, ("dialled", url), *proof, details={"url": url})
+        proofs = [("dialled", url), *(("answer", line) for line in answer.lines)]
+        details = {"identity": identity, "url": url, "answer": answer.lines[0] if answer.lines else "nothing"}
+        step.report(answer.code, Severity.WARNING, *proofs, details=details)

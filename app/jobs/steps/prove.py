@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+from app.diagnosis.applied import slow_return
 from app.driver.capability import SetsBackend
 from app.errors import LinkError, LinkLost, NotSupported, TimedOut
 from app.jobs.charging import is_ready, try_charging
 from app.jobs.ourselves import our_backend
 from app.jobs.stepping import StepRun, is_dialled_in
 from app.jobs.strays import watching
-from app.jobs.writing import holds, not_applied
+from app.jobs.writing import holds, unkept
 from app.model.frame import Boot
 from app.model.job import StepKind, StepState, Strength, Target
 from app.ocpp.endpoint import Endpoint
@@ -51,7 +52,7 @@ async def _still_applied(step: StepRun) -> None:
                 return
             ours = our_backend(await step.bench.listen_somewhere(), step.unit, step.backend)
             if not await holds(step, session, ours):
-                raise not_applied("now")
+                raise unkept("now")
     except (LinkError, NotSupported):
         step.note("Its own interface does not answer now; the endpoint will tell.", strength=Strength.OPEN)
 
@@ -65,6 +66,9 @@ async def _arrived(step: StepRun, identity: str, url: str) -> Endpoint:
         try:
             return await step.bench.server.arrival(identity, timeout_s=timing.patience_s, after=after)
         except TimedOut as error:
+            late = slow_return(timing.patience_s, timing.patience_s, timing.redial_s)
+            if late is not None:
+                step.found(late)
             raise TimedOut(
                 f"“{identity}” did not dial this computer within {timing.patience_s / 60:.0f} minutes.",
                 "Look at the knock list under “Endpoint”: what came instead tells the cause. Check that the charger's "

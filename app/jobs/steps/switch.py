@@ -9,7 +9,7 @@ from app.driver.capability import ReportsStatus, SetsBackend
 from app.errors import LinkError, LinkLost, NotReachable, NotSupported, StepBlocked, TimedOut
 from app.jobs.stepping import StepRun, is_dialled_in
 from app.jobs.steps.restart import introduces_itself_late, needs_restart, restart
-from app.jobs.writing import by_hand, holds, not_applied, point_at
+from app.jobs.writing import by_hand, holds, point_at, unkept
 from app.model.backend import Backend
 from app.model.finding import Severity
 from app.model.job import Strength, Target, Write
@@ -51,7 +51,7 @@ async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
             if not count:
                 step.note("Nothing had to be written.")
             if not over_us and not await holds(step, session, backend):
-                raise not_applied("right after writing")
+                raise unkept("right after writing")
             return over_us
     except NotSupported as error:
         raise StepBlocked(*by_hand(backend)) from error
@@ -103,8 +103,8 @@ async def _is_connected(step: StepRun, backend: Backend) -> bool:
     while True:
         try:
             async with step.open_until(SetsBackend, patience_s=max(1.0, deadline - loop.time())) as session:
-                if not is_checked and not await holds(step, session, backend):
-                    raise not_applied("after the move")
+                if not is_checked and not await holds(step, session, backend, "after the move"):
+                    raise unkept("after the move")
                 is_checked = True
                 connected = await _wait_in(session.ask(ReportsStatus), deadline)
         except NotSupported:
@@ -180,9 +180,9 @@ async def _prove_gone(step: StepRun, identity: str) -> None:
         Severity.FAULT,
         ("came back here", back.handshake.request_line),
         ("from", back.handshake.remote),
-        details={"key": "backend address"},
+        details={"key": "the backend address", "shape": "the old value", "when": "after its restart"},
     )
-    raise not_applied("after its restart")
+    raise unkept("after its restart")
 
 
 async def _confirm(step: StepRun, backend: Backend, since: datetime) -> None:
