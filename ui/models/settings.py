@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -79,14 +80,17 @@ def problem_of(setting: Setting, text: str) -> str:
     return ""
 
 
+_WHOLE = re.compile(r"-?[0-9]{1,18}\Z")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?\Z")
+
+
 def _number_problem(setting: Setting, text: str) -> str:
-    try:
-        value = int(text) if setting.kind is SettingKind.INTEGER else float(text)
-    except ValueError:
-        return "A whole number." if setting.kind is SettingKind.INTEGER else "A number."
+    is_whole = setting.kind is SettingKind.INTEGER
+    # Python's own reading is too kind: it takes blanks, underscores and the digits of every script.
+    if not (_WHOLE if is_whole else _NUMBER).match(text):
+        return "A whole number." if is_whole else "A number, such as 1.5."
+    value = float(text)
     unit = f" {setting.unit}" if setting.unit else ""
-    if value != value or value in (float("inf"), float("-inf")):
-        return "A number."
     if setting.minimum is not None and value < setting.minimum:
         return f"Not below {setting.minimum:g}{unit}."
     if setting.maximum is not None and value > setting.maximum:

@@ -21,12 +21,14 @@ from PySide6.QtWidgets import (
 
 from app.model.frame import SourceHealth, SourceState
 from ui import icons
+from ui.i18n import translate
 from ui.models.plain import tooltip
 from ui.models.units import COLUMNS, UNIT_ROLE, Group, UnitsModel
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_look, set_role, theme
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
 from ui.widgets.copy import CopyField
+from ui.widgets.topbar import HEALTH_TONES, HEALTH_WORDS, SOURCE_WORDS
 from ui.widgets.unitcard import CardDelegate, RowDelegate
 
 ROW_HEIGHT = 42
@@ -211,17 +213,7 @@ class AddBar(QWidget):
             self.submitted.emit(text)
 
 
-_SOURCE_NAMES = {"mdns": "Network (mDNS)", "serial": "Serial ports", "dial-in": "Dial-in", "arrivals": "Dial-in"}
-_SOURCE_TONES = {
-    SourceHealth.OFF: "idle",
-    SourceHealth.STARTING: "working",
-    SourceHealth.WORKING: "good",
-    SourceHealth.LIMITED: "attention",
-    SourceHealth.FAILED: "fault",
-}
-
-
-CALM = (SourceHealth.OFF, SourceHealth.WORKING)
+CALM = (SourceHealth.OFF, SourceHealth.STARTING, SourceHealth.WORKING)
 
 
 class SourceStrip(QWidget):
@@ -252,8 +244,9 @@ class SourceStrip(QWidget):
         states, troubles = list(states), []
         for state in states:
             chip = self._chip(state.source)
-            name = _SOURCE_NAMES.get(state.source, state.source)
-            chip.show_status(f"{name}: {state.health.value}", _SOURCE_TONES[state.health])
+            name = translate(SOURCE_WORDS.get(state.source, state.source))
+            word = translate(HEALTH_WORDS[state.health.value])
+            chip.show_status(f"{name}: {word}", HEALTH_TONES[state.health.value])
             said = " ".join(part for part in (state.text, state.advice) if part)
             chip.setToolTip(tooltip(said) if said else "")
             chip.setAccessibleDescription(said)
