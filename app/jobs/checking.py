@@ -58,6 +58,8 @@ async def ask(url: str, *, identity: str, secret: Secret) -> Answer:
         return Answer(verdict="unreachable", text=text, code="BACKEND-DNS", lines=(str(error),))
     except ssl.SSLError as error:
         return _tls(error)
+    except (ConnectionResetError, ConnectionAbortedError) as error:
+        return judged(None, None, error, secret)
     except OSError as error:
         text = "The backend can't be reached from this computer. That may be only because it is offline here."
         return Answer(verdict="unreachable", text=text, lines=(str(error),))

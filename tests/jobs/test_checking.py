@@ -1,0 +1,138 @@
+"""Dialling a backend as a charger would: every answer has a name, and the password stands in none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from app.jobs.checking import ask
+from app.model.secret import Secret
+from app.sim.backend import NewBackend
+
+SECRET = Secret("open:sesame/1")
+
+
+@contextlib.asynccontextmanager
+async def answering(answer: bytes, *, context: ssl.SSLContext | None = None) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A server that reads one request and answers these bytes."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1], heard
+
+
+def http(status: str, headers: str = "", body: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}".encode()
+
+
+async def test_a_backend_that_knows_the_identity_takes_it_and_is_left_at_once() -> None:
+    async with NewBackend({"CP1": SECRET.reveal()}) as new:
+        answer = await ask(f"{new.url}/CP1", identity="CP1", secret=SECRET)
+        assert answer.is_good
+        assert answer.code == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "code"),
+    [
+        ("401 Unauthorized", 'WWW-Authenticate: Basic realm="x"\r\n', "BACKEND-LOGIN"),
+        ("403 Forbidden", "", "BACKEND-LOGIN"),
+        ("404 Not Found", "", "BACKEND-UNKNOWN"),
+        ("400 Bad Request", "", "BACKEND-SPELLING"),
+        ("400 Bad Request", "Server: nginx/1.18\r\n", "BACKEND-PROXY"),
+        ("426 Upgrade Required", "", "BACKEND-VERSION"),
+        ("500 Oops", "", "BACKEND-UNKNOWN"),
+        ("503 Busy", "", "BACKEND-BUSY"),
+        ("302 Found", "Location: https://elsewhere.example/\r\n", ""),
+    ],
+)
+async def test_every_refusal_has_a_name_and_shows_what_was_answered(status: str, headers: str, code: str) -> None:
+    async with answering(http(status, headers, "why not")) as (port, _):
+        answer = await ask(f"ws://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
+    assert (answer.verdict, answer.code) == ("refused", code)
+    assert status.split()[0] in answer.text
+    assert answer.lines[0] == f"HTTP {status}"
+    assert "why not" in answer.lines
+
+
+async def test_the_request_is_that_of_a_charger() -> None:
+    async with answering(http("404 Not Found")) as (port, heard):
+        await ask(f"ws://127.0.0.1:{port}/ocpp/CP%201", identity="CP 1", secret=SECRET)
+    request = heard[0].decode()
+    assert request.startswith("GET /ocpp/CP%201 HTTP/1.1\r\n")
+    assert "Sec-WebSocket-Protocol: ocpp1.6\r\n" in request
+    assert "Authorization: Basic Q1AgMTpvcGVuOnNlc2FtZS8x\r\n" in request
+
+
+async def test_a_password_sent_back_by_the_backend_is_masked() -> None:
+    async with answering(http("401 No", "", f"wrong: {SECRET.reveal()}")) as (port, _):
+        answer = await ask(f"ws://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
+    assert SECRET.reveal() not in repr(answer)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"\x15\x03\x01\x00\x02\x02\x46", b"SSH-2.0-x\r\n", b"HTTP/1.1 101 x\r\n\r\n", b"x" * 200_000]
+)
+async def test_what_is_no_backend_is_called_odd(answer: bytes) -> None:
+    async with answering(answer) as (port, _):
+        found = await ask(f"ws://127.0.0.1:{port}/CP1", identity="CP1", secret=Secret(""))
+    assert found.verdict == "odd"
+    assert found.code in ("BACKEND-SCHEME", "BACKEND-PROXY")
+
+
+async def test_nobody_there_is_not_held_against_the_backend(free_port: int) -> None:
+    answer = await ask(f"ws://127.0.0.1:{free_port}/CP1", identity="CP1", secret=SECRET)
+    assert (answer.verdict, answer.code) == ("unreachable", "")
+
+
+async def test_a_name_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(*_args: object, **_more: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    answer = await ask("ws://does-not-exist.invalid/CP1", identity="CP1", secret=SECRET)
+    assert answer.verdict == "unreachable"
+    assert answer.code == "BACKEND-DNS"
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> ssl.SSLContext:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-keyout", str(key), "-out", str(certificate)], capture_output=True,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip("no openssl program here")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def test_a_certificate_nobody_knows_is_named(self_signed: ssl.SSLContext) -> None:
+    async with answering(http("404 x"), context=self_signed) as (port, _):
+        answer = await ask(f"wss://localhost:{port}/CP1", identity="CP1", secret=SECRET)
+    assert (answer.verdict, answer.code) == ("refused", "BACKEND-TLS")
+
+
+async def test_tls_to_a_plain_port_is_named() -> None:
+    async with NewBackend({}) as new:
+        port = new.url.rsplit(":", 1)[1].split("/")[0]
+        answer = await ask(f"wss://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
+    assert (answer.verdict, answer.code) in (("odd", "BACKEND-SCHEME"), ("refused", "BACKEND-TLS"))
