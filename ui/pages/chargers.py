@@ -22,7 +22,7 @@ from ui.widgets.tworows import TwoRows
 if TYPE_CHECKING:
     from app.workbench import Workbench
 
-LIST_WIDTH = 320
+LIST_WIDTH = 344
 
 
 class ChargersPage(Page):

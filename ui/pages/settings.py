@@ -127,6 +127,7 @@ class SettingsPage(Page):
         section.add_row(translate("Network adapter"), self.adapter, note)
         self.port.setRange(1, 65535)
         self.port.setMaximumWidth(120)
+        self.port.lineEdit().setTextMargins(SPACE_8, 0, 0, 0)
         self.port.setKeyboardTracking(False)
         self.port.setAccessibleName(translate("Port"))
         self.port.valueChanged.connect(self._port_edited)
