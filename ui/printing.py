@@ -39,16 +39,13 @@ def write_pdf(html: str, path: Path, *, title: str = "") -> int:
 
     Raises StoreError where the file can't be written.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    os.close(handle)
-    part = Path(name)
     try:
-        pages = _draw(html, part, title)
-        part.replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".rehome-") as folder:
+            part = Path(folder) / path.name
+            pages = _draw(html, part, title)
+            part.replace(path)
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
     return pages
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Iterable
 from functools import reduce
 from types import TracebackType
@@ -210,6 +209,17 @@ class SocketWire:
             writer.transport.abort()
 
 
+def _has_ptys() -> bool:
+    """Say whether this computer has pseudo terminals (Windows has none, a bare chroot may lack them)."""
+    try:
+        master, slave = os.openpty()
+    except (AttributeError, OSError):
+        return False
+    os.close(master)
+    os.close(slave)
+    return True
+
+
 class RapiController:
     """A controller on a serial line of its own, with a car. Use it as an async context manager.
 
@@ -231,7 +241,7 @@ class RapiController:
         self.controller = Controller(self.outlet, firmware=firmware, rapi=rapi, mcu_id=mcu_id)
         self.faults: set[Fault] = set(faults)
         self.reboot_s = 2.0
-        self._wire: _Wire = wire or (SocketWire() if sys.platform == "win32" else PtyWire())
+        self._wire: _Wire = wire or (PtyWire() if _has_ptys() else SocketWire())
         self.on_line: Callable[[str], None] = lambda _line: None
         self._buffer = ""
         self._has_power = True
