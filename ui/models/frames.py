@@ -71,7 +71,7 @@ class FrameModel(QAbstractTableModel):
         if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(COLUMNS):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title
+            return self.tr(COLUMNS[section].title)
         if role == Qt.ItemDataRole.ToolTipRole:
             return COLUMNS[section].help or None
         return None

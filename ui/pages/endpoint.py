@@ -50,7 +50,7 @@ class EndpointPage(Page):
         self._is_first = True
         self.listen_panel = ListenPanel(bench, self.tasks, self)
         self.model: Listing[Connected] = Listing(CONNECTION_FIELDS, connection_key, self)
-        self.table = ListView(self.model, "Connected chargers", self)
+        self.table = ListView(self.model, self.tr("Connected chargers"), self)
         self.unit = UnitPanel(bench, self.tasks, secret_keys, self)
         self.knocks = KnockPanel(bench, self)
         self.strings = StringsPanel(bench, self)
@@ -63,8 +63,8 @@ class EndpointPage(Page):
 
     def _build(self) -> None:
         heading = plain_label(self, "title")
-        heading.setText("Endpoint")
-        self.state = Chip("Off", "idle", parent=self)
+        heading.setText(self.tr("Endpoint"))
+        self.state = Chip(self.tr("Off"), "idle", parent=self)
         self.summary = plain_label(self, "caption")
         top = QHBoxLayout()
         top.setSpacing(SPACE_8)
@@ -85,9 +85,9 @@ class EndpointPage(Page):
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
-        self.tabs.addTab(chargers, "Chargers")
-        self.tabs.addTab(self.knocks, "Knocks")
-        self.tabs.addTab(self.strings, "What to type")
+        self.tabs.addTab(chargers, self.tr("Chargers"))
+        self.tabs.addTab(self.knocks, self.tr("Knocks"))
+        self.tabs.addTab(self.strings, self.tr("What to type"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_12)
         layout.setSpacing(SPACE_8)
@@ -138,11 +138,11 @@ class EndpointPage(Page):
         state = states[-1]
         self.listen_panel.show_state(state)
         if state.is_listening:
-            self.state.show_status("Listening", "good", "radio-tower")
+            self.state.show_status(self.tr("Listening"), "good", "radio-tower")
         elif state.trouble:
-            self.state.show_status("Can't listen", "fault")
+            self.state.show_status(self.tr("Can't listen"), "fault")
         else:
-            self.state.show_status("Off", "idle")
+            self.state.show_status(self.tr("Off"), "idle")
         self.strings.show_url(self.listen_panel.base_url(state) if state.is_listening else "")
         self._refresh()
 
@@ -151,16 +151,16 @@ class EndpointPage(Page):
 
     def _show_knocks(self) -> None:
         count = self.knocks.refresh()
-        self.tabs.setTabText(KNOCKS, f"Knocks ({count})" if count else "Knocks")
+        self.tabs.setTabText(KNOCKS, f"{self.tr('Knocks')} ({count})" if count else self.tr("Knocks"))
 
     def _refresh(self) -> None:
         server = self.bench.server
         rows = self.roster.update(server.endpoints, self.bench.now())
         self.model.show(rows)
         count = len(server.endpoints)
-        words = "charger is" if count == 1 else "chargers are"
-        self.summary.setText(f"{count} {words} connected" if server.state.is_listening else "")
-        self.tabs.setTabText(CHARGERS, f"Chargers ({count})" if count else "Chargers")
+        words = self.tr("1 charger is connected") if count == 1 else self.tr("{count} chargers are connected")
+        self.summary.setText(words.format(count=count) if server.state.is_listening else "")
+        self.tabs.setTabText(CHARGERS, f"{self.tr('Chargers')} ({count})" if count else self.tr("Chargers"))
         self._show_knocks()
         self._show_rows(bool(rows), server.state)
         if self.unit.isVisibleTo(self.splitter):
@@ -175,12 +175,14 @@ class EndpointPage(Page):
             return
         if state.is_listening:
             url = self.listen_panel.base_url(state)
-            how = f"In the charger, set the backend address to {url} and restart it if its form asks for that."
-            text = f"{how}\n\n{FIREWALL}"
-            self.empty.show_texts("No charger has dialled yet", text, "plug-zap", "What to type for each model")
+            how = self.tr("In the charger, set the backend address to {url} and restart it if its form asks for that.")
+            text = f"{how.format(url=url)}\n\n{self.tr(FIREWALL)}"
+            self.empty.show_texts(
+                self.tr("No charger has dialled yet"), text, "plug-zap", self.tr("What to type for each model")
+            )
         else:
-            text = "Start it, and chargers on your network can dial this computer as their backend."
-            self.empty.show_texts("The endpoint is off", text, "power-off", "Start")
+            text = self.tr("Start it, and chargers on your network can dial this computer as their backend.")
+            self.empty.show_texts(self.tr("The endpoint is off"), text, "power-off", self.tr("Start"))
 
     def _empty_acted(self) -> None:
         if self.bench.server.state.is_listening:

@@ -82,30 +82,30 @@ class Console(QWidget):
     def _build_left(self) -> QWidget:
         box = QWidget(self)
         self.command = QComboBox(box)
-        self.command.setAccessibleName("Command")
+        self.command.setAccessibleName(self.tr("Command"))
         for command in COMMANDS:
             self.command.addItem(f"{command.title}  ({command.action})", command)
         self.command.currentIndexChanged.connect(self._show_command)
-        self.is_raw = QCheckBox("Raw JSON", box)
-        self.is_raw.setToolTip("Any action, any payload")
+        self.is_raw = QCheckBox(self.tr("Raw JSON"), box)
+        self.is_raw.setToolTip(self.tr("Any action, any payload"))
         self.is_raw.toggled.connect(self._show_command)
         self.form = QFormLayout()
         self.form.setSpacing(SPACE_8)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.raw_action = QLineEdit(box)
         self.raw_action.setMaxLength(64)
-        self.raw_action.setAccessibleName("Action")
+        self.raw_action.setAccessibleName(self.tr("Action"))
         self.raw = QPlainTextEdit(box)
         set_role(self.raw, "mono")
-        self.raw.setAccessibleName("Payload as JSON")
+        self.raw.setAccessibleName(self.tr("Payload as JSON"))
         self.raw.setTabChangesFocus(True)
         self.raw.textChanged.connect(self._check)
         self.raw_action.textChanged.connect(self._check)
         self.problem = plain_label(box, "caption", is_wrapped=True)
-        self.send = QPushButton("Send", box)
+        self.send = QPushButton(self.tr("Send"), box)
         set_role(self.send, "primary")
         icons.dress(self.send, "send", "accent_text")
-        self.send.setToolTip("Send to the charger (Ctrl+Enter)")
+        self.send.setToolTip(self.tr("Send to the charger (Ctrl+Enter)"))
         self.send.clicked.connect(self.submit)
         QShortcut(QKeySequence("Ctrl+Return"), box, self.submit, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
         top = QHBoxLayout()
@@ -130,13 +130,13 @@ class Console(QWidget):
     def _build_right(self) -> QWidget:
         box = QWidget(self)
         self.lines = QListWidget(box)
-        self.lines.setAccessibleName("Sent commands")
+        self.lines.setAccessibleName(self.tr("Sent commands"))
         self.lines.setUniformItemSizes(True)
         self.lines.currentRowChanged.connect(self._show_answer)
         self.answer = QPlainTextEdit(box)
         self.answer.setReadOnly(True)
-        self.answer.setPlaceholderText("Commands and their answers appear here.")
-        self.answer.setAccessibleName("Request and answer")
+        self.answer.setPlaceholderText(self.tr("Commands and their answers appear here."))
+        self.answer.setAccessibleName(self.tr("Request and answer"))
         set_role(self.answer, "mono")
         layout = QVBoxLayout(box)
         layout.setContentsMargins(SPACE_12, 0, 0, 0)
@@ -205,7 +205,7 @@ class Console(QWidget):
         if self.is_raw.isChecked():
             made, problem = raw_payload(self.raw.toPlainText())
             action = self.raw_action.text().strip()
-            return action, made, problem or ("" if action else "The action is missing.")
+            return action, made, problem or ("" if action else self.tr("The action is missing."))
         made, problems = payload(self.chosen, self._values())
         return self.chosen.action, made, " ".join(problems.values())
 
@@ -259,7 +259,10 @@ class Console(QWidget):
         command = next((known for known in COMMANDS if known.action == action), None)
         if command is None or not command.warning:
             return True
-        buttons = (Button(key="send", text=f"Send {action}", role="primary"), Button(key="close", text="Cancel"))
+        buttons = (
+            Button(key="send", text=self.tr("Send {action}").format(action=action), role="primary"),
+            Button(key="close", text=self.tr("Cancel")),
+        )
         title = f"{command.title}?"
         answer = await ask(self, title, command.warning, buttons, icon_name="triangle-alert", tone="attention")
         return answer == "send"

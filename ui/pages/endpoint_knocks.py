@@ -40,9 +40,9 @@ class KnockDetail(QWidget):
         self.bytes.setReadOnly(True)
         self.bytes.setTabChangesFocus(True)
         self.bytes.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.bytes.setAccessibleName("First bytes")
+        self.bytes.setAccessibleName(self.tr("First bytes"))
         set_role(self.bytes, "mono")
-        self.show_charger = QPushButton("Show this charger", self)
+        self.show_charger = QPushButton(self.tr("Show this charger"), self)
         self.show_charger.clicked.connect(self._want_charger)
         head = QHBoxLayout()
         head.setSpacing(SPACE_8)
@@ -72,7 +72,7 @@ class KnockDetail(QWidget):
         self.about.setText(moment_text(knock.at))
         self.text.setText(visible(knock.text, 600))
         self.show_charger.setVisible(bool(knock.identity) and self._bench.server.endpoint(knock.identity) is not None)
-        self.bytes.setPlainText(hex_dump(knock.first_bytes) or "It sent nothing.")
+        self.bytes.setPlainText(hex_dump(knock.first_bytes) or self.tr("It sent nothing."))
         self._show_findings(knock)
 
     def _show_findings(self, knock: Knock) -> None:
@@ -107,10 +107,12 @@ class KnockPanel(QWidget):
         self.detail.hide()
         self.detail.charger_wanted.connect(self.charger_wanted)
         self.empty = Empty(
-            "Nobody has knocked yet",
-            "Everything that connects to our port is listed here, even a browser, a port scan or garbage. "
-            "If a charger should be here and is not, it does not reach this computer: check the address in it, the "
-            "network, and this computer's firewall.",
+            self.tr("Nobody has knocked yet"),
+            self.tr(
+                "Everything that connects to our port is listed here, even a browser, a port scan or garbage. If a "
+                "charger should be here and is not, it does not reach this computer: check the address in it, the "
+                "network, and this computer's firewall."
+            ),
             "door-open",
             parent=self,
         )

@@ -38,11 +38,11 @@ class ListenPanel(QFrame):
 
     def _build(self) -> None:
         self.adapter = QComboBox(self)
-        self.adapter.setAccessibleName("Network adapter")
+        self.adapter.setAccessibleName(self.tr("Network adapter"))
         self.adapter.setMinimumWidth(220)
         self.adapter.currentIndexChanged.connect(self._changed)
         self.port = QLineEdit(self)
-        self.port.setAccessibleName("Port")
+        self.port.setAccessibleName(self.tr("Port"))
         self.port.setValidator(QIntValidator(1, 65535, self))
         self.port.setFixedWidth(84)
         self.port.textEdited.connect(self._changed)
@@ -50,13 +50,13 @@ class ListenPanel(QFrame):
         self.main = QPushButton(self)
         set_role(self.main, "primary")
         self.main.clicked.connect(self.apply)
-        self.stop = QPushButton("Stop", self)
+        self.stop = QPushButton(self.tr("Stop"), self)
         icons.dress(self.stop, "square", "text2")
         self.stop.clicked.connect(self._stop)
-        self.url = CopyField("", "Address for chargers", self)
+        self.url = CopyField("", self.tr("Address for chargers"), self)
         row = QHBoxLayout()
         row.setSpacing(SPACE_8)
-        for text, widget in (("Listen on", self.adapter), ("Port", self.port)):
+        for text, widget in ((self.tr("Listen on"), self.adapter), (self.tr("Port"), self.port)):
             label = QLabel(text, self)
             label.setBuddy(widget)
             set_role(label, "subtle")
@@ -141,13 +141,13 @@ class ListenPanel(QFrame):
         self.trouble.setVisible(bool(message))
         self.trouble_text.setText(f"{message}\n{advice}" if advice else message)
         self.suggestion.setVisible(bool(suggestion))
-        self.suggestion.setText(f"Use port {suggestion}")
+        self.suggestion.setText(self.tr("Use port {port}").format(port=suggestion))
         self.suggestion.setProperty("port", suggestion)
 
     def _changed(self) -> None:
         state = self._bench.server.state
         is_same = (self.host, self.port_number) == (state.host, state.port)
-        self.main.setText("Move here" if state.is_listening else "Start")
+        self.main.setText(self.tr("Move here") if state.is_listening else self.tr("Start"))
         self.main.setVisible(not (state.is_listening and is_same))
         self.main.setEnabled(bool(self.port_number) and not self._tasks.is_running("listen"))
 

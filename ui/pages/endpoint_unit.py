@@ -49,7 +49,7 @@ class UnitPanel(QWidget):
         self._identity = ""
         self._shown: tuple[object, ...] = ()
         self._last: Endpoint | None = None
-        self.setAccessibleName("Charger")
+        self.setAccessibleName(self.tr("Charger"))
         self.console = Console(bench, tasks, secret_keys, self)
         self.handshake = self._raw_view()
         self.reading = plain_label(self, "subtle", is_wrapped=True)
@@ -57,9 +57,9 @@ class UnitPanel(QWidget):
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
-        self.tabs.addTab(self.console, "Console")
-        self.tabs.addTab(self._handshake_tab(), "Handshake")
-        self.tabs.addTab(self.findings, "Findings")
+        self.tabs.addTab(self.console, self.tr("Console"))
+        self.tabs.addTab(self._handshake_tab(), self.tr("Handshake"))
+        self.tabs.addTab(self.findings, self.tr("Findings"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
         layout.setSpacing(SPACE_4)
@@ -70,12 +70,12 @@ class UnitPanel(QWidget):
     def _head(self) -> QHBoxLayout:
         self.title = plain_label(self, "heading")
         self.about = plain_label(self, "caption", is_wrapped=True)
-        self.presence = Chip("Connected", "good", parent=self)
-        self.traffic = QPushButton("Show traffic", self)
+        self.presence = Chip(self.tr("Connected"), "good", parent=self)
+        self.traffic = QPushButton(self.tr("Show traffic"), self)
         icons.dress(self.traffic, "arrow-left-right", "text2")
         self.traffic.clicked.connect(self._want_traffic)
-        self.hang_up = QPushButton("Disconnect", self)
-        self.hang_up.setToolTip("Close the connection; most chargers dial again by themselves")
+        self.hang_up = QPushButton(self.tr("Disconnect"), self)
+        self.hang_up.setToolTip(self.tr("Close the connection; most chargers dial again by themselves"))
         icons.dress(self.hang_up, "unplug", "text2")
         self.hang_up.clicked.connect(self._hang_up)
         row = QHBoxLayout()
@@ -91,7 +91,7 @@ class UnitPanel(QWidget):
         view = QPlainTextEdit(self)
         view.setReadOnly(True)
         view.setTabChangesFocus(True)
-        view.setAccessibleName("Handshake as sent")
+        view.setAccessibleName(self.tr("Handshake as sent"))
         set_role(view, "mono")
         return view
 
@@ -99,8 +99,8 @@ class UnitPanel(QWidget):
         box = QWidget(self)
         copy = QToolButton(box)
         icons.dress(copy, "copy", "text2")
-        copy.setAccessibleName("Copy the handshake")
-        copy.setToolTip("Copy the handshake")
+        copy.setAccessibleName(self.tr("Copy the handshake"))
+        copy.setToolTip(self.tr("Copy the handshake"))
         copy.clicked.connect(self._copy_handshake)
         row = QHBoxLayout()
         row.addWidget(self.reading, 1)
@@ -132,12 +132,12 @@ class UnitPanel(QWidget):
         endpoint = self._bench.server.endpoint(self._identity)
         is_there = endpoint is not None
         endpoint = self._last = endpoint or self._last
-        self.presence.show_status("Connected" if is_there else "Left", "good" if is_there else "idle")
+        self.presence.show_status(self.tr("Connected") if is_there else self.tr("Left"), "good" if is_there else "idle")
         self.hang_up.setEnabled(is_there)
         self.console.refresh()
         self.title.setText(visible(self._identity, 96))
         if endpoint is None:
-            self.about.setText("Not seen since this program started.")
+            self.about.setText(self.tr("Not seen since this program started."))
             return
         self._show_about(endpoint)
         shown = (endpoint.connection, len(endpoint.findings))
@@ -165,14 +165,18 @@ class UnitPanel(QWidget):
         offered = ", ".join(handshake.subprotocols) or "none"
         words, _ = security(handshake)
         self.reading.setText(
-            f"Path {visible(handshake.path, 200)} · asks for {visible(offered, 120)}, "
-            f"got {handshake.chosen_subprotocol or 'none'} · {words}"
+            self.tr("Path {path} · asks for {offered}, got {chosen} · {words}").format(
+                path=visible(handshake.path, 200),
+                offered=visible(offered, 120),
+                chosen=handshake.chosen_subprotocol or "none",
+                words=words,
+            )
         )
         text = handshake.raw[:RAW_LIMIT].decode("utf-8", "backslashreplace")
         self.handshake.setPlainText(visible_lines(text.replace("\r\n", "\n")))
 
     def _show_findings(self, findings: list[Finding]) -> None:
-        self.tabs.setTabText(2, f"Findings ({len(findings)})" if findings else "Findings")
+        self.tabs.setTabText(2, f"{self.tr('Findings')} ({len(findings)})" if findings else self.tr("Findings"))
         column = self.findings.column
         while (item := column.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
@@ -184,7 +188,7 @@ class UnitPanel(QWidget):
             column.addWidget(FindingCard(finding, self.findings))
         if not findings:
             none = plain_label(self.findings, "subtle")
-            none.setText("Nothing out of the ordinary so far.")
+            none.setText(self.tr("Nothing out of the ordinary so far."))
             column.addWidget(none)
         column.addStretch(1)
 

@@ -267,9 +267,12 @@ class TrafficPage(Page):
     async def _choose_time(self) -> None:
         entry = self.table.current_entry() or self.model.entry(0)
         field = TimeField(entry.frame.at if entry else self.bench.now(), self)
-        buttons = (Button(key="go", text="Go there", role="primary"), Button(key="close", text="Cancel"))
-        text = "Shows the first frame at or after this time."
-        if await ask(self, "Jump to a time", text, buttons, icon_name="clock", detail=field) == "go":
+        buttons = (
+            Button(key="go", text=self.tr("Go there"), role="primary"),
+            Button(key="close", text=self.tr("Cancel")),
+        )
+        text = self.tr("Shows the first frame at or after this time.")
+        if await ask(self, self.tr("Jump to a time"), text, buttons, icon_name="clock", detail=field) == "go":
             moment: QDateTime = field.chosen
             seq = self.stored.seq_at(self._utc(moment))
             await self._jump_to(seq)
@@ -318,9 +321,12 @@ class TrafficPage(Page):
     async def _save_filter(self) -> None:
         filter_ = self.bar.filter
         field = NameField(" · ".join(words for _, _, words in filter_.chips())[:60], self)
-        buttons = (Button(key="save", text="Save", role="primary"), Button(key="close", text="Cancel"))
-        text = "It appears under “Quick filters”."
-        answer = await ask(self, "Name this filter", text, buttons, icon_name="filter", detail=field)
+        buttons = (
+            Button(key="save", text=self.tr("Save"), role="primary"),
+            Button(key="close", text=self.tr("Cancel")),
+        )
+        text = self.tr("It appears under “Quick filters”.")
+        answer = await ask(self, self.tr("Name this filter"), text, buttons, icon_name="filter", detail=field)
         if answer == "save" and field.chosen:
             self.saved.save(field.chosen, filter_)
             self.bar.offer_saved(self.saved.all())
@@ -392,7 +398,10 @@ class TrafficPage(Page):
     async def _export(self) -> None:
         stamp = self.bench.now().astimezone().strftime("%Y-%m-%d-%H%M")
         path = await choose_file(
-            self, "Export frames", pattern="Frames, one JSON object a line (*.jsonl)", save_as=f"frames-{stamp}.jsonl"
+            self,
+            self.tr("Export frames"),
+            pattern=self.tr("Frames, one JSON object a line (*.jsonl)"),
+            save_as=f"frames-{stamp}.jsonl",
         )
         if path is not None:
             await self.export_to(path)
@@ -430,17 +439,20 @@ class TrafficPage(Page):
         self._stack.setCurrentWidget(self.empty)
         searching = self.tasks.is_running("older") if is_searching is None else is_searching
         if not self.model.filter.is_empty:
-            wait = "Take a condition away, or wait: new frames that fit appear here."
-            text = "Searching the stored frames…" if searching else wait
-            self.empty.show_texts("No frame fits the filter", text, "search-x", "Clear the filter")
+            wait = self.tr("Take a condition away, or wait: new frames that fit appear here.")
+            text = self.tr("Searching the stored frames…") if searching else wait
+            self.empty.show_texts(self.tr("No frame fits the filter"), text, "search-x", self.tr("Clear the filter"))
         elif self.model.floor_seq:
-            text = "Nothing was deleted. What comes from now on appears here."
-            self.empty.show_texts("The view is cleared", text, "inbox", "Show earlier frames")
+            text = self.tr("Nothing was deleted. What comes from now on appears here.")
+            self.empty.show_texts(self.tr("The view is cleared"), text, "inbox", self.tr("Show earlier frames"))
         else:
             urls = self.bench.endpoint_urls()
-            where = f"Let a charger dial {urls[0]}<its identity>." if urls else "The endpoint is off: start it first."
-            text = f"Every message between this computer and a charger appears here, exactly as sent. {where}"
-            self.empty.show_texts("No frames yet", text, "arrow-left-right", "Open Endpoint")
+            text = self.tr("Every message between this computer and a charger appears here, exactly as sent.")
+            dial = self.tr("Let a charger dial {url}<its identity>.").format(url=urls[0] if urls else "")
+            where = dial if urls else self.tr("The endpoint is off: start it first.")
+            self.empty.show_texts(
+                self.tr("No frames yet"), f"{text} {where}", "arrow-left-right", self.tr("Open Endpoint")
+            )
 
     def _empty_acted(self) -> None:
         if not self.model.filter.is_empty:

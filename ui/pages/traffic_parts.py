@@ -40,18 +40,22 @@ class TopRow(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        title = QLabel("Traffic", self)
+        title = QLabel(self.tr("Traffic"), self)
         set_role(title, "title")
-        self.state = Chip("Live", "working", "radio", self)
+        self.state = Chip(self.tr("Live"), "working", "radio", self)
         self.counts = QLabel(self)
         set_role(self.counts, "caption")
-        self.live = self._button("Pause", "pause", "Hold the list (Space); G goes back to the newest")
-        self.fold = self._button("Fold noise", "layers", "Heartbeats and repeated meter values become one line")
+        self.live = self._button(self.tr("Pause"), "pause", "Hold the list (Space); G goes back to the newest")
+        self.fold = self._button(
+            self.tr("Fold noise"), "layers", "Heartbeats and repeated meter values become one line"
+        )
         self.fold.setCheckable(True)
         self.fold.setChecked(True)
-        self.jump = self._button("Go to time", "clock", "Show the frames of a certain time")
-        self.clear = self._button("Clear view", "trash-2", "Empty the list; the stored frames stay")
-        self.export = self._button("Export", "download", "Write the filtered frames to a file; passwords are masked")
+        self.jump = self._button(self.tr("Go to time"), "clock", "Show the frames of a certain time")
+        self.clear = self._button(self.tr("Clear view"), "trash-2", "Empty the list; the stored frames stay")
+        self.export = self._button(
+            self.tr("Export"), "download", "Write the filtered frames to a file; passwords are masked"
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_8)
@@ -73,6 +77,7 @@ class TopRow(QWidget):
     def show_state(self, state: str) -> None:
         """Show whether the list follows (``live``), is ``paused``, or the reader looks at older frames."""
         word, tone, action, picture = _STATES[state]
+        word, action = self.tr(word), self.tr(action)
         self.state.show_status(word, tone, "radio" if state == "live" else "")
         if self.live.text() != action:
             self.live.setText(action)
@@ -81,12 +86,15 @@ class TopRow(QWidget):
 
     def show_counts(self, shown: int, stored: int, is_all: bool) -> None:
         """Count what is in the list and what there is."""
-        words = f"{shown:,} lines" if is_all else f"{shown:,} lines that fit"
-        self.counts.setText(f"{words} · {stored:,} frames recorded")
+        words = self.tr("{shown} lines · {stored} frames recorded")
+        if not is_all:
+            words = self.tr("{shown} lines that fit · {stored} frames recorded")
+        self.counts.setText(words.format(shown=f"{shown:,}", stored=f"{stored:,}"))
 
     def show_folded(self, count: int) -> None:
         """Count what is folded away."""
-        self.fold.setText(f"Fold noise ({count:,})" if count else "Fold noise")
+        words = self.tr("Fold noise")
+        self.fold.setText(f"{words} ({count:,})" if count else words)
 
 
 class ExportBand(QFrame):
@@ -103,7 +111,7 @@ class ExportBand(QFrame):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(220)
-        self.button = QPushButton("Cancel", self)
+        self.button = QPushButton(self.tr("Cancel"), self)
         self.button.clicked.connect(self._pressed)
         self._is_running = False
         layout = QHBoxLayout(self)
@@ -117,22 +125,22 @@ class ExportBand(QFrame):
     def begin(self) -> None:
         """Show that an export has begun."""
         self._is_running = True
-        self.button.setText("Cancel")
+        self.button.setText(self.tr("Cancel"))
         self.bar.show()
         self.told(0, 0.0)
         self.show()
 
     def told(self, count: int, part: float) -> None:
         """Show how many frames are written and how much of the traffic is searched."""
-        self.label.setText(f"Exporting: {count:,} frames written")
+        self.label.setText(self.tr("Exporting: {count} frames written").format(count=f"{count:,}"))
         self.bar.setValue(round(part * 1000))
 
     def done(self, count: int, path: Path) -> None:
         """Say where the file is."""
         self._is_running = False
         self.bar.hide()
-        self.button.setText("Close")
-        self.label.setText(f"{count:,} frames written to {path}")
+        self.button.setText(self.tr("Close"))
+        self.label.setText(self.tr("{count} frames written to {path}").format(count=f"{count:,}", path=path))
 
     def _pressed(self) -> None:
         if self._is_running:
@@ -148,7 +156,7 @@ class TimeField(QDateTimeEdit):
         self.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
         self.setCalendarPopup(False)
         self.setObjectName("time")
-        self.setAccessibleName("Time")
+        self.setAccessibleName(self.tr("Time"))
 
     @property
     def chosen(self) -> QDateTime:
@@ -163,7 +171,7 @@ class NameField(QLineEdit):
         super().__init__(proposal, parent)
         self.setMaxLength(60)
         self.selectAll()
-        self.setAccessibleName("Name")
+        self.setAccessibleName(self.tr("Name"))
 
     @property
     def chosen(self) -> str:

@@ -48,12 +48,12 @@ class FilterBar(QWidget):
         self._row.setSpacing(SPACE_8)
         self._add_search()
         self._menus = {
-            "identities": self._menu("Charger", "ev-charger"),
-            "directions": self._menu("Way", "arrow-left-right"),
-            "kinds": self._menu("Kind", "tag"),
-            "actions": self._menu("Action", "activity"),
-            "notes": self._menu("Findings", "triangle-alert"),
-            "saved": self._menu("Quick filters", "filter"),
+            "identities": self._menu(self.tr("Charger"), "ev-charger"),
+            "directions": self._menu(self.tr("Way"), "arrow-left-right"),
+            "kinds": self._menu(self.tr("Kind"), "tag"),
+            "actions": self._menu(self.tr("Action"), "activity"),
+            "notes": self._menu(self.tr("Findings"), "triangle-alert"),
+            "saved": self._menu(self.tr("Quick filters"), "filter"),
         }
         self._chips = QHBoxLayout()
         self._chips.setSpacing(SPACE_4)
@@ -69,8 +69,8 @@ class FilterBar(QWidget):
 
     def _add_search(self) -> None:
         self.search = _SearchField(self)
-        self.search.setPlaceholderText("Find in frames: words, ids, values (Ctrl+F)")
-        self.search.setAccessibleName("Find in frames")
+        self.search.setPlaceholderText(self.tr("Find in frames: words, ids, values (Ctrl+F)"))
+        self.search.setAccessibleName(self.tr("Find in frames"))
         self.search.setClearButtonEnabled(True)
         self.search.setMaxLength(300)
         self.search.textEdited.connect(self._edited)
@@ -81,7 +81,7 @@ class FilterBar(QWidget):
 
     def _menu(self, text: str, picture: str) -> QMenu:
         button = QPushButton(f"{text} ▾", self)
-        button.setAccessibleName(f"Filter by {text}")
+        button.setAccessibleName(self.tr("Filter by {what}").format(what=text))
         button.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0; }")
         button.setObjectName(f"filter-{text.lower().replace(' ', '-')}")
         icons.dress(button, picture, "text2")
@@ -122,13 +122,13 @@ class FilterBar(QWidget):
         else:
             choices = self._counted(part)
         if part == "notes":
-            self._check(menu, "has_notes", True, "Any finding", self.filter.has_notes)
+            self._check(menu, "has_notes", True, self.tr("Any finding"), self.filter.has_notes)
             menu.addSeparator()
         present = getattr(self.filter, part)
         for value, words in choices:
             self._check(menu, part, value, words, value in present)
         if menu.isEmpty():
-            menu.addAction("Nothing seen yet").setEnabled(False)
+            menu.addAction(self.tr("Nothing seen yet")).setEnabled(False)
 
     def _counted(self, part: str) -> list[tuple[Any, str]]:
         counts = self._counts[part]
@@ -152,11 +152,11 @@ class FilterBar(QWidget):
             action.setData(filter_)
             action.triggered.connect(self._quick)
         menu.addSeparator()
-        keep = menu.addAction("Save this filter…")
+        keep = menu.addAction(self.tr("Save this filter…"))
         keep.setEnabled(not self.filter.is_empty)
         keep.triggered.connect(self.save_wanted)
         if self._saved:
-            removal = menu.addMenu("Remove a saved filter")
+            removal = menu.addMenu(self.tr("Remove a saved filter"))
             for name in self._saved:
                 action = removal.addAction(visible(name, 60).replace("&", "&&"))
                 action.setData(name)
@@ -214,7 +214,7 @@ class FilterBar(QWidget):
         for part, value, words in chips[:MOST_CHIPS]:
             self._chips.addWidget(self._chip(part, value, words))
         if len(chips) > 1:
-            clear = QPushButton("Clear all" if len(chips) <= MOST_CHIPS else f"Clear all {len(chips)}", self._chip_box)
+            clear = QPushButton(f"{self.tr('Clear all')} ({len(chips)})", self._chip_box)
             set_role(clear, "link")
             clear.clicked.connect(self.clear)
             self._chips.addWidget(clear)
@@ -230,7 +230,7 @@ class FilterBar(QWidget):
         set_role(chip, "filter-chip")
         chip.setCheckable(True)
         chip.setChecked(True)
-        chip.setAccessibleName(f"Remove the condition {words}")
+        chip.setAccessibleName(self.tr("Remove the condition {words}").format(words=words))
         chip.setProperty("condition", (part, value))
         chip.clicked.connect(self._chip_clicked)
         return chip

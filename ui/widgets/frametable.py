@@ -142,12 +142,12 @@ class FrameTable(QTableView):
         self._is_tailing = False
         self.setModel(model)
         self.setItemDelegate(self.delegate)
-        self.setAccessibleName("Frames")
+        self.setAccessibleName(self.tr("Frames"))
         self._prepare()
         self.pill = QPushButton(self)
         self.pill.setObjectName("new-frames")
         set_role(self.pill, "primary")
-        self.pill.setAccessibleName("Show new frames")
+        self.pill.setAccessibleName(self.tr("Show new frames"))
         self.pill.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.pill.hide()
         self.pill.clicked.connect(self.live_wanted)
@@ -322,7 +322,8 @@ class FrameTable(QTableView):
     def show_held(self, count: int, is_paused: bool) -> None:
         """Offer the frames that came while the list stood still."""
         if count:
-            self.pill.setText(f"{count:,} new ↓" if not is_paused else f"Paused · {count:,} new ↓")
+            words = self.tr("Paused · {count} new ↓") if is_paused else self.tr("{count} new ↓")
+            self.pill.setText(words.format(count=f"{count:,}"))
             self.place_pill()
         self.pill.setVisible(bool(count))
 

@@ -58,7 +58,7 @@ class FrameView(QWidget):
         self._hex = ""
         self._parsed = Parsed([], "")
         self._is_filled: set[int] = set()
-        self.setAccessibleName("Frame in detail")
+        self.setAccessibleName(self.tr("Frame in detail"))
         self._build_head()
         self._build_tabs()
         layout = QVBoxLayout(self)
@@ -78,7 +78,7 @@ class FrameView(QWidget):
         self.notes.setProperty("tone", "attention")
         self.pair_button = QPushButton(self)
         set_role(self.pair_button, "link")
-        self.pair_button.setToolTip("Go to the counterpart (P)")
+        self.pair_button.setToolTip(self.tr("Go to the counterpart (P)"))
         self.pair_button.clicked.connect(self.pair_wanted)
         self._head = QHBoxLayout()
         self._head.setSpacing(SPACE_8)
@@ -91,19 +91,19 @@ class FrameView(QWidget):
         self.tree.setHeaderLabels(["Field", "Value"])
         self.tree.setHeaderHidden(True)
         self.tree.setUniformRowHeights(True)
-        self.tree.setAccessibleName("Fields")
+        self.tree.setAccessibleName(self.tr("Fields"))
         self.tree.setColumnWidth(0, 200)
         self.tree.setAlternatingRowColors(False)
         self.tree.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.pretty = self._text("Formatted text")
-        self.raw = self._text("Exact text")
+        self.pretty = self._text(self.tr("Formatted text"))
+        self.raw = self._text(self.tr("Exact text"))
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
-        self.tabs.addTab(self.tree, "Tree")
-        self.tabs.addTab(self.pretty, "Formatted")
-        self.tabs.addTab(self.raw, "Exact")
-        self.tabs.setTabToolTip(2, "Every character as it went over the wire; control characters made visible")
+        self.tabs.addTab(self.tree, self.tr("Tree"))
+        self.tabs.addTab(self.pretty, self.tr("Formatted"))
+        self.tabs.addTab(self.raw, self.tr("Exact"))
+        self.tabs.setTabToolTip(2, self.tr("Every character as it went over the wire; control characters made visible"))
         self.tabs.currentChanged.connect(self._fill)
         self.tabs.setCornerWidget(self._copy_buttons())
         for view, slot in ((self.tree, self.copy_value), (self.raw, self.copy_raw)):
@@ -124,13 +124,13 @@ class FrameView(QWidget):
         row.setContentsMargins(0, 0, 0, 2)
         row.setSpacing(2)
         actions = (
-            ("Exact", "copy", "Copy the exact text (Ctrl+C in the list)", self.copy_raw),
-            ("Formatted", "braces", "Copy the formatted text", self.copy_pretty),
-            ("Path", "route", "Copy the path of the selected field", self.copy_path),
+            ("exact", self.tr("Exact"), "copy", self.tr("Copy the exact text (Ctrl+C in the list)"), self.copy_raw),
+            ("formatted", self.tr("Formatted"), "braces", self.tr("Copy the formatted text"), self.copy_pretty),
+            ("path", self.tr("Path"), "route", self.tr("Copy the path of the selected field"), self.copy_path),
         )
-        for text, picture, tip, slot in actions:
+        for key, text, picture, tip, slot in actions:
             button = QPushButton(text, box)
-            button.setObjectName(f"copy-{text.lower()}")
+            button.setObjectName(f"copy-{key}")
             button.setToolTip(tip)
             button.setAccessibleName(tip)
             set_role(button, "quiet")
@@ -156,8 +156,8 @@ class FrameView(QWidget):
 
     def _show_none(self, entry: Fold | None) -> None:
         if entry is None:
-            self.heading.setText("No frame selected")
-            self.meta.setText("Select a row to see every field and the exact text.")
+            self.heading.setText(self.tr("No frame selected"))
+            self.meta.setText(self.tr("Select a row to see every field and the exact text."))
             return
         self.heading.setText(f"{len(entry.rows)} frames folded")
         self.meta.setText(f"{visible(entry.frame.identity)} · {entry.summary}\nPress Enter to open the fold.")
@@ -165,7 +165,9 @@ class FrameView(QWidget):
     def _show_row(self, row: Row) -> None:
         frame = row.frame
         self._raw = mask_secrets(frame.text, self._secret_keys)
-        self._parsed = parse(self._raw) if frame.raw is None else Parsed([], "", "These bytes never became text.")
+        self._parsed = (
+            parse(self._raw) if frame.raw is None else Parsed([], "", self.tr("These bytes never became text."))
+        )
         self.heading.setText(" ".join(part for part in (visible(frame.action, 64), KIND_WORDS[frame.kind]) if part))
         way = "from the charger" if frame.direction is Direction.IN else "to the charger"
         parts = [
@@ -188,8 +190,10 @@ class FrameView(QWidget):
         self.pair_button.setVisible(bool(row.pair_seq))
         took = latency_text(abs(row.took_s))
         is_request = row.frame.kind is FrameKind.CALL
-        words = f"Answered after {took}" if is_request else f"Answer took {took}"
-        self.pair_button.setText(f"{words} · show {'answer' if is_request else 'request'}")
+        words = self.tr("Answered after {took} · show answer")
+        if not is_request:
+            words = self.tr("Answer took {took} · show request")
+        self.pair_button.setText(words.format(took=took))
 
     def _fill(self, tab: int) -> None:
         """Fill a tab when it is first looked at."""
@@ -236,7 +240,7 @@ class FrameView(QWidget):
     def _fill_tree(self) -> None:
         self.tree.clear()
         if self._parsed.trouble:
-            item = QTreeWidgetItem(["Not a message", self._parsed.trouble])
+            item = QTreeWidgetItem([self.tr("Not a message"), self._parsed.trouble])
             item.setForeground(1, theme().tokens.color("fault"))
             self.tree.addTopLevelItem(item)
             return
