@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 
 from app.errors import AppError, NotReachable
 from app.scope import Trouble
 from app.settings import Settings, load
 from ui.dialogs import Question
 from ui.main import Options
-from ui.session import EXIT_OK, Session
+from ui.session import EXIT_OK, EXIT_UNCLEAN, Session
 from ui.tasks import Tasks
 from ui.widgets.crash import CrashPage
 from ui.widgets.failure import OpeningFailed
@@ -320,3 +320,48 @@ async def test_a_malformed_settings_file_is_told_and_not_touched(home: Path) -> 
     window.close()
     assert await asyncio.wait_for(task, LIMIT_S) == EXIT_OK
     assert path.read_text() == "theme = 'pink'\n"
+
+
+async def test_another_folder_can_be_chosen(home: Path, tmp_path: Path, qtbot: Any) -> None:
+    home.mkdir()
+    (home / "rehome.db").write_bytes(b"this is no database" * 100)
+    other = tmp_path / "other"
+    other.mkdir()
+    async with running(home) as run:
+        page = await refused(run)
+        qtbot.mouseClick(page.findChild(QPushButton, "opening-folder"), Qt.MouseButton.LeftButton)
+        dialog = await until(lambda: run.window.findChild(QFileDialog))
+        dialog.setDirectory(str(other))
+        dialog.fileSelected.emit(str(other))
+        dialog.accept()
+        await run.opened()
+        assert (other / "rehome.db").exists()
+
+
+async def test_a_data_folder_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a-file"
+    path.write_text("mine")
+    async with running(path) as run:
+        page = await refused(run)
+        assert "data folder" in page.accessibleName()
+    assert path.read_text() == "mine"
+
+
+async def test_the_last_crash_is_told_at_the_next_start(home: Path) -> None:
+    (home / "log").mkdir(parents=True)
+    (home / "log" / "crash.txt").write_text("Fatal Python error: Aborted\n")
+    async with running(home) as run:
+        await run.opened()
+        assert "ended unexpectedly" in run.window.banners.banners[0].message
+
+
+async def test_a_failing_tour_tells_why_and_fails(
+    home: Path, problems: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    async def stuck(*_: Any) -> None:
+        raise NotReachable("The charger is gone.", "Plug it in.")
+
+    monkeypatch.setattr("ui.tour.open_everything", stuck)
+    async with running(home, is_smoke=True) as run:
+        assert await run.ended() == EXIT_UNCLEAN
+    assert "The charger is gone. Plug it in." in capsys.readouterr().err
