@@ -224,8 +224,10 @@ class Exchange:
     def _sort(self, line: Line) -> None:
         if not line.is_reply:
             self._notices.publish(line)
-        elif self._waiting is not None and line.sequence == self._waiting[0] and not self._waiting[1].done():
-            self._waiting[1].set_result(line)
+        elif self._waiting is not None and not self._waiting[1].done():
+            # an emulator and old firmware answer without the id; another's id is a late answer
+            if line.sequence in (0, self._waiting[0]):
+                self._waiting[1].set_result(line)
 
     def _end(self, error: LinkError) -> None:
         self._lost = self._lost or error

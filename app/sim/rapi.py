@@ -34,7 +34,8 @@ def additive_sum(text: str) -> str:
 class Controller:
     """The controller's command set over one outlet.
 
-    ``commands`` lists everything it was asked; ``unknown`` names commands its firmware was built without.
+    ``commands`` lists everything it was asked; ``unknown`` names commands its firmware was built without;
+    ``returns_ids`` is false for OpenEVSE_Emulator, which ignores sequence ids.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Controller:
         self.max_current_a = 32
         self.settings_flags = 0x0021
         self.unknown: set[str] = set()
+        self.returns_ids = True
         self.commands: list[str] = []
 
     @property
@@ -88,7 +90,7 @@ class Controller:
         return f"{text}^{xor_sum(text)}"
 
     def _framed(self, answer: str, sequence: str) -> str:
-        text = f"{answer} :{sequence}" if sequence.strip("0") else answer
+        text = f"{answer} :{sequence}" if sequence.strip("0") and self.returns_ids else answer
         return f"{text}^{xor_sum(text)}"
 
     def _answer(self, words: list[str]) -> str:

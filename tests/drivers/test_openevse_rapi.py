@@ -214,6 +214,15 @@ async def test_old_firmware_without_ids_and_mcu_is_read():
         assert Measurand.CURRENT_OFFERED not in {reading.measurand for reading in status.readings}
 
 
+async def test_an_emulator_that_ignores_ids_is_understood_and_a_late_answer_is_not():
+    async with controller() as unit, session_of(unit) as session:
+        late = "$OK 06 0 06 0080 :01"
+        unit.on_line = lambda _line: unit.say(f"{late}^{xor_sum(late)}")
+        assert (await session.ask(ReportsStatus).status()).state == "Available"
+        unit.controller.returns_ids = False
+        assert (await session.ask(ReportsStatus).status()).state == "Available"
+
+
 async def test_a_unit_without_settings_does_not_offer_them():
     async with controller() as unit:
         unit.controller.unknown = {"GE"}
