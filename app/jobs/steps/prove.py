@@ -161,6 +161,8 @@ async def _state(step: StepRun, endpoint: Endpoint) -> None:
                             break
             except TimeoutError:
                 pass
+    if not endpoint.is_open:
+        raise LinkLost("It hung up before it told its state.", "Wait until it dials again, then continue.")
     if not endpoint.statuses:
         step.note("It has not reported a state yet.", strength=Strength.OPEN)
         return
