@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from PySide6.QtCore import QObject, QPersistentModelIndex
+from PySide6.QtCore import QObject, QPersistentModelIndex, Qt
 
 from app.model.address import NetAddress, OcppAddress
 from app.model.job import JobState
 from app.model.unit import Adoption, Claim, ClaimKind, Health, Identity, SourceKind, Unit, Way
 from ui.models.sitelist import ROW_LIMIT, matches, read
 from ui.models.units import (
+    SORTS,
     Group,
     Grouping,
     JobMark,
@@ -129,6 +130,14 @@ def test_ages_are_short():
     assert ago(NOW - timedelta(hours=3), NOW) == "3 h"
     assert ago(NOW - timedelta(days=9), NOW) == "9 d"
     assert ago(NOW + timedelta(seconds=9), NOW) == "now"
+
+
+def test_the_order_of_a_column_ends_with_the_next_choice_of_order(model):
+    model.put([row("a"), row("b"), row("c")])
+    model.sort(0, Qt.SortOrder.DescendingOrder)
+    assert shown(model) == ["c", "b", "a"]
+    model.show(sort=SORTS["Name"])
+    assert shown(model) == ["a", "b", "c"]
 
 
 def test_one_way_per_source_is_shown_the_present_one_first():

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
 from app.model.backend import Backend, SecurityProfile
 from app.model.job import Job, JobState, StepKind
 from app.model.proof import LampState, Stage
+from app.model.reading import Measurand, Reading
 from app.model.secret import Secret
 from app.model.unit import Adoption
 from app.sim.backend import NewBackend
@@ -354,3 +356,20 @@ async def test_a_rehomed_charger_keeps_its_proof_and_the_way_back(open_bench: An
         page.hide()
         assert (await bench.desk.finished(job_id)).state is JobState.UNDONE
         assert gateway.config["ocpp_server"] == DEAD["ocpp_server"]
+
+
+async def test_the_curves_begin_with_the_stored_past(open_bench: Any) -> None:
+    async with open_bench() as bench, OcppStation("STALL-02", time_scale=0.05) as station:
+        listening = await bench.server.start("127.0.0.1", 0)
+        station.dial(listening.url)
+        unit = await until(lambda: next(iter(bench.finder.units.values()), None))
+        name = bench.server.endpoints["STALL-02"].unit_id
+        past = bench.now() - timedelta(minutes=5)
+        bench.store.samples.add([Reading(unit_id=name, measurand=Measurand.POWER, value=7000.0, at=past)])
+        bench.store.traffic.flush()
+        async with page_of(bench, unit.unit_id) as page:
+            await until(lambda: not page.tasks.is_running("recall"))
+            page.tabs.setCurrentIndex(LIVE)
+            plots = await until(lambda: page.live.plots)
+            (series,) = [series for key, series in plots.store.series.items() if key.measurand is Measurand.POWER]
+            assert series.at(past.timestamp() + 1) == 7000.0

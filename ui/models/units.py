@@ -353,8 +353,11 @@ class UnitsModel(QAbstractTableModel):
         adoptions: frozenset[Adoption] | None = None,
         grouping: Grouping | None = None,
         sort: Callable[[UnitRow], Any] | None = None,
+        is_descending: bool = False,
     ) -> None:
         """Change filter, grouping or order; what is ``None`` stays. No adoption chosen = all."""
+        if sort is not None:
+            self._is_descending = is_descending
         self._text = self._text if text is None else text.casefold().strip()
         self._adoptions = self._adoptions if adoptions is None else adoptions
         self._grouping = grouping or self._grouping
@@ -364,8 +367,7 @@ class UnitsModel(QAbstractTableModel):
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Order by a column (from the table's header)."""
         if 0 <= column < len(COLUMNS):
-            self._is_descending = order is Qt.SortOrder.DescendingOrder
-            self.show(sort=COLUMNS[column].sort)
+            self.show(sort=COLUMNS[column].sort, is_descending=order is Qt.SortOrder.DescendingOrder)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         """Count rows with headings."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Qt
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 STATUS_S = 3.0
 """How often a charger that streams nothing is asked how it is."""
+
+RECALLED = timedelta(minutes=30)
+"""How much of the stored past the curves begin with."""
 
 CHAIN_MS = 1000
 """How often the chain of proof is computed anew."""
@@ -138,8 +142,23 @@ class UnitPage(Page):
         self.live.clear()
         self.diagnosis.strip.forget_choice()
         self.tabs.setCurrentIndex(DIAGNOSIS)
+        self.tasks.replace("recall", self._recalling(argument))
         if self.is_shown:
             self.on_shown()
+
+    async def _recalling(self, unit_id: str) -> None:
+        """Give the curves their recent past, kind by kind so that nothing stalls."""
+        unit, store = self.unit, self.bench.store.samples
+        if unit is None:
+            return
+        since = self.bench.now() - RECALLED
+        for key in sample_ids(unit, endpoint_of(self.bench, unit)):
+            self.live.recall(store.states(key, since))
+            for kind in Measurand:
+                await asyncio.sleep(0)
+                if unit_id != self.unit_id:
+                    return
+                self.live.recall(store.series(key, kind, since))
 
     def on_shown(self) -> None:
         """Open a session and show what is known meanwhile."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ui.widgets.plots import Plots
 
 DRAW_MS = 100
-KEPT = 20_000
+KEPT = 60_000
 """Samples kept for the plots until they are first looked at."""
 
 WIDE = 1060
@@ -102,6 +102,11 @@ class LiveTab(QWidget):
     def add(self, samples: Sequence[Reading | StateChange]) -> None:
         """Take readings and states."""
         self._waiting.extend(samples)
+
+    def recall(self, samples: Sequence[Reading | StateChange]) -> None:
+        """Put stored samples, oldest first, before those that arrived meanwhile; too late once curves are drawn."""
+        if self.plots is None:
+            self._waiting.extendleft(reversed(samples))
 
     def clear(self) -> None:
         """Forget everything (another charger is shown)."""
