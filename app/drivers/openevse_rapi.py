@@ -224,10 +224,12 @@ class Exchange:
     def _sort(self, line: Line) -> None:
         if not line.is_reply:
             self._notices.publish(line)
-        elif self._waiting is not None and not self._waiting[1].done():
-            # an emulator and old firmware answer without the id; another's id is a late answer
-            if line.sequence in (0, self._waiting[0]):
-                self._waiting[1].set_result(line)
+        elif self._waiting is not None and self._is_due(line):
+            self._waiting[1].set_result(line)
+
+    def _is_due(self, line: Line) -> bool:
+        """Tell the answer we wait for from a late one; old firmware and an emulator answer without the id."""
+        return self._waiting is not None and not self._waiting[1].done() and line.sequence in (0, self._waiting[0])
 
     def _end(self, error: LinkError) -> None:
         self._lost = self._lost or error
