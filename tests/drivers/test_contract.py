@@ -32,7 +32,9 @@ ONE_PER_DRIVER = [
     for id_ in REGISTRY.drivers
     if any(p.driver == id_ for p in REGISTRY.profiles.values())
 ]
-RECORDINGS = [pytest.param(file, id=file.stem) for file in sorted((Path(__file__).parents[1] / "recordings").glob("*.jsonl"))]
+RECORDINGS = [
+    pytest.param(file, id=file.stem) for file in sorted((Path(__file__).parents[1] / "recordings").glob("*.jsonl"))
+]
 
 
 def rig_of(profile: Profile) -> Rig:
