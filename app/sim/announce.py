@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from zeroconf import ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
@@ -21,26 +22,27 @@ class Announcement:
         self._name = name
         self._port = port
         self._zeroconf: AsyncZeroconf | None = None
-        self._repeats: asyncio.Future[list[object]] | None = None
+        self._repeats: list[asyncio.Future[None]] = []
 
     async def start(self) -> None:
         """Announce. Names are not probed first (that takes 1.5 s each): the caller gives one that is its own."""
         if self._zeroconf is not None:
             return
         zeroconf = self._zeroconf = AsyncZeroconf(interfaces=self._interfaces)
-        sent: list[Awaitable[object]] = []
         for kind, txt in self._services.items():
-            sent.append(await zeroconf.async_register_service(self._info(kind, txt), cooperating_responders=True))
-        self._repeats = asyncio.gather(*sent)
+            repeats = await zeroconf.async_register_service(self._info(kind, txt), cooperating_responders=True)
+            self._repeats.append(cast("asyncio.Future[None]", repeats))
 
     async def stop(self, *, says_goodbye: bool = True) -> None:
         """Withdraw the announcement; without a goodbye the unit just vanishes, as one that loses power."""
         zeroconf, self._zeroconf = self._zeroconf, None
         if zeroconf is None:
             return
-        if self._repeats is not None:
-            self._repeats.cancel()
-            await asyncio.wait({self._repeats})
+        repeats, self._repeats = self._repeats, []
+        for future in repeats:
+            future.cancel()
+        if repeats:
+            await asyncio.wait(repeats)
         if not says_goodbye:
             registry = zeroconf.zeroconf.registry
             registry.async_remove(registry.async_get_service_infos())
