@@ -41,6 +41,15 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def way_back(job: Job) -> str:
+    """Say what is known of a unit that was lost on the way, and how to go back; empty where nothing was written."""
+    if not job.has_written:
+        return ""
+    last = job.writes[-1]
+    known = f"“{last.key}” was being written: the charger may hold the old or the new value. " if last.is_open else ""
+    return f"{known}Continue when it is back, or undo: that restores what this job wrote."
+
+
 class JobDesk:
     """All jobs of this computer. A job that was being worked on when the program ended is PAUSED.
 
@@ -269,7 +278,8 @@ class JobDesk:
             self._do(job_id, commands.NeedInput(step=kind, message=error.message, advice=error.advice))
             return False
         except AppError as error:
-            message, advice = self._vault.redact(error.message), self._vault.redact(error.advice)
+            advice = " ".join(part for part in (error.advice, way_back(self._jobs[job_id])) if part)
+            message, advice = self._vault.redact(error.message), self._vault.redact(advice)
             self._do(job_id, commands.Fail(step=kind, message=message, advice=advice))
             return False
         if isinstance(outcome, Skipped):

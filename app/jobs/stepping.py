@@ -17,6 +17,7 @@ from app.jobs import commands
 from app.jobs.context import Confirmation, JobContext
 from app.model.address import OcppAddress
 from app.model.backend import Backend
+from app.model.coding import encode
 from app.model.finding import Evidence, Finding, Severity
 from app.model.job import Job, Progress, ShownChange, StepKind, Strength, Target
 from app.model.profile import Profile, Timing
@@ -106,7 +107,9 @@ class StepRun:
     @property
     def profile(self) -> Profile | None:
         """Return the unit's profile, if one fits."""
-        return self.bench.registry.profiles.get(self.job.profile_id)
+        profiles = self.bench.registry.profiles
+        told = str(self.job.facts.get("identity", {}).get("profile_id", ""))
+        return profiles.get(self.job.profile_id) or profiles.get(told)
 
     @property
     def timing(self) -> Timing:
@@ -145,7 +148,7 @@ class StepRun:
                 text=self.vault.redact(text),
                 detail=self.vault.redact(detail),
                 strength=strength,
-                facts=facts or {},
+                facts=_redacted(encode(facts or {}), self.vault),
             ),
         )
 
@@ -326,6 +329,17 @@ async def _outcome(coro: Coroutine[Any, Any, T]) -> T | AppError:
         return await coro
     except AppError as error:
         return error
+
+
+def _redacted(value: Any, vault: Vault) -> Any:
+    """Mask known secrets in every text of a JSON value."""
+    if isinstance(value, str):
+        return vault.redact(value)
+    if isinstance(value, dict):
+        return {key: _redacted(item, vault) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item, vault) for item in value]
+    return value
 
 
 def backend_entry(job_id: str) -> str:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from app.jobs.fold import fold
-from app.model.job import EventKind, Job, JobState
+from app.model.job import EventKind, Job, JobState, StepKind
 from app.sim.backend import NewBackend
 from app.sim.openevse import OpenEvseGateway
+from app.sim.station import OcppStation
 from app.storage.db import Store
 from tests.jobs.rigs import OLD, PASSWORD, gateway
 
@@ -188,3 +189,38 @@ async def first_intent(helper: Zygote, home: Path, request: dict[str, Any]) -> i
         for file in home.iterdir():
             file.unlink()
     return 0
+
+
+async def test_a_dial_in_unit_is_finished_after_a_kill_anywhere_in_the_switch(tmp_path: Path, free_port: int) -> None:
+    async with zygote() as helper:
+        whole = tmp_path / "whole"
+        await one_station(helper, whole, free_port, None)
+        for number in switch_events(whole):
+            await one_station(helper, tmp_path / str(number), free_port, (number, "before"))
+
+
+async def one_station(helper: Zygote, home: Path, port: int, kill_at: tuple[int, str] | None) -> None:
+    """Move a unit that only dials in, killed once on the way."""
+    home.mkdir()
+    async with NewBackend({"CP-7": PASSWORD}) as new, OcppStation("CP-7", time_scale=0.002) as unit:
+        unit.dial(f"ws://127.0.0.1:{port}/")
+        request = {"home": home, "port": port, "url": new.url, "identity": "CP-7"}
+        if kill_at is not None:
+            assert await helper.run(**request, kill_at=kill_at) == KILLED
+        assert await helper.run(**request) == 0
+        job = read(home)
+        assert job is not None
+        assert job.state is JobState.DONE, (kill_at, job.note, job.advice)
+        assert unit.configured_url == new.url
+        await new.arrival("CP-7", timeout_s=5)
+
+
+def switch_events(home: Path) -> list[int]:
+    """Number the events of the switch that a deed stands between."""
+    store = Store.open(home / "rehome.db")
+    events = store.jobs.events(store.jobs.ids()[0])
+    store.close()
+    wanted_kinds = (EventKind.STARTED, EventKind.INTENT, EventKind.WROTE, EventKind.DONE)
+    found = [event.seq for event in events if event.step is StepKind.SWITCH and event.kind in wanted_kinds]
+    assert len(found) >= 4
+    return found

@@ -238,10 +238,7 @@ async def test_stopping_pauses_within_seconds_and_the_job_goes_on_later(tmp_path
     async with NewBackend({"NEW-1": PASSWORD}) as new, gateway() as unit, MiniBench(tmp_path) as bench:
         await bench.add(unit.address)
         job_id = bench.desk.create("u1").id
-        await drive(bench, job_id, wanted("ws://127.0.0.1:1/nobody"), skips=[])
-        job = bench.desk.job(job_id)
-        assert job.current in (StepKind.PLAN, StepKind.SWITCH)
-        bench.desk.back(job_id, StepKind.CHOOSE)
+        await bench.done(job_id)
         bench.desk.choose(job_id, wanted(new.url))
         bench.desk.run(job_id)
         await until(bench, job_id, StepKind.APPLY)
@@ -336,6 +333,26 @@ async def test_a_unit_that_does_not_come_is_named_with_what_to_look_at(tmp_path:
         assert job.step(StepKind.PROVE).state is StepState.FAILED
         assert "did not dial" in job.step(StepKind.PROVE).note
         assert "knock list" in job.step(StepKind.PROVE).advice
+
+
+async def test_a_wrong_backend_can_be_chosen_again_after_the_move(tmp_path: Path) -> None:
+    timing = QUICK.__class__(restart_s=0.3, redial_s=0.1, patience_s=0.5)
+    async with (
+        NewBackend({"NEW-1": PASSWORD}) as new,
+        gateway() as unit,
+        MiniBench(tmp_path, timing=timing) as bench,
+    ):
+        await bench.add(unit.address)
+        job_id = bench.desk.create("u1").id
+        job = await drive(bench, job_id, wanted("ws://127.0.0.1:1/nobody"))
+        assert job.current is StepKind.SWITCH
+        assert job.step(StepKind.SWITCH).state is StepState.FAILED
+        assert "undo" in job.step(StepKind.SWITCH).advice
+        bench.desk.back(job_id, StepKind.CHOOSE)
+        bench.desk.choose(job_id, wanted(new.url))
+        job = await drive(bench, job_id, wanted(new.url), skips=[StepKind.SESSION])
+        assert job.state is JobState.DONE, facts({job_id: job})
+        assert unit.config["ocpp_server"] == new.url
 
 
 async def test_two_jobs_for_one_charger_are_refused(tmp_path: Path) -> None:

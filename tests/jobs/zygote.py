@@ -80,7 +80,9 @@ async def work(request: Mapping[str, Any]) -> None:
             bench.desk.undo(job.id)
             job = await bench.desk.finished(job.id)
         else:
-            job = await drive(bench, job.id, wanted(request["url"]), skips=[StepKind.SESSION])
+            job = await drive(
+                bench, job.id, wanted(request["url"], request.get("identity") or "NEW-1"), skips=[StepKind.SESSION]
+            )
         told = {"state": job.state.value, "note": job.note, "troubles": [str(item.error) for item in bench.troubles]}
         (home / "end.json").write_text(json.dumps(told))
 
