@@ -154,7 +154,7 @@ class Finder:
             return
         identity = sighting.identity or Identity()
         if not identity.profile_id:
-            profile = self._registry.by_identity(identity) or self._profile(driver, identity)
+            profile = self._registry.by_identity(identity, SourceKind.DIAL_IN) or self._profile(driver, identity)
             identity = replace(identity, profile_id=profile.id if profile else "")
         way = Way(driver_id=driver.id, address=sighting.address, source=SourceKind.DIAL_IN, seen_at=sighting.at)
         unit, changes = self._roster.observe(identity, way)

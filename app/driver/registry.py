@@ -58,9 +58,18 @@ class Registry:
         fitting = [p for p in self.profiles.values() if _fits(p, self.drivers[p.driver], sighting)]
         return sorted(fitting, key=lambda profile: -profile.priority)
 
-    def by_identity(self, identity: Identity) -> Profile | None:
-        """Return the profile that a BootNotification's vendor and model name, if any."""
-        fitting = [p for p in self.profiles.values() if _boot_fits(p, identity.vendor, identity.model)]
+    def by_identity(self, identity: Identity, source: SourceKind) -> Profile | None:
+        """Return the profile whose Boot rules name this vendor and model, if any.
+
+        The rules of a driver that only serves units dialling in (its most general one fits every Boot) name nothing
+        that another source saw.
+        """
+        fitting = [
+            profile
+            for profile in self.profiles.values()
+            if _boot_fits(profile, identity.vendor, identity.model)
+            and (source is SourceKind.DIAL_IN or self.driver_of(profile).sources != {SourceKind.DIAL_IN})
+        ]
         return max(fitting, key=lambda profile: profile.priority, default=None)
 
     def default_profile(self, driver_id: str, identity: Identity) -> Profile:
