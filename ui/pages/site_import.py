@@ -14,7 +14,7 @@ from app.model.secret import MASK
 from app.model.unit import Unit
 from app.settings import Preset
 from ui.dialogs import choose_file, shown, tell
-from ui.models.plain import visible
+from ui.models.plain import tooltip, visible
 from ui.models.sitelist import SIZE_LIMIT, ListRow, matches, read
 from ui.theme import SPACE_8, SPACE_12, SPACE_24, set_role, theme
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 _TITLES = ("Line", "Serial", "Identity", "Password", "Backend", "Problem")
-_WIDTHS = (50, 140, 150, 90, 250, 320)
+_WIDTHS = (50, 120, 130, 90, 230, 380)
 
 
 class ListModel(QAbstractTableModel):
@@ -51,6 +51,8 @@ class ListModel(QAbstractTableModel):
         row = self._rows[index.row()]
         if role == Qt.ItemDataRole.ForegroundRole and (row.problems and index.column() == len(_TITLES) - 1):
             return theme().tokens.color("attention" if row.is_usable else "fault")
+        if role == Qt.ItemDataRole.ToolTipRole and row.problems:
+            return tooltip("\n".join(row.problems))
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         mark = MASK if row.password else ""
@@ -79,7 +81,10 @@ class ImportDialog(QDialog):
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         for place, width in enumerate(_WIDTHS):
             self.table.setColumnWidth(place, width)
-        self.table.horizontalHeader().setStretchLastSection(True)
+        header = self.table.horizontalHeader()
+        header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.setShowGrid(False)
         self.take_button = QPushButton(self.tr("Import {count} chargers").format(count=good), self)
         set_role(self.take_button, "primary")
         self.take_button.setEnabled(good > 0)
