@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 STOP_LIMIT_S = 5.0
 """The longest a stopped job may take to end."""
 
+TITLE_LIMIT = 120
+
 INTERRUPTED = "The program ended in the middle of it."
 STOPPED = "Stopped at a safe point."
 
@@ -137,7 +139,7 @@ class JobDesk:
             job_id=f"{at:%y%m%d}-{secrets.token_hex(3)}",
             at=at,
             unit_id=unit_id,
-            unit_title=self._vault.redact(unit.title),
+            unit_title=self._vault.redact(unit.title)[:TITLE_LIMIT],
             profile_id=unit.identity.profile_id,
             version=__version__,
         )

@@ -17,12 +17,12 @@ from app.jobs import commands
 from app.jobs.context import Confirmation, JobContext
 from app.model.address import OcppAddress
 from app.model.backend import Backend
-from app.model.coding import encode
+from app.model.coding import decode, encode
 from app.model.finding import Evidence, Finding, Severity
 from app.model.job import Job, Progress, ShownChange, StepKind, Strength, Target
 from app.model.profile import Profile, Timing
 from app.model.setting import Change
-from app.model.unit import Unit
+from app.model.unit import Claim, Identity, Unit, conflicts, strong
 from app.scope import Scope
 from app.storage.db import Store
 from app.storage.vault import Vault
@@ -32,11 +32,17 @@ T = TypeVar("T")
 FINISH_WRITE_S = 2.5
 """How long a stopped step may still finish the write in progress; the whole stop must end within 5 s."""
 
+TEXT_LIMIT = 4_000
+"""Longest text of a charger that a job keeps, in characters."""
+
 READY_S = 35.0
 """A unit without a Boot takes commands 30 s after it connected (connection-failures 9)."""
 
 REDIAL_LIMIT_S = 120.0
 """The longest a step waits for a unit to redial before it says so; the step can be run again."""
+
+CLAIMS = "claims"
+"""Name of the fact that holds what proves who the job's unit is."""
 
 DEFAULT_TIMING = Timing(restart_s=60, redial_s=60, patience_s=1200)
 """Where no profile fits: amber after a minute, red after 20 (connection-failures, "How long to wait")."""
@@ -145,8 +151,8 @@ class StepRun:
             self.job_id,
             commands.Note(
                 step=self.kind,
-                text=self.vault.redact(text),
-                detail=self.vault.redact(detail),
+                text=self.vault.redact(text)[:TEXT_LIMIT],
+                detail=self.vault.redact(detail)[:TEXT_LIMIT],
                 strength=strength,
                 facts=_redacted(encode(facts or {}), self.vault),
             ),
@@ -164,7 +170,9 @@ class StepRun:
         if self.kind is None:
             return
         now, redact = self.clock(), self.vault.redact
-        proofs = tuple(replace(item, text=redact(item.text), at=item.at or now) for item in finding.evidence)
+        proofs = tuple(
+            replace(item, text=redact(item.text)[:TEXT_LIMIT], at=item.at or now) for item in finding.evidence
+        )
         details = {key: redact(value) for key, value in finding.details.items()}
         stamped = replace(finding, evidence=proofs, details=details, unit_id=self.job.unit_id, at=now)
         self._do(self.job_id, commands.Report(step=self.kind, finding=stamped))
@@ -249,15 +257,26 @@ class StepRun:
             pause_s = min(pause_s * 1.5, 5.0)
 
     async def _same_unit(self, session: Session) -> None:
-        known = self.job.facts.get("identity", {}).get("serial", "")
-        if not known or not session.has(Identifies) or self.kind is StepKind.IDENTIFY:
-            return
-        found = (await session.ask(Identifies).identify()).serial
-        if found and found != known:
+        """Ask who answers, before anything else is asked or written."""
+        if self._known_claims() and session.has(Identifies):
+            self.must_be_ours(await session.ask(Identifies).identify(), str(session.address))
+
+    def must_be_ours(self, found: Identity, where: str) -> None:
+        """Raise StepBlocked where another charger has taken the address, or dials under the same OCPP identity."""
+        known = self._known_claims()
+        if conflicts(known, strong(found)):
+            ours = ", ".join(sorted({item.value for item in known}))
             raise StepBlocked(
-                f"Another charger answers there now: serial {found} instead of {known}.",
-                "Look for the charger of this job again; its address may have changed.",
+                f"Another charger answers at {where} now: serial {found.serial} instead of {ours}.",
+                "Look for the charger of this job again; its address may have changed, or two have one identity.",
             )
+
+    def _known_claims(self) -> frozenset[Claim]:
+        """Return what proves who the job's unit is: what the job read first, else what discovery knows."""
+        told = self.job.facts.get(CLAIMS, ())
+        if self.kind is StepKind.IDENTIFY or not told:
+            return strong(self.unit.identity)
+        return frozenset(decode(tuple[Claim, ...], list(told)))
 
     async def write(self, session: Session, change: Change, target: Target) -> WriteResult:
         """Write one value: the intention goes to disk first, the result after. Raises Refused, VerifyFailed, LinkError.
@@ -334,7 +353,7 @@ async def _outcome(coro: Coroutine[Any, Any, T]) -> T | AppError:
 def _redacted(value: Any, vault: Vault) -> Any:
     """Mask known secrets in every text of a JSON value."""
     if isinstance(value, str):
-        return vault.redact(value)
+        return vault.redact(value)[:TEXT_LIMIT]
     if isinstance(value, dict):
         return {key: _redacted(item, vault) for key, item in value.items()}
     if isinstance(value, list):
@@ -357,8 +376,8 @@ def shown(change: Change, target: Target, vault: Vault) -> ShownChange:
     before, after = change.shown()
     return ShownChange(
         key=change.key,
-        before=vault.redact(before),
-        after=vault.redact(after),
+        before=vault.redact(before)[:TEXT_LIMIT],
+        after=vault.redact(after)[:TEXT_LIMIT],
         target=target,
         is_secret=change.is_secret,
         needs_restart=change.needs_restart,

@@ -20,12 +20,14 @@ _CLASS = "$"
 
 
 def encode(value: Any) -> Any:
-    """Return a JSON-able copy of a value. A Secret becomes ``None``."""
+    """Return a JSON-able copy of a value. A Secret becomes ``None``, half a surrogate pair a question mark."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {_CLASS: type(value).__name__, **fields}
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Secret):

@@ -9,7 +9,7 @@ from html import escape
 from app.report.build import Curve
 
 WIDTH = 720
-PANEL = 92
+PANEL = 106
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 20, 26
 PANEL_LIMIT = 6
 
@@ -60,7 +60,7 @@ def _panel(title: str, curves: Sequence[Curve], top: int, start: datetime, end: 
     low, high = min(values), max(values)
     if high - low < 1e-9:
         low, high = low - 1, high + 1
-    ceiling, floor = top + TOP, top + PANEL - 10
+    ceiling, floor = top + TOP, top + PANEL - 20
     yield f'<text x="{LEFT}" y="{top + 13}" fill="#18202a" font-weight="600">{escape(title)}</text>'
     for value, y in ((high, ceiling), (low, floor)):
         yield f'<line x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}" stroke="#d3dae1"/>'

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from app.errors import DamagedFile, StoreError
+from app.model.coding import encode
 from app.model.job import EventKind, JobEvent, StepKind
 from app.storage.faults import storing
 
@@ -27,7 +28,7 @@ class JobStore:
             event.at.isoformat(),
             event.kind.value,
             event.step.value if event.step else None,
-            orjson.dumps(event.data, default=str).decode(),
+            orjson.dumps(encode(event.data)).decode(),
         )
         try:
             with storing():

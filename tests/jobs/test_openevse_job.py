@@ -384,3 +384,13 @@ async def test_a_full_disk_stops_the_job_before_the_unit_is_touched(
         bench.store._connection.execute("PRAGMA max_page_count = 1000000")
         job = await drive(bench, job_id, wanted(new.url), skips=[StepKind.SESSION])
         assert job.state is JobState.DONE, facts({job_id: job})
+
+
+async def test_a_charger_with_a_hostile_name_changes_nothing_of_the_order(tmp_path: Path) -> None:
+    name = "<b>x</b>'; DROP TABLE job_events;--\u202e\x00" + "y" * 20_000
+    async with NewBackend({"NEW-1": PASSWORD}) as new, gateway(hostname=name) as unit, MiniBench(tmp_path) as bench:
+        await bench.add(unit.address)
+        job = await drive(bench, bench.desk.create("u1").id, wanted(new.url), skips=[StepKind.SESSION])
+        assert job.state is JobState.DONE, facts({job.id: job})
+        assert len(job.unit_title) <= 120
+        assert max(len(str(event.data)) for event in bench.store.jobs.events(job.id)) < 50_000

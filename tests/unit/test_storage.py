@@ -58,6 +58,11 @@ def test_a_job_event_is_there_again_after_reopening(path: Path) -> None:
     again.close()
 
 
+def test_half_a_surrogate_pair_from_a_charger_is_stored_as_a_question_mark(store: Store) -> None:
+    store.jobs.append(event(1, text="bad \ud800 text", nested=["\udfff"]))
+    assert store.jobs.events("j1")[0].data == {"text": "bad ? text", "nested": ["?"]}
+
+
 def test_what_was_acknowledged_survives_a_killed_program(path: Path) -> None:
     code = (
         "import sys, os, signal\n"

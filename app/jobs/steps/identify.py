@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from app.driver.capability import Identifies, ReportsStatus, SetsBackend, Status
 from app.driver.session import Session
-from app.jobs.stepping import StepRun
+from app.jobs.stepping import CLAIMS, StepRun
 from app.model.backend import Backend
 from app.model.job import Strength
-from app.model.unit import Identity, LinkState
+from app.model.unit import Identity, LinkState, strong
 
 
 async def run(step: StepRun) -> None:
@@ -28,7 +28,11 @@ async def run(step: StepRun) -> None:
 def _tell_identity(step: StepRun, session: Session, identity: Identity) -> None:
     name = " ".join(part for part in (identity.vendor, identity.model) if part) or "A charger that gives no name"
     details = [f"{label} {value}" for label, value in _labelled(identity) if value]
-    facts = {"identity": replace(identity, claims=(), extra={}), "way": str(session.address)}
+    facts = {
+        "identity": replace(identity, claims=(), extra={}),
+        CLAIMS: sorted(strong(identity), key=str),
+        "way": str(session.address),
+    }
     step.note(f"{name} answers at {session.address}.", detail=", ".join(details), facts=facts)
     profile = step.profile
     if profile is not None:

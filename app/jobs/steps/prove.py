@@ -17,6 +17,7 @@ from app.model.frame import Boot
 from app.model.job import StepKind, StepState, Strength, Target
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.events import Booted, Heard
+from app.ocpp.sightings import identity_of
 
 FIRST_WORD_S = 35.0
 """How long a connected unit may be silent: longer than the 30 s after which it is asked for its Boot."""
@@ -98,6 +99,7 @@ async def _collect(step: StepRun, endpoint: Endpoint) -> None:
     )
     _tell_password(step, endpoint)
     await _first_word(step, endpoint)
+    step.must_be_ours(identity_of(endpoint.identity, endpoint.ledger.boot), str(endpoint.address))
     await _state(step, endpoint)
     if is_ready(endpoint):
         await try_charging(step, endpoint)
