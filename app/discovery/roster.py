@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from app.discovery.services import clean
 from app.model.address import Address, NetAddress, SerialAddress
-from app.model.unit import Claim, ClaimKind, Identity, SourceKind, Unit, UnitChange, Way
+from app.model.unit import Claim, ClaimKind, Identity, SourceKind, Unit, UnitChange, Way, conflicts, strong
 
 CLAIM_LIMIT = 24
 FIELD_LIMIT = 120
@@ -205,17 +205,6 @@ class Roster:
         unnamed = [unit for unit in self._units.values() if not unit.identity.profile_id]
         surplus = sorted(unnamed, key=lambda unit: unit.is_present)[: max(0, len(unnamed) - UNNAMED_LIMIT)]
         return [change for unit in surplus for change in self.forget(unit.unit_id)]
-
-
-def strong(identity: Identity) -> frozenset[Claim]:
-    """Return the claims that surely mean one charger."""
-    return frozenset(item for item in identity.claims if item.kind.is_strong)
-
-
-def conflicts(one: frozenset[Claim], other: frozenset[Claim]) -> bool:
-    """Say whether two sets of claims can't be the same charger: a kind both have, without a common value."""
-    kinds = {item.kind for item in one} & {item.kind for item in other}
-    return not one & other and bool(kinds)
 
 
 def merge(old: Identity, new: Identity, *, newer_wins: bool) -> Identity:

@@ -229,7 +229,7 @@ class StepRun:
             if there is not None and there.is_ready:
                 return
             waited_s = loop.time() - began
-            if waited_s > (READY_S if there is not None else redial_s):
+            if waited_s > (redial_s + READY_S if there is not None else redial_s):
                 break
             self.progress("Waiting until the charger is connected and ready", expected_s=redial_s, patience_s=READY_S)
             await asyncio.sleep(min(0.2, redial_s / 10))

@@ -91,6 +91,17 @@ class Identity:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+def strong(identity: Identity) -> frozenset[Claim]:
+    """Return the claims that surely mean one charger."""
+    return frozenset(item for item in identity.claims if item.kind.is_strong)
+
+
+def conflicts(one: frozenset[Claim], other: frozenset[Claim]) -> bool:
+    """Say whether two sets of claims can't be the same charger: a kind both have, without a common value."""
+    kinds = {item.kind for item in one} & {item.kind for item in other}
+    return not one & other and bool(kinds)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """One observation by one source.
