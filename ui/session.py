@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import gc
 import logging
 import os
 import sys
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 from app.errors import AppError, StoreError
 from app.settings import Settings, load
 from ui import loop as loops
+from ui import memory
 from ui.dialogs import choose_folder
 from ui.doors import Crash, Doors, Sink, guarded
 from ui.i18n import install as install_translation
@@ -187,7 +187,7 @@ class Session:
             await asyncio.to_thread(entry(self._window.page_id).load)
             wiring.start()
             self.wiring = wiring
-            gc.freeze()  # what is loaded stays: the collector leaves it out and stalls the window half as long
+            memory.settle()
             log.info("the window is open")
             self.opened.set()
             await self._serve(bench)

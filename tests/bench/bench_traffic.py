@@ -8,7 +8,6 @@ frames (smoke: 20,000). Wanted: at most 12 ms a frame, no stall of the event loo
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from PySide6.QtWidgets import QApplication, QTableView
 from app.model.frame import Direction, Frame, FrameKind
 from app.settings import Settings
 from app.workbench import Workbench
+from ui import memory
 from ui.loop import new_loop
 from ui.models.frame_filter import FrameFilter
 from ui.models.frames import CAPACITY
@@ -337,7 +337,7 @@ async def measure(is_smoke: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(endpoint_on=False)
         async with Workbench(settings, home=Path(folder), is_demo=True, with_discovery=False) as bench:
-            gc.freeze()
+            memory.settle()
             await live(bench, seconds, times, base)
             await paging(bench, 20_000 if is_smoke else 1_000_000)
 
