@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from app.model.address import OcppAddress
 from app.model.job import Job, JobState, Progress, StepKind, StepState
 from app.model.secret import Secret
 from app.settings import Preset
@@ -234,7 +235,8 @@ class JobView(QWidget):
         unit = self._bench.finder.units.get(job.unit_id)
         if unit is None:
             return ""
-        return (unit.backend.identity if unit.backend else "") or unit.identity.serial
+        dialled = next((way.address.identity for way in unit.ways if isinstance(way.address, OcppAddress)), "")
+        return (unit.backend.identity if unit.backend else "") or dialled or unit.identity.serial
 
     # What the technician does
 
