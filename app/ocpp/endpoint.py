@@ -307,7 +307,7 @@ class Endpoint:
                 self._answered(event, text, notes)
             case Stray():
                 kind = FrameKind.RESULT if isinstance(event.message, Result) else FrameKind.ERROR
-                self._show(masking.masked_loosely(text.text), kind, event.message.uid, event.action, text.raw, notes)
+                self._show_loosely(text, kind, event.message.uid, event.action, notes)
             case Broken():
                 self._broken(event, text, notes)
 
@@ -386,7 +386,7 @@ class Endpoint:
     def _broken(self, event: Broken, text: Text, notes: tuple[str, ...]) -> None:
         malformed = event.malformed
         uid = "" if malformed.echo == "-1" else str(malformed.echo)
-        self._show(masking.masked_loosely(text.text), FrameKind.BROKEN, uid, malformed.action, text.raw, notes)
+        self._show_loosely(text, FrameKind.BROKEN, uid, malformed.action, notes)
         if malformed.is_answerable:
             reply = encode_error(malformed.echo, malformed.code, malformed.reason)
             self._send(reply, FrameKind.ERROR, uid, malformed.action)
@@ -426,6 +426,11 @@ class Endpoint:
                 raise
             return
         self._tap.publish(Direction.OUT, shown or text, kind, uid, action)
+
+    def _show_loosely(self, text: Text, kind: FrameKind, uid: str, action: str, notes: tuple[str, ...]) -> None:
+        """Show what nobody asked for, or can't be read; the bytes only where nothing in them had to be masked."""
+        shown = masking.masked_loosely(text.text)
+        self._show(shown, kind, uid, action, text.raw if shown == text.text else None, notes)
 
     def _show(
         self, text: str, kind: FrameKind, uid: str, action: str, raw: bytes | None, notes: tuple[str, ...]

@@ -33,7 +33,10 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")
 """RFC 9110 §5.6.2."""
 _END = re.compile(rb"\r?\n\r?\n")
 _LINE = re.compile(rb"\r?\n")
-_CREDENTIALS = re.compile(rb"(authorization[ \t]*:[ \t]*)(basic[ \t]+)?[^\r\n]*", re.IGNORECASE)
+_CREDENTIALS = re.compile(
+    rb"((?:authorization|cookie)[ \t]*:[ \t]*)(basic[ \t]+)?[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE
+)
+"""Also where the value goes on in further lines (RFC 9112 §5.2, obsolete but read)."""
 
 
 @dataclass(frozen=True, slots=True)

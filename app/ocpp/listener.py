@@ -191,7 +191,7 @@ class Peer(asyncio.Protocol):
         self._receiver: Receiver | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard_s = 0.0
-        self._parts: list[bytes] = []
+        self._parts = bytearray()
         self._opcode = Opcode.TEXT
         self._is_corked = False
         self._is_told = False
@@ -386,11 +386,11 @@ class Peer(asyncio.Protocol):
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
             if frame.fin:
                 return _text(bytes(frame.data), opcode)
-            self._parts, self._opcode = [bytes(frame.data)], opcode
+            self._parts, self._opcode = bytearray(frame.data), opcode
         elif opcode is Opcode.CONT:
-            self._parts.append(bytes(frame.data))
+            self._parts += frame.data
             if frame.fin:
-                whole, self._parts = b"".join(self._parts), []
+                whole, self._parts = bytes(self._parts), bytearray()
                 return _text(whole, self._opcode)
         return None
 

@@ -39,9 +39,10 @@ class Tap:
         raw: bytes | None = None,
         notes: tuple[str, ...] = (),
     ) -> Frame:
-        """Publish one frame and return it."""
+        """Publish one frame and return it; ``raw`` is kept only where nothing in it is masked."""
         if self._forms:
-            text = masking.masked_known(text, self._forms)
+            shown = masking.masked_known(text, self._forms)
+            raw, text = (raw if shown == text else None), shown
         if len(text) > MAX_SHOWN:
             notes = (*notes, f"CUT-{len(text)}")
             text = text[:MAX_SHOWN]

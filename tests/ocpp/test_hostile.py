@@ -9,6 +9,7 @@ import json
 import os
 import random
 import struct
+import sys
 
 import pytest
 import websockets
@@ -283,6 +284,37 @@ async def test_bytes_that_are_no_text_are_kept_and_answered():
         assert "BAD-UTF8" in frame.notes
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'[3,"stray",{"configurationKey":[{"key":"AuthorizationKey","value":"hunter2hunter2","x":"\xff"}]}]',
+        b'[2,"broken",{"key":"AuthorizationKey","value":"hunter2hunter2\xff',
+        b'[2,"1","DataTransfer",{"vendorId":"x","data":"known-password \xff"}]',
+    ],
+)
+async def test_the_bytes_of_a_message_keep_no_password_either(message: bytes):
+    expected = {"CP-1": Secret("known-password")}.get
+    async with site(expected=expected) as here, raw(here) as (reader, writer):
+        writer.write(upgrade() + masked(message))
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        frame = await here.frame(direction=Direction.IN)
+        assert frame.raw is None
+        assert "•••" in frame.text
+        assert "hunter2" not in frame.text
+        assert "known-password" not in frame.text
+
+
+async def test_credentials_that_go_on_in_further_lines_are_masked():
+    hidden = "Authorization: Basic\r\n Q1AtOTpodW50ZXIy\r\n\tAAAA\r\nCookie: id=abcdef"
+    async with site() as here, raw(here) as (reader, writer):
+        writer.write(upgrade("/CP-9", extra=hidden))
+        assert b" 101 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        shake = here.server.endpoints["CP-9"].handshake
+        for text in (shake.raw, here.server.knock_list[-1].first_bytes, repr(shake).encode()):
+            for part in (b"Q1AtOTpodW50ZXIy", b"AAAA", b"abcdef"):
+                assert part not in text
+
+
 async def test_a_message_of_ten_megabytes_is_cut_and_answered():
     async with site() as here, unit(here) as link:
         here.frames.take()
@@ -314,6 +346,19 @@ async def test_fragments_are_put_together_and_bounded():
                 writer.write(masked(b"x" * 1_000_000, 0, fin=False))
                 await writer.drain()
         assert struct.pack("!H", 1009) in await rest(reader)
+
+
+async def test_fragments_without_content_cost_no_memory():
+    async with site() as here, raw(here) as (reader, writer):
+        writer.write(upgrade() + masked(b'[2,"1","Heartbeat",{}]', fin=False))
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        (peer,) = here.server._listener.peers
+        for _ in range(100):
+            writer.write(masked(b"", 0, fin=False) * 1000 + masked(b"", 9))
+            await reader.readexactly(2)  # the pong: all before it was read
+        assert sys.getsizeof(peer._parts) < 1000
+        writer.write(masked(b"", 0))
+        assert b"currentTime" in await asyncio.wait_for(reader.readuntil(b"}]"), 5)
 
 
 @pytest.mark.parametrize("seed", range(5))
