@@ -173,7 +173,7 @@ class StepRun:
         proofs = tuple(
             replace(item, text=redact(item.text)[:TEXT_LIMIT], at=item.at or now) for item in finding.evidence
         )
-        details = {key: redact(value) for key, value in finding.details.items()}
+        details = {key: redact(value)[:TEXT_LIMIT] for key, value in finding.details.items()}
         stamped = replace(finding, evidence=proofs, details=details, unit_id=self.job.unit_id, at=now)
         self._do(self.job_id, commands.Report(step=self.kind, finding=stamped))
 
