@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from app.model.unit import Adoption
 from app.sim.backend import NewBackend
 from app.sim.fault import Fault
 from app.sim.openevse import OpenEvseGateway
+from app.sim.rapi import RapiController
 from app.sim.station import OcppStation
 from tests.jobs.minibench import QUICK
 from ui.dialogs import Question
@@ -373,3 +375,20 @@ async def test_the_curves_begin_with_the_stored_past(open_bench: Any) -> None:
             plots = await until(lambda: page.live.plots)
             (series,) = [series for key, series in plots.store.series.items() if key.measurand is Measurand.POWER]
             assert series.at(past.timestamp() + 1) == 7000.0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the simulated serial line is a pty")
+async def test_a_serial_port_is_let_go_before_it_is_opened_anew(open_bench: Any) -> None:
+    async with open_bench() as bench, RapiController(time_scale=0.05) as controller:
+        unit = await bench.finder.add(controller.port)
+        async with page_of(bench, unit.unit_id) as page:
+            first = await until(lambda: page.session)
+            page.refresh()
+            page.refresh()
+            second = await until(lambda: page.session)
+            assert second is not first
+            assert page.trouble is None
+            assert state(page, Stage.LINK) is LampState.NOT_ASKED
+            page.tabs.setCurrentIndex(SETTINGS)
+            await until(lambda: page.settings_table.model.total)
+            assert not page.settings_table.model.can_write

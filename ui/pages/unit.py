@@ -46,6 +46,9 @@ RECALLED = timedelta(minutes=30)
 CHAIN_MS = 1000
 """How often the chain of proof is computed anew."""
 
+FOUND_LIMIT = 500
+"""Chargers whose findings are kept; beyond it the oldest are forgotten (a flood of identities)."""
+
 DIAGNOSIS, LIVE, SETTINGS, HISTORY = range(4)
 
 
@@ -66,6 +69,7 @@ class UnitPage(Page):
         self._states: dict[int, StateChange] = {}
         self._registers: list[float] = []
         self._visits = 0
+        self._open_visits: set[asyncio.Task[None]] = set()
         self._findings: dict[str, dict[str, Finding]] = {}
         self._build()
         self.settings = SettingsDesk(bench, self.settings_table, self.tasks, self._open_session)
@@ -179,29 +183,31 @@ class UnitPage(Page):
         self.trouble = None
         self._leave()
         if self.is_shown and self.unit is not None:
-            self.tasks.start_once("probe", self._probe(), busy=self.header.refresh_button)
-            self._visit()
+            self._visit(is_anew=True)
         self._show()
-
-    async def _probe(self) -> None:
-        try:
-            await self.bench.finder.refresh(self.unit_id)
-        except AppError as error:
-            self.trouble = self.trouble or error
 
     def _leave(self) -> None:
         self.tasks.cancel("visit")
         self.tasks.cancel("stream")
         self.session = None
 
-    def _visit(self) -> None:
+    def _visit(self, *, is_anew: bool = False) -> None:
         if self.unit_id:
             self._visits += 1
-            self.tasks.replace("visit", self._visiting(self.unit_id, self._visits))
+            before = {task for task in self._open_visits if not task.done()}
+            visit = self._visiting(self.unit_id, self._visits, before, is_anew=is_anew)
+            self._open_visits = {*before, self.tasks.replace("visit", visit)}
 
-    async def _visiting(self, unit_id: str, visit: int) -> None:
-        """Keep one session open and follow it until the page is left or the charger is lost."""
+    async def _visiting(self, unit_id: str, visit: int, before: set[asyncio.Task[None]], *, is_anew: bool) -> None:
+        """Keep one session open and follow it until the page is left or the charger is lost.
+
+        A serial port opens only once: the visits ``before`` must have let go first, and a fresh look comes before.
+        """
         try:
+            if before:
+                await asyncio.wait(before)
+            if is_anew:
+                await self.bench.finder.refresh(unit_id)
             async with self.bench.open(unit_id) as session:
                 self.session, self.trouble = session, None
                 self._show()
@@ -273,6 +279,8 @@ class UnitPage(Page):
     def _found(self, findings: Sequence[Finding]) -> None:
         for finding in findings:
             self._findings.setdefault(finding.unit_id, {})[finding.code] = finding
+        while len(self._findings) > FOUND_LIMIT:
+            del self._findings[next(iter(self._findings))]
 
     def _own_findings(self, unit: Unit) -> list[Finding]:
         ids = sample_ids(unit, endpoint_of(self.bench, unit))
