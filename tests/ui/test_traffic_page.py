@@ -237,6 +237,52 @@ async def test_reading_back_reaches_the_oldest_stored_frame_and_holds_its_place(
         assert shown(page) == list(range(1, 4001))
 
 
+async def test_nothing_is_missing_between_a_full_list_and_its_history(bench: Any) -> None:
+    script = Script()
+    async with opened(bench) as page:
+        page.model._capacity = 300
+        for _ in range(10):
+            frames = script.exchanges("StatusNotification", 50)
+            store(bench, frames)
+            bench.frames.publish_all(frames)
+            await until(lambda: page.model.last_seq == script.seq)
+        assert len(page.model.entries) <= 300
+        bar = page.table.verticalScrollBar()
+        before = page.model.first_seq
+        bar.setValue(0)
+        await until(lambda: page.model.first_seq != before)
+        numbers = shown(page)
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+        while page.model.first_seq != 1:
+            before = page.model.first_seq
+            bar.setValue(0)
+            await until(lambda before=before: page.model.first_seq != before)
+        seen: list[int] = []
+        while page.model.last_seq != script.seq:
+            last = page.model.last_seq
+            bar.setValue(bar.maximum())
+            await until(lambda last=last: page.model.last_seq != last)
+            numbers = shown(page)
+            assert numbers == list(range(numbers[0], numbers[-1] + 1))
+            seen.append(last)
+        assert len(seen) >= 2
+
+
+async def test_detail_stays_when_its_row_leaves_a_full_list(bench: Any) -> None:
+    script = Script()
+    async with opened(bench) as page:
+        page.model._capacity = 300
+        bench.frames.publish_all(script.exchanges("StatusNotification", 100))
+        await until(lambda: len(page.model.entries) == 200)
+        page.table.selectRow(3)
+        about = page.detail.meta.text()
+        page.go_live()
+        bench.frames.publish_all(script.exchanges("StatusNotification", 400))
+        await until(lambda: page.model.first_seq > 100)
+        assert page.detail.meta.text() == about
+        assert not page.table.currentIndex().isValid()
+
+
 async def test_hidden_page_misses_nothing(bench: Any) -> None:
     script = Script()
     async with opened(bench) as page:

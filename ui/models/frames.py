@@ -36,6 +36,8 @@ class FrameModel(QAbstractTableModel):
 
     held_changed = Signal(int)
     folded_changed = Signal(int)
+    trimmed = Signal(int)
+    """The oldest rows were dropped, so many; older pages begin before the new first row."""
 
     def __init__(self, parent: QObject, *, capacity: int = CAPACITY, secret_keys: frozenset[str] = frozenset()) -> None:
         super().__init__(parent)
@@ -172,23 +174,36 @@ class FrameModel(QAbstractTableModel):
         """Stand still from now on."""
         self.is_following = False
 
-    def follow(self) -> bool:
-        """Follow the tail again and show what came meanwhile; ``False`` = the ring does not reach back that far."""
-        if self.is_following:
-            return True
+    def behind(self) -> list[Row] | None:
+        """Return what came since the last row shown; ``None`` = the ring does not reach back that far."""
         last = max(self.last_seq or 0, self.floor_seq)
         if self._ring and self.entries and last + 1 < self._ring[0].seq:
-            return False
-        behind: list[Row] = []
+            return None
+        rows: list[Row] = []
         for row in reversed(self._ring):
             if row.seq <= last:
                 break
             if all(test(row.frame) for test in self._tests):
-                behind.append(row)
+                rows.append(row)
+        return rows[::-1]
+
+    def read_on(self, rows: list[Row]) -> None:
+        """Show the first of the rows that came meanwhile, without following yet."""
+        self.held = max(0, self.held - len(rows))
+        self.held_changed.emit(self.held)
+        self._extend(rows)
+
+    def follow(self) -> bool:
+        """Follow the tail again and show what came meanwhile; ``False`` = the ring does not reach back that far."""
+        if self.is_following:
+            return True
+        rows = self.behind()
+        if rows is None:
+            return False
         self.is_following = True
         self.held = 0
         self.held_changed.emit(0)
-        self._extend(behind[::-1])
+        self._extend(rows)
         return True
 
     def _remember(self, row: Row) -> None:
@@ -242,6 +257,7 @@ class FrameModel(QAbstractTableModel):
             count += 1
         if count:
             self._remove(0, count)
+            self.trimmed.emit(count)
 
     def _trim_newest(self) -> None:
         """Drop the newest rows: reading back through the store never grows the list. It follows no more."""

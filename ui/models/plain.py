@@ -50,7 +50,9 @@ def visible_lines(text: str, *, mark_breaks: bool = False) -> str:
 
 
 def tooltip(text: str, limit: int = 600) -> str:
-    """Return a tooltip that Qt can't take for markup."""
+    """Return a tooltip that Qt can't take for markup; nothing for an empty text."""
+    if not text:
+        return ""
     return f"<span style='white-space:pre-wrap'>{html.escape(visible_lines(text[:limit]))}</span>"
 
 

@@ -66,6 +66,7 @@ class TrafficPage(Page):
         self._is_oldest = False
         self._edge: int | None = None
         self._dropped = 0
+        self._dropped_above = 0
         self._is_detail_wanted = True
         self._build()
         self._connect()
@@ -115,6 +116,7 @@ class TrafficPage(Page):
         table.copy_wanted.connect(self.copy_selected)
         self.model.held_changed.connect(self._show_held)
         self.model.folded_changed.connect(top.show_folded)
+        self.model.trimmed.connect(self._trimmed)
         self.detail.pair_wanted.connect(self.go_to_pair)
         top.live.clicked.connect(self.toggle_pause)
         top.fold.toggled.connect(self._set_folding)
@@ -189,15 +191,25 @@ class TrafficPage(Page):
             self.tasks.start_once("newer", self._newer())
 
     async def _newer(self) -> None:
-        """Go on reading towards now; follow once nothing newer is missing."""
-        model = self.model
-        last, ring = model.last_seq or 0, model.ring_first_seq
-        if ring is None or last + 1 < ring:
-            page = await self.stored.newer(last)
-            model.append(page.frames)
-            if not page.is_end:
-                return
-        self._follow()
+        """Go on reading towards now, a page at a time; follow once nothing newer is missing."""
+        rows = self.model.behind()
+        self._dropped_above = 0
+        if rows is None:
+            page = await self.stored.newer(self.model.last_seq or 0)
+            self.model.append(page.frames)
+            is_there = page.is_end
+        else:
+            is_there = len(rows) <= PAGE
+            if not is_there:
+                self.model.read_on(rows[:PAGE])
+        self.table.keep_place(-self._dropped_above)
+        if is_there:
+            self._follow()
+
+    def _trimmed(self, count: int) -> None:
+        self._dropped_above += count
+        self._edge = self.model.first_seq
+        self._is_oldest = self.model.floor_seq > 0
 
     def _follow(self) -> None:
         with self.table.adding():
@@ -233,6 +245,7 @@ class TrafficPage(Page):
 
     def _restart(self, filter_: FrameFilter | None = None) -> None:
         """Show the tail under a (new) filter, then fill up from the store."""
+        self.tasks.cancel("newer")
         self.stored.filter = filter_ or self.model.filter
         self.model.set_filter(self.stored.filter)
         self._is_oldest = self.model.floor_seq > 0
@@ -285,6 +298,7 @@ class TrafficPage(Page):
         """Show the frames around a number, and put the cursor there."""
         if not self.table.select_seq(seq):
             self.tasks.cancel("older")
+            self.tasks.cancel("newer")
             before = await self.stored.older(seq, PAGE)
             after = await self.stored.newer(seq - 1, PAGE)
             self.model.load((*before.frames, *after.frames), is_following=False)

@@ -140,6 +140,7 @@ class FrameTable(QTableView):
         self.frames = model
         self.delegate = FrameDelegate(model, self)
         self._is_tailing = False
+        self._is_dropping = False
         self.setModel(model)
         self.setItemDelegate(self.delegate)
         self.setAccessibleName(self.tr("Frames"))
@@ -269,7 +270,17 @@ class FrameTable(QTableView):
         self.delegate.pair_seq = entry.pair_seq if isinstance(entry, Row) and entry.pair_seq else -1
         self.viewport().update()
 
+    def rowsAboutToBeRemoved(self, parent: QModelIndex | QPersistentModelIndex, start: int, end: int) -> None:
+        """Let a row under the cursor go without opening its neighbour: the detail stays with what is read."""
+        if start <= self.currentIndex().row() <= end:
+            self._is_dropping = True
+            self.selectionModel().clear()
+            self._is_dropping = False
+        super().rowsAboutToBeRemoved(parent, start, end)
+
     def _current_changed(self) -> None:
+        if self._is_dropping:
+            return
         self.mark_pair()
         self.picked.emit(self.current_entry())
 
