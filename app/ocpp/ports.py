@@ -11,6 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
+from app import programs
 from app.errors import PortInUse, ServerError
 
 TRIES = 50
@@ -82,15 +83,21 @@ def _listener_of(port: int) -> str:
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and _holds(process, wanted):
             with contextlib.suppress(OSError):
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                return f"{_name_of(process)} (process {process.name})"
     return ""
+
+
+def _name_of(process: Path) -> str:
+    """Return a process's name; any program may call itself anything."""
+    text = (process / "comm").read_text(encoding="utf-8", errors="replace")[:40]
+    return "".join(char for char in text if char.isprintable()).strip()
 
 
 def _linux_inodes(port: int) -> set[str]:
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError):
-            for line in Path(table).read_text().splitlines()[1:]:
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
                 parts = line.split()
                 # 0A = TCP_LISTEN (include/net/tcp_states.h); the port stands in hex behind the colon.
                 if parts[3] == "0A" and int(parts[1].rpartition(":")[2], 16) == port:
@@ -111,7 +118,8 @@ def _holds(process: Path, wanted: set[str]) -> bool:
 
 
 def _from_netstat(text: str, port: int) -> str:
-    pattern = rf"^\s*TCP\s+\S+:{port}\s+\S+\s+LISTENING\s+(\d+)"
+    # The state's name is translated; whoever listens has no peer.
+    pattern = rf"^\s*TCP\s+\S+:{port}\s+(?:0\.0\.0\.0|\[::\]):0\s+\S+\s+(\d+)"
     match = re.search(pattern, text, re.MULTILINE)
     return match[1] if match else ""
 
@@ -129,16 +137,7 @@ def _from_lsof(text: str) -> str:
 
 async def _said(*command: str) -> str:
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-    except (OSError, NotImplementedError):
+        ended = await programs.run(*command, timeout_s=LOOK_S)
+    except OSError:  # TimeoutError is one
         return ""
-    try:
-        async with asyncio.timeout(LOOK_S):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return ""
-    return output[:1_000_000].decode(errors="replace")
+    return ended.output[:1_000_000].decode(errors="replace")

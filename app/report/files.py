@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 from pathlib import Path
 
+from app import programs
 from app.errors import StoreError
 from app.report.build import Report
 from app.report.text import html, json_text
@@ -44,19 +44,16 @@ def _printer() -> list[str]:
 
 
 async def _print(source: Path, target: Path, title: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *_printer(), str(source), str(target), title, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
     try:
-        async with asyncio.timeout(PDF_LIMIT_S):
-            _, told = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        reason = told.decode(errors="replace").strip().splitlines()
-        raise StoreError(
-            f"The PDF could not be made: {reason[0] if reason else f'exit code {process.returncode}'}.",
-            "The HTML report is there; open it in a browser and print it.",
-        )
+        ended = await programs.run(*_printer(), str(source), str(target), title, timeout_s=PDF_LIMIT_S)
+    except TimeoutError as error:
+        raise _not_printed(f"it took longer than {PDF_LIMIT_S:.0f} s") from error
+    if ended.code != 0:
+        reason = ended.errors.decode(errors="replace").strip().splitlines()
+        raise _not_printed(reason[0] if reason else f"exit code {ended.code}")
+
+
+def _not_printed(why: str) -> StoreError:
+    return StoreError(
+        f"The PDF could not be made: {why}.", "The HTML report is there; open it in a browser and print it."
+    )

@@ -24,6 +24,7 @@ def test_windows_names_the_program():
     assert ports._from_tasklist(TASKLIST, pid) == "steve.exe (process 7312)"
     assert ports._from_tasklist("", pid) == "process 7312"
     assert ports._from_netstat(NETSTAT, 9999) == ""
+    assert ports._from_netstat(NETSTAT.replace("LISTENING", "ABH\ufffdREN"), 8180) == "7312", "German Windows"
 
 
 def test_macos_names_the_program():
