@@ -33,6 +33,7 @@ FRAME_LIMIT = 24
 FRAME_TEXT = 700
 """Frames quoted in a report, and characters of each."""
 
+ATTEMPT_LIMIT = 40
 POINT_LIMIT = 400
 """Points of one curve."""
 
@@ -197,7 +198,7 @@ def build(
         frames=_quotes(store, job, identity) if identity else (),
         curves=_curves(_readings(store, job, identity)),
         versions=_versions(job, registry, version),
-        attempts=tuple(_attempts(events)),
+        attempts=tuple(_attempts(events))[-ATTEMPT_LIMIT:],
     )
 
 
