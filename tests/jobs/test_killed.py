@@ -88,9 +88,11 @@ async def one_kill(helper: Zygote, home: Path, port: int, kill_at: tuple[int, st
     async with NewBackend({"NEW-1": PASSWORD}) as new, gateway() as unit:
         request = {"home": home, "port": port, "url": new.url, "unit_port": unit.address.port}
         assert await helper.run(**request, kill_at=kill_at) == KILLED, kill_at
-        check_cut(unit, read(home))
-        assert await helper.run(**request) == 0
-        assert json.loads((home / "end.json").read_text()) == {"state": "done", "note": "", "troubles": []}
+        cut = read(home)
+        check_cut(unit, cut)
+        if cut is None or cut.state is not JobState.DONE:
+            assert await helper.run(**request) == 0
+            assert json.loads((home / "end.json").read_text()) == {"state": "done", "note": "", "troubles": []}
         job = read(home)
         assert job is not None
         assert job.state is JobState.DONE
