@@ -431,8 +431,9 @@ class FrameModel(QAbstractTableModel):
         self._folded += len(entry.rows) - 1
 
     def _forget_entries(self) -> None:
-        for entry in self.entries:
-            self._unpair(entry)
+        self._pairing.clear()
+        for row in self._ring:
+            self._pairing.add(row)
         self.entries = []
         self._folder.clear()
         self._row_count = 0

@@ -18,6 +18,9 @@ PAGE = 300
 SLICE_S = 0.015
 """How long one read may search (a stall the reader feels begins at 100 ms)."""
 
+BREATH_S = 0.001
+"""Between two reads the window gets its turn: a ``sleep(0)`` would come back before its timers and paints do."""
+
 
 def query_of(filter_: FrameFilter) -> TrafficQuery:
     """Return what of a filter the store can check itself; the rest is checked here."""
@@ -52,7 +55,7 @@ class StoredFrames:
             if page.is_end or len(found) >= limit:
                 return FramePage(frames=tuple(found), edge=page.edge, is_end=page.is_end)
             before = page.edge
-            await asyncio.sleep(0)
+            await asyncio.sleep(BREATH_S)
 
     async def newer(self, after: int, limit: int = PAGE) -> FramePage:
         """Return up to ``limit`` frames after a number."""
@@ -71,7 +74,7 @@ class StoredFrames:
             if page.is_end:
                 return
             after = page.edge
-            await asyncio.sleep(0)
+            await asyncio.sleep(BREATH_S)
 
     def seq_at(self, at: datetime) -> int:
         """Return the number of the first frame at or after a time, by halving (numbers follow time)."""
