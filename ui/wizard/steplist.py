@@ -19,7 +19,7 @@ class StepList(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         set_role(self, "panel")
-        self.setFixedWidth(216)
+        self.setFixedWidth(236)
         self._group = QButtonGroup(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_8, SPACE_8, SPACE_8, SPACE_8)
