@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import socket
 import ssl
 import urllib.parse
@@ -70,7 +71,7 @@ async def ask(url: str, *, identity: str, secret: Secret) -> Answer:
 
 async def _ask(url: str, identity: str, secret: Secret) -> Answer:
     uri = parse_uri(url)
-    protocol = ClientProtocol(uri, subprotocols=[OCPP16], max_size=LIMIT)
+    protocol = ClientProtocol(uri, subprotocols=[OCPP16], max_size=LIMIT, logger=_mute())
     request = protocol.connect()
     if secret:
         pair = f"{identity}:{secret.reveal()}".encode()
@@ -95,6 +96,13 @@ async def _ask(url: str, identity: str, secret: Secret) -> Answer:
                 await writer.wait_closed()
         except (TimeoutError, OSError, ssl.SSLError):
             writer.transport.abort()
+
+
+def _mute() -> logging.Logger:
+    """Return a logger that says nothing: at level DEBUG the library's own would write the login line."""
+    logger = logging.Logger("backend check")
+    logger.disabled = True
+    return logger
 
 
 async def _receive(protocol: ClientProtocol, reader: asyncio.StreamReader) -> Response | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 import subprocess
@@ -136,3 +137,13 @@ async def test_tls_to_a_plain_port_is_named() -> None:
         port = new.url.rsplit(":", 1)[1].split("/")[0]
         answer = await ask(f"wss://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
     assert (answer.verdict, answer.code) in (("odd", "BACKEND-SCHEME"), ("refused", "BACKEND-TLS"))
+
+
+async def test_the_login_stands_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("websockets", "websockets.client", "asyncio"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    async with answering(http("404 Not Found")) as (port, heard):
+        await ask(f"ws://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
+    assert b"Q1AxOm9wZW46c2VzYW1lLzE=" in heard[0]
+    assert "Q1AxOm9wZW46c2VzYW1lLzE=" not in caplog.text

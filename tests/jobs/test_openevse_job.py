@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from app.jobs.runner import INTERRUPTED, STOPPED
 from app.model.backend import Backend
 from app.model.job import EventKind, Job, JobState, StepKind, StepState, Strength, Target
 from app.model.secret import Secret
+from app.report.build import build
+from app.report.text import html, json_text
 from app.scope import Scope
 from app.sim.backend import NewBackend
 from app.sim.fault import Fault
@@ -108,21 +112,30 @@ async def test_undo_says_what_it_cant_restore_when_the_password_is_gone(tmp_path
         assert unit.config["ocpp_authkey"] != OLD["ocpp_authkey"]
 
 
-async def test_no_password_stands_in_the_database_the_events_or_the_job(tmp_path: Path) -> None:
+async def test_no_password_stands_in_database_events_report_or_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("app", "websockets.client", "aiohttp"):
+        caplog.set_level(logging.DEBUG, logger=name)
     old = Secret(bytes.fromhex(str(OLD["ocpp_authkey"])).decode())
     async with NewBackend({"NEW-1": PASSWORD}) as new, gateway() as unit:
+        caplog.set_level(logging.ERROR, logger="websockets.client")  # the simulated unit itself uses that one
         async with MiniBench(tmp_path) as bench:
             await bench.add(unit.address)
             job_id = bench.desk.create("u1").id
             await drive(bench, job_id, wanted(new.url), skips=[StepKind.SESSION])
             bench.desk.undo(job_id)
             job = await bench.desk.finished(job_id)
-            texts = repr(job) + repr(bench.store.jobs.events(job_id))
+            events = bench.store.jobs.events(job_id)
+            report = build(job, events, store=bench.store, unit=None, registry=bench.registry, version="0")
+            texts = [repr(job), repr(events), html(report), html(report, for_print=True), json_text(report)]
         content = bytes_of(tmp_path)
-    for secret in (Secret(PASSWORD), old):
-        for form in secret.spellings():
-            assert form not in texts
-            assert form.encode() not in content
+    texts += [record.getMessage() for record in caplog.records]
+    logins = [base64.b64encode(f"NEW-1:{PASSWORD}".encode()).decode()]
+    for form in [*Secret(PASSWORD).spellings(), *old.spellings(), *logins]:
+        assert not any(form in text for text in texts)
+        assert form.encode() not in content
 
 
 async def test_a_unit_lost_in_the_middle_of_a_write_leaves_a_job_that_goes_on(tmp_path: Path) -> None:
