@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 SERVICE = "rehome"
 """Name under which the keyring keeps our entries."""
 
+ABSENT_LIMIT = 10_000
+
 REDACT_FROM = 4
 """Shorter secrets are not searched for in texts: they would mask half of every frame."""
 
@@ -81,6 +83,7 @@ class KeyringVault:
     def __init__(self, service: str = SERVICE) -> None:
         self._service = service
         self._memory = MemoryVault()
+        self._absent: set[str] = set()
         self._is_usable: bool | None = None
         self.trouble = ""
 
@@ -97,7 +100,7 @@ class KeyringVault:
     def get(self, name: str) -> Secret | None:
         """Return a secret from memory or keyring."""
         known = self._memory.get(name)
-        if known is not None or not self._usable():
+        if known is not None or name in self._absent or not self._usable():
             return known
         import keyring
         from keyring.errors import KeyringError
@@ -108,12 +111,14 @@ class KeyringVault:
             self._give_up(error)
             return None
         if text is None:
+            self._remember_absent(name)
             return None
         self._memory.set(name, Secret(text))
         return Secret(text)
 
     def set(self, name: str, secret: Secret) -> None:
         """Keep a secret in the keyring, or in memory where that fails."""
+        self._absent.discard(name)
         self._memory.set(name, secret)
         if not self._usable():
             return
@@ -139,6 +144,12 @@ class KeyringVault:
     def redact(self, text: str) -> str:
         """Mask every secret this program has seen."""
         return self._memory.redact(text)
+
+    def _remember_absent(self, name: str) -> None:
+        """Spare the keyring the same question: every dial-in asks for the password of its identity."""
+        if len(self._absent) >= ABSENT_LIMIT:
+            self._absent.clear()
+        self._absent.add(name)
 
     def _usable(self) -> bool:
         if self._is_usable is None:

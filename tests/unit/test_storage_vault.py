@@ -65,6 +65,15 @@ def test_a_secret_outlives_the_program_in_the_keyring(ring: Ring) -> None:
     assert ring.entries == {}
 
 
+def test_an_absent_secret_is_asked_for_once_until_it_is_set(ring: Ring) -> None:
+    vault = KeyringVault()
+    assert vault.get("identity/CP1") is None
+    ring.entries["rehome", "identity/CP1"] = "set behind our back"
+    assert vault.get("identity/CP1") is None
+    vault.set("identity/CP1", Secret("s3cret-9"))
+    assert vault.get("identity/CP1") == Secret("s3cret-9")
+
+
 def test_a_locked_keyring_falls_back_to_memory_and_says_so(ring: Ring) -> None:
     ring.is_locked = True
     vault = KeyringVault()
