@@ -134,10 +134,10 @@ def judged(response: Response | None, subprotocol: str | None, failure: Exceptio
         return Answer(verdict="refused", text=text, code="BACKEND-VERSION", lines=lines)
     if status == 101:
         return Answer(verdict="accepted", text="The new backend takes this identity from this computer.", lines=lines)
-    text, code = _STATUS.get(status, (f"The backend refused with HTTP {status}.", ""))
+    text, code = _STATUS.get(status, ("The backend refused.", ""))
     if _is_middlebox(response) and status in (400, 426):
         text, code = "A proxy in front of the backend did not pass the WebSocket on.", "BACKEND-PROXY"
-    return Answer(verdict="refused", text=f"{text} (HTTP {status})", code=code, lines=lines)
+    return Answer(verdict="refused", text=f"{text.removesuffix('.')} (HTTP {status}).", code=code, lines=lines)
 
 
 _STATUS = {
