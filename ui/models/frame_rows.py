@@ -379,7 +379,7 @@ def _notes_text(entry: Entry) -> str:
 
 
 COLUMNS = (
-    Column("Time", lambda entry: clock_text(entry.frame.at), 13, is_mono=True),
+    Column("Time", lambda entry: clock_text(entry.frame.at), 14, is_mono=True),
     Column("Charger", _unit_text, 16, is_mono=True, help="The identity the charger used in its address"),
     Column("Way", _direction_text, 6, help="→ in: from the charger · ← out: to the charger"),
     Column("Kind", _kind_text, 9, help="CALL, CALLRESULT, CALLERROR, or text that is none of these"),

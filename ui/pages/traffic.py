@@ -38,7 +38,7 @@ DEPTH = 20_000
 """Live frames kept while the page is hidden; beyond that the page reads the store again."""
 
 MOST_A_TICK = 1500
-WIDE = 1500
+WIDE = 1900
 """From this width on the detail stands beside the list instead of below it."""
 
 

@@ -29,6 +29,9 @@ from ui.theme import set_role, theme
 
 ROW_HEIGHT = 26
 PADDING = 8
+FONT_PX = 13
+MONO_PX = 12
+"""Sizes of the style sheet's list text and captions; a delegate that paints by itself must know them."""
 
 _SELECTED = QStyle.StateFlag.State_Selected
 _HOVER = QStyle.StateFlag.State_MouseOver
@@ -50,11 +53,8 @@ class FrameDelegate(QStyledItemDelegate):
         look = theme().tokens
         self._font = self._view.font()
         self._mono = theme().mono()
-        self._mono.setPixelSize(max(self._font.pixelSize(), 12))
-        self._font.setPixelSize(max(self._font.pixelSize(), 13))
-        self._bold = self._view.font()
-        self._bold.setPixelSize(self._font.pixelSize())
-        self._bold.setWeight(self._bold.Weight.DemiBold)
+        self._mono.setPixelSize(MONO_PX)
+        self._font.setPixelSize(FONT_PX)
         self._metrics = QFontMetrics(self._font)
         self._mono_metrics = QFontMetrics(self._mono)
         self._text = QPen(look.color("text"))
