@@ -92,7 +92,7 @@ class JobDesk:
                 log.info("job %s can't be read: %s", job_id, error)
                 continue
             if self._jobs[job_id].state is JobState.ACTIVE:
-                self._do(job_id, commands.Pause(reason=INTERRUPTED))
+                self._pause(job_id, INTERRUPTED)
 
     # What there is
 
@@ -254,8 +254,12 @@ class JobDesk:
         """Leave no step behind that looks as if somebody worked on it."""
         job = self._jobs[job_id]
         is_cut = any(step.state is StepState.RUNNING for step in job.steps)
-        if job.state is not JobState.ACTIVE or not is_cut:
-            return
+        if job.state is JobState.ACTIVE and is_cut:
+            self._pause(job_id, reason)
+
+    def _pause(self, job_id: str, reason: str) -> None:
+        """Record a pause; where the disk takes nothing, at least remember it."""
+        job = self._jobs[job_id]
         try:
             self._do(job_id, commands.Pause(reason=reason))
         except StoreError as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from app.errors import JobError
-from app.jobs.runner import INTERRUPTED, STOPPED
+from app.errors import DiskFull, JobError
+from app.jobs.runner import INTERRUPTED, STOPPED, JobDesk
 from app.model.backend import Backend
 from app.model.job import EventKind, Job, JobState, StepKind, StepState, Strength, Target
 from app.model.secret import Secret
@@ -397,6 +398,22 @@ async def test_a_full_disk_stops_the_job_before_the_unit_is_touched(
         bench.store._connection.execute("PRAGMA max_page_count = 1000000")
         job = await drive(bench, job_id, wanted(new.url), skips=[StepKind.SESSION])
         assert job.state is JobState.DONE, facts({job_id: job})
+
+
+async def test_a_full_disk_does_not_keep_the_program_from_starting(tmp_path: Path) -> None:
+    async with gateway() as unit, MiniBench(tmp_path) as bench:
+        await bench.add(unit.address)
+        job_id = bench.desk.create("u1").id
+        bench.store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (pages,) = bench.store._connection.execute("PRAGMA page_count").fetchone()
+        bench.store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(200):
+            try:
+                bench.store.jobs.append(replace(bench.store.jobs.events(job_id)[0], job_id=f"filler-{number}"))
+            except DiskFull:
+                break
+        again = JobDesk(store=bench.store, vault=bench.vault, bench=bench, scope=bench.scope)
+        assert again.job(job_id).state is JobState.PAUSED
 
 
 async def test_a_charger_with_a_hostile_name_changes_nothing_of_the_order(tmp_path: Path) -> None:
