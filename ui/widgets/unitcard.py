@@ -167,12 +167,17 @@ class CardDelegate(_UnitDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: ARG002
         """Return the size of a card, or a whole line for a heading."""
         if isinstance(index.data(UNIT_ROLE), Group):
-            return QSize(self._view.viewport().width() - SPACE_8, GROUP_HEIGHT)
+            return QSize(self._room(), GROUP_HEIGHT)
         return QSize(self._card_width() + SPACE_12, CARD_HEIGHT + SPACE_12)
+
+    def _room(self) -> int:
+        """Return the width of a line. A list view lays out as if its scroll bar were always there, so do we."""
+        bar = self._view.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent, None, self._view)
+        return self._view.maximumViewportSize().width() - bar - SPACE_8
 
     def _card_width(self) -> int:
         """Share the line evenly between as many cards as fit."""
-        room = self._view.viewport().width() - SPACE_8
+        room = self._room()
         count = max(1, room // (CARD_WIDTH + SPACE_12))
         return max(CARD_WIDTH, room // count - SPACE_12)
 
