@@ -1,6 +1,6 @@
 """One whole job on the simulated OpenEVSE, headless, with the time each step takes.
 
-The simulated unit runs at a thousandth of its own times, so what is left is ours: HTTP, WebSocket, disk, decisions.
+The simulated unit runs at a hundredth of its own times, so what is left is ours: HTTP, WebSocket, disk, decisions.
 Its own reboot (order to restart until it answers again) is shown apart.
 """
 
@@ -28,7 +28,7 @@ TARGET_S = 5.0
 
 async def whole_job(home: Path) -> tuple[float, Job]:
     """Do one job from create to done, with a car and a charge on both sides; return its time and the job."""
-    unit = OpenEvseGateway(time_scale=0.001, config=OLD)
+    unit = OpenEvseGateway(time_scale=0.01, config=OLD)
     async with NewBackend({"NEW-1": PASSWORD}) as new, unit, MiniBench(home) as bench, Scope("bench") as scope:
         await bench.add(unit.address)
         unit.plug_in()
