@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Iterable
 from dataclasses import replace
 
 from app.model.secret import Secret
@@ -39,12 +38,6 @@ def restored(job_id: str, stored: Snapshot, vault: Vault) -> Snapshot:
         return replace(setting, value=secret.reveal() if secret is not None else None)
 
     return replace(stored, settings=tuple(opened(setting) for setting in stored.settings))
-
-
-def forget(job_id: str, keys: Iterable[str], vault: Vault) -> None:
-    """Delete a backup's secrets."""
-    for key in keys:
-        vault.delete(entry(job_id, key))
 
 
 def _sealed(setting: Setting) -> Setting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from app.diagnosis.applied import not_applied
 from app.driver.capability import Identifies, WriteResult, WritesSettings
 from app.driver.session import Session
-from app.errors import AppError, LinkError, NotReachable, StepBlocked, TimedOut, ValueRejected, VerifyFailed
+from app.errors import AppError, LinkError, NotReachable, StepBlocked, ValueRejected, VerifyFailed
 from app.jobs import commands
 from app.jobs.context import Confirmation, JobContext
 from app.model.address import OcppAddress
@@ -333,14 +333,6 @@ class StepRun:
         if isinstance(outcome, AppError):
             raise outcome
         return outcome
-
-    async def within(self, awaitable: Awaitable[T], timeout_s: float, what: str) -> T:
-        """Await with a deadline; raises TimedOut."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await awaitable
-        except TimeoutError as error:
-            raise TimedOut(f"{what} took longer than {timeout_s:.0f} s.", "Try this step again.") from error
 
 
 async def _outcome(coro: Coroutine[Any, Any, T]) -> T | AppError:

@@ -71,12 +71,6 @@ class Store:
             undo.pop_all()
         return cls(connection, writer, lock, redact)
 
-    @property
-    def path(self) -> Path:
-        """Return the database file."""
-        ((_, _, file),) = self._connection.execute("PRAGMA database_list").fetchall()
-        return Path(file)
-
     def close(self) -> None:
         """Write what is left and close the file in order. Idempotent."""
         self._writer.close()
