@@ -20,7 +20,7 @@ from app.model.job import EventKind, JobEvent, StepKind
 from app.model.reading import Measurand, Reading, StateChange
 from app.model.secret import MASK, Secret
 from app.model.setting import Setting, Snapshot
-from app.model.unit import Adoption, Claim, ClaimKind, Identity, SourceKind, Unit, Way
+from app.model.unit import Adoption, Claim, ClaimKind, Identity, SourceKind, Unit, UnitChange, Way
 from app.storage.db import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -233,7 +233,7 @@ def test_known_units_come_back_as_absent_and_without_passwords(path: Path) -> No
     assert not found.is_present
     assert found.backend is not None
     assert found.backend.url == "ws://old.example/ocpp"
-    again.units.forget("u1")
+    again.units.update([UnitChange(unit=unit, is_gone=True)])
     assert again.units.all() == ()
     again.close()
 
