@@ -24,7 +24,7 @@ from app.discovery.serialports import SerialSource
 from app.discovery.source import Source
 from app.driver.registry import Registry, load_drivers, load_profiles
 from app.driver.session import Session
-from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse
+from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse, StoreError
 from app.feed import Feed
 from app.jobs.runner import JobDesk
 from app.links.real import RealLinks
@@ -33,7 +33,7 @@ from app.model.frame import Adapter, Frame, ListenState
 from app.model.query import TrafficQuery
 from app.model.reading import Reading, StateChange
 from app.model.secret import Secret
-from app.model.unit import Sighting, Unit, Way, authority
+from app.model.unit import Sighting, Unit, UnitChange, Way, authority
 from app.ocpp.server import OcppServer
 from app.scope import Scope, Trouble
 from app.settings import Settings
@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 
 DRAIN_S = 0.1
 """How often frames and samples go to the storage writer (architecture, part 4)."""
+
+REMEMBER_S = 0.5
+"""How long changes of units gather before they go to disk: a sync takes 0.2 ms on a good disk, 20 ms on a bad one."""
 
 QUEUE = 20_000
 """Frames the writer may fall behind before the oldest are dropped (two seconds at 10,000 a second)."""
@@ -142,6 +145,7 @@ class Workbench:
     async def _start(self, stack: AsyncExitStack) -> None:
         self.scope.required("storage writer", self._drain())
         self.scope.isolated("remember units", self._remember())
+        await asyncio.sleep(0)  # both listen from here on
         await stack.enter_async_context(self.server)
         stack.push_async_callback(self.desk.close)
         if self.settings.endpoint_on:
@@ -350,9 +354,25 @@ class Workbench:
                     self.finder.noted(sample)
 
     async def _remember(self) -> None:
-        with self.finder.changes.subscribe() as changes:
-            async for change in changes:
-                if change.is_gone:
-                    self.store.units.forget(change.unit.unit_id)
-                else:
-                    self.store.units.save(change.unit)
+        """Keep the units on disk, many in one go; what the disk does not take is kept for the next time."""
+        waiting: dict[str, UnitChange] = {}
+        changes = self.finder.changes.subscribe(QUEUE)
+        try:
+            while True:
+                first = await anext(changes)
+                waiting[first.unit.unit_id] = first
+                await asyncio.sleep(REMEMBER_S)
+                waiting |= {change.unit.unit_id: change for change in changes.take()}
+                self._save_units(waiting)
+        finally:
+            waiting |= {change.unit.unit_id: change for change in changes.take()}
+            changes.close()
+            self._save_units(waiting)
+
+    def _save_units(self, waiting: dict[str, UnitChange]) -> None:
+        try:
+            self.store.units.update(waiting.values())
+        except StoreError as error:
+            self._trouble(Trouble(name="remember units", error=error))
+        else:
+            waiting.clear()
