@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QMouseEvent, QPaintEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QMouseEvent, QPaintEvent, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
     QMainWindow,
+    QPushButton,
     QScrollArea,
     QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -210,7 +212,9 @@ class MainWindow(QMainWindow):
 
     def _to_page(self) -> None:
         self.go(str(self.sender().property("page_id")))
-        self._focus_in(self.stack.currentWidget() or self.skeleton)
+        shown, focus = self.stack.currentWidget() or self.skeleton, QApplication.focusWidget()
+        if focus is None or not shown.isAncestorOf(focus):
+            self._focus_in(shown)
 
     # Panes
 
@@ -271,6 +275,15 @@ class MainWindow(QMainWindow):
         """Ask to be closed; the program decides."""
         event.ignore()
         self.close_requested.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Let Enter press the button that has the keyboard; many platforms know only Space."""
+        focus = QApplication.focusWidget()
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat()
+        if is_enter and isinstance(focus, QPushButton | QToolButton):
+            focus.click()
+        else:
+            super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go back with the mouse's back button."""

@@ -137,6 +137,7 @@ class JobsPage(Page):
         shown = self.view.job
         if shown is not None and self._stack.currentWidget() is self.view:
             self.view.show_job(self.bench.desk.job(shown.id))
+            self.view.focus_next()
 
     def refresh(self) -> None:
         """Read all jobs anew."""

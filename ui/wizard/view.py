@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.model.address import OcppAddress
 from app.model.job import Job, JobState, Progress, StepKind, StepState
@@ -153,11 +163,13 @@ class JobView(QWidget):
         self.pane.form.offer(self._bench.settings.presets, self._preset_secret)
         self.pane.form.fill(job.backend, identity=self._proposed_identity(job))
         self.show_job(job)
-        self._focus_next()
+        self.focus_next()
 
     def show_job(self, job: Job) -> None:
         """Show a newer state of the job."""
         moved = self._job is not None and self._job.id == job.id and self._job.current is not job.current
+        focus = QApplication.focusWidget()
+        focus = focus if focus is not None and self.isAncestorOf(focus) else None
         self._job = job
         if moved and self._looked_at is not None and job.step(self._looked_at).is_over:
             self._looked_at = None
@@ -170,8 +182,8 @@ class JobView(QWidget):
             self._report_seq = job.seq
             self.pane.report.show_html(self._bench.report_html(job.id))
         self._show_buttons()
-        if moved:
-            self._focus_next()
+        if (focus is not None and not focus.isVisible()) or (moved and self.primary.isVisible()):
+            self.focus_next()
 
     def show_progress(self, progress: Progress) -> None:
         """Show what the running step does, if it is looked at."""
@@ -220,14 +232,16 @@ class JobView(QWidget):
             return self.tr("Start"), True
         return self.tr("Continue"), True
 
-    def _focus_next(self) -> None:
+    def focus_next(self) -> None:
+        """Put the keyboard on the next thing to do: a field, a box to tick, the button that goes on or stops."""
         if not self.isVisible():
             return
-        if self.pane.form.isVisibleTo(self):
-            target: QWidget = self.pane.form.url if not self.pane.form.url.text() else self.pane.form.identity
-            target.setFocus(Qt.FocusReason.OtherFocusReason)
-        elif self.primary.isVisibleTo(self) and self.primary.isEnabled():
-            self.primary.setFocus(Qt.FocusReason.OtherFocusReason)
+        form, report = self.pane.form, self.pane.report
+        field = form.identity if form.url.text() else form.url
+        boxes = [box for box in self.pane.plan.doors if not box.isChecked()]
+        buttons = (self.primary, self.pause_button, self.current_button, report.save, self.back_button)
+        target = next(item for item in (field, *boxes, *buttons) if item.isVisible() and item.isEnabled())
+        target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _proposed_identity(self, job: Job) -> str:
         if job.backend_before is not None and job.backend_before.identity:
@@ -249,7 +263,7 @@ class JobView(QWidget):
         self._looked_at = None
         if self._job is not None:
             self.show_job(self._job)
-            self._focus_next()
+            self.focus_next()
 
     def _act(self) -> None:
         job = self._job
