@@ -405,3 +405,22 @@ async def test_a_unit_that_never_reads_our_answers_costs_bounded_memory():
         assert sent < 400, "the endpoint read on although its answers were not taken"
         assert (await ask(good, "Heartbeat", {})).keys() == {"currentTime"}
         writer.transport.abort()
+
+
+async def test_leaving_takes_two_seconds_even_with_a_hundred_units_and_one_that_is_stuck():
+    async with contextlib.AsyncExitStack() as stack:
+        here = await stack.enter_async_context(site(bounds=Bounds()))
+        for number in range(100):
+            await stack.enter_async_context(unit(here, f"CP-{number}", boots=False, close_timeout=0.1))
+        _, writer = await stack.enter_async_context(raw(here))
+        writer.write(upgrade("/DEAF"))
+        with contextlib.suppress(TimeoutError):  # it takes no answer, until nobody reads its requests
+            async with asyncio.timeout(1.0):
+                while True:
+                    writer.write(masked(b'[2,"1","Heartbeat",{"x":"' + b"y" * 100 + b'"}]') * 1000)
+                    await writer.drain()
+        assert len(here.server.endpoints) == 101
+        async with asyncio.timeout(2.0):
+            await here.server.__aexit__(None, None, None)
+        assert not here.server.endpoints
+        writer.transport.abort()
