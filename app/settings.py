@@ -18,6 +18,9 @@ HOME_VARIABLE = "REHOME_HOME"
 DEFAULT_PORT = 8180
 """The port of our endpoint: free of privileges, and the one SteVe users know."""
 
+SIZE_LIMIT = 1_000_000
+"""Bytes of a settings file; ten thousand presets fit."""
+
 THEMES = ("system", "light", "dark")
 
 
@@ -56,10 +59,14 @@ def home_folder() -> Path:
 def load(path: Path) -> Settings:
     """Read settings; a missing file gives the defaults. Raises StoreError on a malformed one, which stays as it is."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+        if len(data) > SIZE_LIMIT:
+            raise _malformed(path, f"it is longer than {SIZE_LIMIT // 1000} kB")
+        document = tomllib.loads(data.decode("utf-8"))
     except FileNotFoundError:
         return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(path, str(error)) from error
     except OSError as error:
         raise StoreError(f"The settings can't be read: {error}.", f"Check the rights of {path}.") from error

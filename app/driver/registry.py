@@ -130,7 +130,7 @@ def load_profiles(documents: Mapping[str, str]) -> list[Profile]:
     for name, text in sorted(documents.items()):
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ProfileError(f"{name}: {error}", "Correct the profile file.") from error
         profiles.append(parse(document, origin=name))
     return profiles

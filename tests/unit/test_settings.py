@@ -32,6 +32,8 @@ def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:
         ("theme = 'pink'", "pink"),
         ("presets = 3", "presets"),
         ("presets = [3]", "preset"),
+        pytest.param("presets = " + "[" * 5000, "damaged", id="deep"),
+        pytest.param("#" * 1_000_001, "longer", id="long"),
     ],
 )
 def test_a_damaged_file_is_named_and_not_touched(tmp_path: Path, text: str, names: str) -> None:
