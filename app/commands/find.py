@@ -18,12 +18,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to look and listen (default 5)")
     parser.add_argument("--add", action="append", default=[], metavar="ADDRESS", help="also ask this address or port")
+    parser.add_argument("--no-search", action="store_true", help="ask only what --add names, and who dials in")
     add_endpoint(parser)
 
 
 async def run(args: argparse.Namespace, console: Console) -> int:
     """Look, listen, list."""
-    async with workbench(args, listens=False) as bench:
+    async with workbench(args, listens=False, searches=not args.no_search) as bench:
         await _listen_if_possible(bench, args, console)
         for address in args.add:
             try:

@@ -109,7 +109,7 @@ async def test_finding_lists_what_is_announced_and_what_is_named(tmp_path: Path)
 
 async def test_nothing_found_has_its_own_exit_code(tmp_path: Path) -> None:
     code, units, told = await rehome(
-        "find", "--seconds", "0.2", "--add", "127.0.0.1:1", "--json", "--home", str(tmp_path), *LOOPBACK
+        "find", "--no-search", "--seconds", "0.2", "--add", "127.0.0.1:1", "--json", "--home", str(tmp_path), *LOOPBACK
     )
     assert code == 3
     assert units == []
