@@ -60,7 +60,7 @@ async def rehome(*words: str, stdin: str = "") -> tuple[int, Any, str]:
 
 @asynccontextmanager
 async def garage(*words: str) -> AsyncIterator[dict[str, Any]]:
-    async with started("demo", "--hold", "--json", "--pace", "0.02", *words) as process:
+    async with started("demo", "--hold", "--json", "--pace", "0.2", *words) as process:
         assert process.stdout is not None
         async with asyncio.timeout(LIMIT_S):
             facts = json.loads(await process.stdout.readline())
@@ -193,7 +193,7 @@ async def test_ctrl_c_in_mid_job_leaves_a_job_that_can_be_resumed(tmp_path: Path
 
 
 async def test_the_demo_does_a_whole_job(tmp_path: Path) -> None:
-    code, job, told = await rehome("demo", "--json", "--pace", "0.02", "--out", str(tmp_path))
+    code, job, told = await rehome("demo", "--json", "--pace", "0.2", "--out", str(tmp_path))
     assert code == 0, told
     assert job["state"] == "done"
     assert {path.suffix for path in tmp_path.iterdir()} == {".html", ".json", ".pdf"}
