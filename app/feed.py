@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -19,6 +19,7 @@ class Subscription(Generic[T]):
 
     def __init__(self, feed: Feed[T], depth: int) -> None:
         self._feed = feed
+        self._depth = depth
         self._items: deque[T] = deque(maxlen=depth)
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
@@ -58,11 +59,11 @@ class Subscription(Generic[T]):
         self._feed._subscriptions.discard(self)
         self._wake()
 
-    def _push(self, items: Iterable[T]) -> None:
-        for item in items:
-            if len(self._items) == self._items.maxlen:
-                self.dropped += 1
-            self._items.append(item)
+    def _push(self, items: Sequence[T]) -> None:
+        surplus = len(self._items) + len(items) - self._depth
+        if surplus > 0:
+            self.dropped += surplus
+        self._items.extend(items)
         self._wake()
 
     def _wake(self) -> None:
@@ -86,7 +87,7 @@ class Feed(Generic[T]):
         for subscription in tuple(self._subscriptions):
             subscription._push((item,))
 
-    def publish_all(self, items: list[T]) -> None:
+    def publish_all(self, items: Sequence[T]) -> None:
         """Give several values to every listener, in order."""
         for subscription in tuple(self._subscriptions):
             subscription._push(items)

@@ -20,6 +20,8 @@ class Measurand(Enum):
     FREQUENCY = "Frequency"
     SIGNAL = "Signal"
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is slow, and each reading is sorted by it
+
     @property
     def unit(self) -> str:
         """Return the unit in which every value of this measurand is kept."""

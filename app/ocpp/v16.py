@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from app.model.frame import Boot
@@ -123,12 +123,11 @@ def readings(payload: Mapping[str, Any], unit_id: str, now: datetime, *, connect
     number_ = number(payload.get("connectorId")) if connector is None else connector
     found: list[Reading] = []
     for at, sample in _samples(payload, now):
-        scale = _scale_of(sample)
-        value = quantity(sample.get("value"))
-        if scale is None or value is None:
+        scale = _scale_of(sample.get("measurand"), sample.get("unit"))
+        if scale is None or (value := quantity(sample.get("value"))) is None:
             continue
         measurand, factor, offset = scale
-        phase = sample.get("phase", "")
+        phase = sample.get("phase")
         found.append(
             Reading(
                 unit_id=unit_id,
@@ -166,7 +165,7 @@ def number(value: object) -> int:
 
 def quantity(value: object) -> float | None:
     """Read a finite number, also from a text with blanks or a decimal comma."""
-    if not isinstance(value, int | float | str) or isinstance(value, bool):
+    if type(value) is not str and (not isinstance(value, int | float) or isinstance(value, bool)):
         return None
     try:
         result = float(value)
@@ -174,7 +173,7 @@ def quantity(value: object) -> float | None:
         return None
     except ValueError:
         return _loose_quantity(str(value))
-    return result if math.isfinite(result) else None
+    return result if isfinite(result) else None
 
 
 def _loose_quantity(text: str) -> float | None:
@@ -197,21 +196,18 @@ def _samples(payload: Mapping[str, Any], now: datetime) -> Iterator[tuple[dateti
     left = MAX_SAMPLES
     values = payload.get("meterValue") or payload.get("transactionData")
     for value in values if isinstance(values, list) else ():
-        if not isinstance(value, dict):
+        samples = value.get("sampledValue") if isinstance(value, dict) else None
+        if not isinstance(samples, list):
             continue
         at, _ = when(value.get("timestamp"), now)
-        samples = value.get("sampledValue")
-        for sample in samples if isinstance(samples, list) else ():
-            if left <= 0:
-                return
-            left -= 1
+        for sample in samples[:left]:
             if isinstance(sample, dict) and sample.get("format") != "SignedData":
                 yield at, sample
+        left -= min(left, len(samples))
 
 
-def _scale_of(sample: dict[str, Any]) -> tuple[Measurand, float, float] | None:
-    name = sample.get("measurand") or "Energy.Active.Import.Register"
-    unit = sample.get("unit") or ""
+def _scale_of(name: object, unit: object) -> tuple[Measurand, float, float] | None:
+    name, unit = name or "Energy.Active.Import.Register", unit or ""
     if type(name) is not str or type(unit) is not str or len(name) + len(unit) > 80:
         return None
     return _scale(name, unit)
