@@ -144,10 +144,10 @@ class OpenEvseGateway:
 
     async def power_off(self) -> None:
         """Cut the power: every connection drops."""
-        if self._announcement is not None:
-            await self._announcement.stop()
         await self.point.power_off()
         await self.web.stop()
+        if self._announcement is not None:
+            await self._announcement.stop()
 
     async def power_on(self) -> None:
         """Give it power again: it starts with what is stored."""

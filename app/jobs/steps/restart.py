@@ -45,7 +45,13 @@ async def restart(step: StepRun) -> None:
             await step.to_the_end("restart", session.ask(Reboots).restart())
             step.note("The charger took the order to restart.")
             has_gone = await _goes(step, session)
-    except (NotSupported, LinkError) as error:
+    except LinkError as error:
+        raise StepBlocked(
+            "The charger is not in reach, so it can't be restarted now.",
+            "Give it power and network again, then continue: it is restarted then. What was written is on it still; "
+            "the way back is “Undo”.",
+        ) from error
+    except NotSupported as error:
         raise StepBlocked(
             "The charger needs a restart, and can't be restarted from here.",
             "Switch it off and on again; then leave this step out, with that as the reason.",
