@@ -32,18 +32,19 @@ async def run(args: argparse.Namespace, console: Console) -> int:
 
 
 async def _facts(session: Session, *, with_settings: bool) -> dict[str, Any]:
-    facts: dict[str, Any] = {"offers": sorted(item.__name__ for item in session.offers), "via": str(session.address)}
+    facts: dict[str, Any] = {"via": str(session.address)}
     if session.has(Identifies):
         facts["identity"] = await session.ask(Identifies).identify()
     if session.has(ReportsStatus):
         facts["status"] = await session.ask(ReportsStatus).status()
-    if session.has(SetsBackend):
-        backend = await session.ask(SetsBackend).read_backend()
-        facts["backend"] = backend.without_secret() if backend else None
     if with_settings and session.has(ReadsSettings):
         snapshot = await session.ask(ReadsSettings).read_settings()
         facts["settings"] = {setting.key: setting.shown for setting in snapshot.settings}
         facts["not_restorable"] = dict(snapshot.excluded)
+    if session.has(SetsBackend):
+        backend = await session.ask(SetsBackend).read_backend()
+        facts["backend"] = backend.without_secret() if backend else None
+    facts["offers"] = sorted(item.__name__ for item in session.offers)
     return facts
 
 
