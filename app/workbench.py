@@ -255,7 +255,7 @@ class Workbench:
             await session.close()
         if failure is not None:
             raise failure
-        if not any(way.is_present for way in unit.ways):
+        if not any(way.is_present for way in unit.ways) or self._is_offered_elsewhere(unit, capability):
             raise NotReachable(
                 f"{unit.title} is not in reach at the moment.",
                 "Check its power and network, or connect it by cable, then try again.",
@@ -264,6 +264,12 @@ class Workbench:
             f"{unit.title} does not offer this over any connection we have.",
             "Follow the instructions for this model, or connect it another way.",
         )
+
+    def _is_offered_elsewhere(self, unit: Unit, capability: type | None) -> bool:
+        """Say whether a way that is not there now offers the capability."""
+        drivers = self.registry.drivers
+        absent = (drivers[way.driver_id] for way in unit.ways if not way.is_present and way.driver_id in drivers)
+        return any(capability is None or capability in driver.capabilities for driver in absent)
 
     def _ways(self, unit: Unit, capability: type | None) -> list[Way]:
         def rank(way: Way) -> tuple[bool, float]:

@@ -111,7 +111,8 @@ LOSABLE = (
     StepKind.IDENTIFY, StepKind.BACK_UP, StepKind.PLAN, StepKind.APPLY, StepKind.PROVE, StepKind.SWITCH,
     StepKind.SESSION, StepKind.HAND_OVER,
 )  # fmt: skip
-IMPATIENT = Timing(restart_s=0.5, redial_s=0.3, patience_s=2.0)
+IMPATIENT = Timing(restart_s=0.5, redial_s=0.3, patience_s=8.0)
+OWN = "openevse-wifi"
 QUIET = Console(is_json=False, is_quiet=True)
 
 
@@ -135,7 +136,7 @@ async def lost_in(step: StepKind, home: Path) -> tuple[Job, Job]:
             await garage.gateway.power_off()
             async with asyncio.timeout(20):
                 while not working.done() and bench.desk.job(job_id).state is JobState.ACTIVE:
-                    await asyncio.wait({working}, timeout=6)
+                    await asyncio.wait({working}, timeout=3)
                     await bench.desk.pause(job_id)
                 await working
         stood = bench.desk.job(job_id)
@@ -143,7 +144,7 @@ async def lost_in(step: StepKind, home: Path) -> tuple[Job, Job]:
             return stood, stood
         await garage.gateway.power_on()
         garage.gateway.plug_in()
-        await until(lambda: bench.finder.units[unit].is_present)
+        await until(lambda: any(way.is_present for way in bench.finder.units[unit].ways if way.driver_id == OWN))
         ended = await drive(bench, job_id, Answers(backend=backend, accepts_doors=True), QUIET)
     return stood, ended
 
