@@ -176,8 +176,7 @@ class OcppLocal(Session):
         """
         async with self.call(f"write {change.key}", deadline_s=WRITE_S):
             endpoint = self.endpoint
-            known = endpoint.habits.settings
-            if known is not None and change.key not in known:
+            if not await self._has_reported(endpoint, change.key):
                 raise NotSupported(f"This charger never reported the key “{change.key}”.", "It is not written.")
             status = await endpoint.set_setting(change.key, change.after)
             _must_be_taken(change, status)
@@ -284,6 +283,11 @@ class OcppLocal(Session):
             return await self.endpoint.get_settings((repoint.AUTHORIZATION_KEY,))
         except (TimedOut, Refused):
             return ()
+
+    async def _has_reported(self, endpoint: Endpoint, key: str) -> bool:
+        """Say whether the unit itself told this key; before its configuration was read, it is asked for the one key."""
+        known = endpoint.habits.settings
+        return key in known if known is not None else bool(await endpoint.get_settings((key,)))
 
     async def _read_back(self, key: str) -> Setting | None:
         try:

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from app.diagnosis.applied import not_applied
 from app.driver.capability import ReadsSettings, SetsBackend
 from app.drivers.ocpp_local import DRIVER, OcppLocal, families, probe
-from app.errors import LinkLost, Refused, TimedOut, ValueRejected
+from app.errors import LinkLost, NotSupported, Refused, TimedOut, ValueRejected
 from app.links.real import RealLinks
 from app.model.address import OcppAddress
 from app.model.backend import Backend, SecurityProfile
@@ -131,6 +131,17 @@ async def test_a_station_that_reverts_shows_the_old_address_after_its_restart():
             finding = not_applied(URL_KEY, target.url, setting.value, when="after the restart")
             assert finding is not None
             assert OLD_BACKEND in finding.evidence[-1].text
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_a_key_that_the_station_did_not_report_is_never_written(is_read: bool):
+    async with standing() as (here, _, _), session_on(here) as session:
+        if is_read:
+            await session.read_settings()
+        here.frames.take()
+        with pytest.raises(NotSupported):
+            await session.write_setting(Change(key="NoSuchKey", before=None, after="ws://x"))
+        assert "ChangeConfiguration" not in {frame.action for frame in here.frames.take()}
 
 
 async def test_a_station_that_lies_is_caught_by_the_read_back():
