@@ -19,7 +19,10 @@ DEFAULT_PORT = 8180
 """The port of our endpoint: free of privileges, and the one SteVe users know."""
 
 SIZE_LIMIT = 1_000_000
-"""Bytes of a settings file; ten thousand presets fit."""
+"""Bytes of a settings file; ten thousand presets fit, or a list of five thousand chargers."""
+
+_TABLES = ("presets", "listed")
+"""The settings that are lists of tables in the file."""
 
 THEMES = ("system", "light", "dark")
 
@@ -34,6 +37,15 @@ class Preset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A charger of an imported list. Its password is in the vault under ``identity/<identity>``."""
+
+    serial: str = ""
+    identity: str = ""
+    backend: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything a user can set. ``adapter`` empty = the best one; ``endpoint_port`` 1 to 65535."""
 
@@ -45,6 +57,8 @@ class Settings:
     keep_frames: int = 1_000_000
     window: str = ""
     presets: tuple[Preset, ...] = ()
+    listed: tuple[Listed, ...] = ()
+    """What is planned for chargers by their serial number or identity, also for those not seen yet."""
 
 
 def home_folder() -> Path:
@@ -77,11 +91,16 @@ def save(settings: Settings, path: Path) -> None:
     """Write settings; the old file stays whole if that fails. Raises StoreError."""
     import tomli_w
 
-    document = {key: value for key, value in asdict(settings).items() if key != "presets"}
-    document["presets"] = [asdict(preset) for preset in settings.presets]
+    document = {key: value for key, value in asdict(settings).items() if key not in _TABLES}
+    document |= {key: [asdict(item) for item in getattr(settings, key)] for key in _TABLES}
+    text = tomli_w.dumps(document)
+    if len(text.encode()) > SIZE_LIMIT:
+        raise StoreError(
+            "The settings would become too long; nothing was saved.", "Keep fewer presets, or import a shorter list."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, tomli_w.dumps(document))
+        _write_whole(path, text)
     except OSError as error:
         raise StoreError(
             f"The settings can't be saved: {error.strerror or error}.", f"Check room and rights of {path.parent}."
@@ -108,23 +127,28 @@ def _malformed(path: Path, why: str) -> StoreError:
 
 
 def _parse(document: Mapping[str, Any], path: Path) -> Settings:
-    presets = document.get("presets", [])
-    if not isinstance(presets, list):
-        raise _malformed(path, "“presets” is not a list")
-    plain = {key: value for key, value in document.items() if key != "presets"}
+    tables = {key: document.get(key, []) for key in _TABLES}
+    for key, items in tables.items():
+        if not isinstance(items, list):
+            raise _malformed(path, f"“{key}” is not a list")
+    plain = {key: value for key, value in document.items() if key not in _TABLES}
     settings: Settings = _typed(Settings(), plain, path)
     if settings.theme not in THEMES:
         raise _malformed(path, f"unknown theme “{settings.theme}”")
     if not 0 < settings.endpoint_port < 65536:
         raise _malformed(path, f"{settings.endpoint_port} is not a port")
     empty = Preset(name="", url="")
-    return replace(settings, presets=tuple(_typed(empty, item, path) for item in presets))
+    return replace(
+        settings,
+        presets=tuple(_typed(empty, item, path) for item in tables["presets"]),
+        listed=tuple(_typed(Listed(), item, path) for item in tables["listed"]),
+    )
 
 
 def _typed(defaults: Any, values: Mapping[str, Any], path: Path) -> Any:
     known = {item.name: type(getattr(defaults, item.name)) for item in fields(defaults)}
     if not isinstance(values, Mapping):
-        raise _malformed(path, "a preset is not a table")
+        raise _malformed(path, "a preset or a listed charger is not a table")
     kept = {}
     for key, value in values.items():
         if key not in known:

@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from app.errors import StoreError
-from app.settings import Preset, Settings, load, save
+from app.settings import SIZE_LIMIT, Listed, Preset, Settings, load, save
 
 
 def test_settings_survive_the_way_to_disk_and_back(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "settings.toml"
     wanted = Settings(
-        site_name="Garage “Nord”", endpoint_port=9000, presets=(Preset(name="Coop", url="wss://csms.example/ocpp"),)
+        site_name="Garage “Nord”",
+        endpoint_port=9000,
+        presets=(Preset(name="Coop", url="wss://csms.example/ocpp"),),
+        listed=(Listed(serial="SN1", identity="CP-1", backend="wss://csms.example/ocpp"), Listed(identity="CP-2")),
     )
     save(wanted, path)
     assert load(path) == wanted
@@ -32,6 +35,8 @@ def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:
         ("theme = 'pink'", "pink"),
         ("presets = 3", "presets"),
         ("presets = [3]", "preset"),
+        ("listed = 'SN1'", "listed"),
+        ("listed = [[1]]", "listed"),
         pytest.param("presets = " + "[" * 5000, "damaged", id="deep"),
         pytest.param("#" * 1_000_001, "longer", id="long"),
     ],
@@ -58,4 +63,12 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path) -> None:
     blocked.write_text("x")
     with pytest.raises(StoreError, match="can't be saved"):
         save(Settings(site_name="new"), blocked / "settings.toml")
+    assert load(path).site_name == "old"
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    save(Settings(site_name="old"), path)
+    with pytest.raises(StoreError, match="too long"):
+        save(Settings(listed=(Listed(identity="x" * SIZE_LIMIT),)), path)
     assert load(path).site_name == "old"

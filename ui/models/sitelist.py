@@ -5,16 +5,24 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from PySide6.QtCore import QCoreApplication
+
+from app.model.address import OcppAddress
 from app.model.backend import check
 from app.model.secret import Secret
 from app.model.unit import ClaimKind, Unit, claim
+from app.settings import Listed
+from ui.models.spreadsheet import BadWorkbook, Row, is_workbook, sheets
 
-SIZE_LIMIT = 2_000_000
-"""Bytes of a file that are read; a list of 10,000 chargers has about 1 MB."""
+SIZE_LIMIT = 5_000_000
+"""Bytes of a file that are read; a list of 5,000 chargers has about 0.5 MB."""
 
-ROW_LIMIT = 10_000
+ROW_LIMIT = 5_000
+
+CELL_LIMIT = 300
+"""Characters of one cell; the longest address a charger is known to take has 255."""
 
 _NAMES = {
     "serial": "serial",
@@ -49,42 +57,77 @@ class ListRow:
 
 
 def read(data: bytes) -> tuple[ListRow, ...]:
-    """Read a CSV file with or without a heading, separated by comma, semicolon or tab. Never raises.
+    """Read an Excel workbook, or a CSV file separated by comma, semicolon or tab; with or without a heading.
 
-    Lines with problems stay in the result and say what is wrong.
+    Never raises: lines with problems stay in the result and say what is wrong.
     """
     if len(data) > SIZE_LIMIT:
-        return (_bad(1, f"The file is larger than {SIZE_LIMIT // 1_000_000} MB."),)
+        return (_bad(1, _words("The file is larger than {size} MB.").format(size=SIZE_LIMIT // 1_000_000)),)
+    return _with_twins(_from_workbook(data) if is_workbook(data) else _from_text(data))
+
+
+def _words(text: str) -> str:
+    return QCoreApplication.translate("list", text)
+
+
+def _from_workbook(data: bytes) -> list[ListRow]:
+    """Take the first sheet with a heading we know, else the first that is not empty."""
+    first: list[Row] = []
+    try:
+        for rows in sheets(data, row_limit=ROW_LIMIT + 1):
+            if rows and _heading(rows[0][1]) is not None:
+                return _parsed(rows)
+            first = first or rows
+    except BadWorkbook as error:
+        return [_bad(1, str(error))]
+    return _parsed(first)
+
+
+def _from_text(data: bytes) -> list[ListRow]:
     text = _decoded(data)
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
-        return ()
+        return []
     mark = max((";", "\t", ","), key=lines[0].count)
-    rows: list[ListRow] = []
-    columns: Sequence[str] | None = None
     reader = csv.reader(io.StringIO(text.replace("\0", "␀"), newline=""), delimiter=mark)
+    rows: list[Row] = []
+    trouble: list[ListRow] = []
     try:
         for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if columns is None and (columns := _heading(cells)) is not None:
-                continue
-            columns = columns or _ORDER
-            rows.append(_row(reader.line_num, cells, columns))
-            if len(rows) >= ROW_LIMIT:
-                rows.append(_bad(reader.line_num + 1, f"Only the first {ROW_LIMIT} lines are read."))
+            rows.append((reader.line_num, cells))
+            if len(rows) > ROW_LIMIT + 1:
                 break
     except csv.Error as error:
-        rows.append(_bad(reader.line_num, f"The file can't be read from here on: {error}."))
-    return _with_twins(rows)
+        why = _words("The file can't be read from here on: {error}.").format(error=error)
+        trouble.append(_bad(reader.line_num, why))
+    return _parsed(rows) + trouble
 
 
-def matches(row: ListRow, unit: Unit) -> bool:
+def _parsed(lines: Iterable[Row]) -> list[ListRow]:
+    rows: list[ListRow] = []
+    columns: Sequence[str] | None = None
+    for number, cells in lines:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if columns is None and (columns := _heading(cells)) is not None:
+            continue
+        columns = columns or _ORDER
+        if len(rows) >= ROW_LIMIT:
+            rows.append(_bad(number, _words("Only the first {count} lines are read.").format(count=ROW_LIMIT)))
+            break
+        rows.append(_row(number, cells, columns))
+    return rows
+
+
+def matches(row: ListRow | Listed, unit: Unit) -> bool:
     """Say whether a line speaks of this charger: by serial number, else by the identity it dials with."""
     wanted = claim(ClaimKind.SERIAL, row.serial)
+    if wanted is None and row.serial:
+        return unit.identity.serial.casefold() == row.serial.casefold()
     if wanted is not None:
         return wanted in unit.identity.claims or claim(ClaimKind.SERIAL, unit.identity.serial) == wanted
-    return bool(row.identity) and unit.backend is not None and unit.backend.identity == row.identity
+    dialled = {way.address.identity for way in unit.ways if isinstance(way.address, OcppAddress)}
+    return bool(row.identity) and row.identity in dialled | ({unit.backend.identity} if unit.backend else set())
 
 
 def _decoded(data: bytes) -> str:
@@ -102,19 +145,23 @@ def _heading(cells: Sequence[str]) -> list[str] | None:
 
 
 def _row(line: int, cells: Sequence[str], columns: Sequence[str]) -> ListRow:
+    if any(len(cell) > CELL_LIMIT for cell in cells):
+        return _bad(line, _words("A cell has more than {count} characters.").format(count=CELL_LIMIT))
     values = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if name}
     password = Secret(values.get("password", ""))
     serial, identity, backend = (values.get(name, "") for name in ("serial", "identity", "backend"))
     problems, is_usable = [], True
     if not serial and not identity:
-        problems.append("Neither a serial number nor an identity.")
+        problems.append(_words("Neither a serial number nor an identity."))
         is_usable = False
     for problem in check(backend or "ws://unnamed.invalid", identity or "unnamed"):
         if problem.field in ("url", "identity"):
             problems.append(problem.message)
             is_usable = is_usable and not problem.blocks
+    if password and not identity:
+        problems.append(_words("A password without an identity is not kept."))
     if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
-        problems.append("More columns than the heading names; the rest is ignored.")
+        problems.append(_words("More columns than the heading names; the rest is ignored."))
     return ListRow(
         line=line,
         serial=serial,
@@ -133,20 +180,16 @@ def _bad(line: int, why: str) -> ListRow:
 def _with_twins(rows: Iterable[ListRow]) -> tuple[ListRow, ...]:
     first: dict[tuple[str, str], int] = {}
     result = []
+    texts = {
+        "serial": _words("The same serial number stands in line {line}."),
+        "identity": _words("The same identity stands in line {line}."),
+    }
     for row in rows:
-        for kind, value in (("serial number", row.serial), ("identity", row.identity)):
+        for kind, value in (("serial", row.serial), ("identity", row.identity)):
             if not value or not row.is_usable:
                 continue
             seen = first.setdefault((kind, value.casefold()), row.line)
             if seen != row.line:
-                row = ListRow(
-                    line=row.line,
-                    serial=row.serial,
-                    identity=row.identity,
-                    password=row.password,
-                    backend=row.backend,
-                    problems=(*row.problems, f"The same {kind} stands in line {seen}."),
-                    is_usable=False,
-                )
+                row = replace(row, problems=(*row.problems, texts[kind].format(line=seen)), is_usable=False)
         result.append(row)
     return tuple(result)

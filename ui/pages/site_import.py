@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +13,21 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QTableV
 
 from app.model.secret import MASK
 from app.model.unit import Unit
-from app.settings import Preset
+from app.settings import Listed, Preset, Settings
 from ui.dialogs import choose_file, shown, tell
+from ui.i18n import translate
 from ui.models.plain import tooltip, visible
 from ui.models.sitelist import SIZE_LIMIT, ListRow, matches, read
 from ui.theme import SPACE_8, SPACE_12, SPACE_24, set_role, theme
+from ui.wizard.words import QT_TRANSLATE_NOOP
 
 if TYPE_CHECKING:
     from app.workbench import Workbench
 
 Index = QModelIndex | QPersistentModelIndex
-_TITLES = ("Line", "Serial", "Identity", "Password", "Backend", "Problem")
+_TITLES = tuple(
+    QT_TRANSLATE_NOOP("list", title) for title in ("Line", "Serial", "Identity", "Password", "Backend", "Problem")
+)
 _WIDTHS = (50, 120, 130, 90, 230, 380)
 
 
@@ -44,7 +49,7 @@ class ListModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return column headings."""
         is_title = orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
-        return _TITLES[section] if is_title else None
+        return translate(_TITLES[section], "list") if is_title else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows; passwords never."""
@@ -109,7 +114,9 @@ class ImportDialog(QDialog):
 async def import_list(bench: Workbench, parent: QWidget, path: Path | None = None) -> tuple[str, ...]:
     """Choose a file, show what it holds, take what is good; return the ids of the chargers on this site it names."""
     title = parent.tr("Choose a list of chargers")
-    path = path or await choose_file(parent, title, pattern=parent.tr("Lists (*.csv *.txt *.tsv);;All files (*)"))
+    path = path or await choose_file(
+        parent, title, pattern=parent.tr("Lists (*.csv *.xlsx *.txt *.tsv);;All files (*)")
+    )
     if path is None:
         return ()
     try:
@@ -118,9 +125,9 @@ async def import_list(bench: Workbench, parent: QWidget, path: Path | None = Non
     except OSError as error:
         await tell(parent, parent.tr("The list can't be read"), f"{error.strerror or error}: {path.name}", tone="fault")
         return ()
-    rows = read(data)
+    rows = await asyncio.to_thread(read, data)
     if not rows:
-        text = parent.tr("It has no lines. Wanted: serial, id, password, backend, separated by commas or semicolons.")
+        text = parent.tr("It has no lines. Wanted: the columns serial, id, password, backend, as CSV or Excel (.xlsx).")
         await tell(parent, parent.tr("The list is empty"), text, tone="attention")
         return ()
     dialog = ImportDialog(rows, path.name, parent)
@@ -130,7 +137,11 @@ async def import_list(bench: Workbench, parent: QWidget, path: Path | None = Non
 
 
 def take(rows: Sequence[ListRow], bench: Workbench) -> tuple[str, ...]:
-    """Keep passwords in the vault and backends as presets; note the plan on chargers that are here."""
+    """Keep the list in the settings (for chargers that come later too), backends as presets, passwords in the vault.
+
+    Raises StoreError where the settings can't be saved; then nothing is taken.
+    """
+    bench.change_settings(_with_list(bench.settings, rows))
     found = []
     for row in rows:
         if row.password and row.identity:
@@ -139,12 +150,23 @@ def take(rows: Sequence[ListRow], bench: Workbench) -> tuple[str, ...]:
             if matches(row, unit):
                 bench.finder.update(_planned(unit, row))
                 found.append(unit.unit_id)
-    known = {preset.url for preset in bench.settings.presets}
-    fresh = dict.fromkeys(row.backend for row in rows if row.backend and row.backend not in known)
-    if fresh:
-        presets = (*bench.settings.presets, *(Preset(name=_host(url), url=url) for url in fresh))
-        bench.change_settings(replace(bench.settings, presets=presets))
     return tuple(found)
+
+
+def _with_list(settings: Settings, rows: Sequence[ListRow]) -> Settings:
+    """Add a list; it replaces what an earlier one said of the same serial number or identity."""
+    taken = {name for row in rows for name in _names(row)}
+    kept = [item for item in settings.listed if not _names(item) & taken]
+    listed = [*kept, *(Listed(serial=row.serial, identity=row.identity, backend=row.backend) for row in rows)]
+    known = {preset.url for preset in settings.presets}
+    fresh = dict.fromkeys(row.backend for row in rows if row.backend and row.backend not in known)
+    presets = (*settings.presets, *(Preset(name=_host(url), url=url) for url in fresh))
+    return replace(settings, listed=tuple(listed), presets=presets)
+
+
+def _names(row: ListRow | Listed) -> set[tuple[str, str]]:
+    names = (("serial", row.serial.casefold()), ("identity", row.identity.casefold()))
+    return {(kind, name) for kind, name in names if name}
 
 
 def _planned(unit: Unit, row: ListRow) -> Unit:

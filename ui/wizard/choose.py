@@ -139,12 +139,12 @@ class BackendForm(QFrame):
         self.preset.blockSignals(False)
 
     def fill(self, backend: Backend | None, *, identity: str = "") -> None:
-        """Start from a backend chosen before, or from a proposed identity."""
+        """Start from a backend chosen before or proposed by a list, or from a proposed identity alone."""
         self._touched.clear()
         self.url.setText(backend.url if backend else "")
         self.identity.setText(backend.identity if backend else identity)
         self.profile.setCurrentIndex(int(backend.security_profile) if backend else 0)
-        self.password.clear()
+        self.password.setText(backend.secret.reveal() if backend else "")
         self._check()
 
     def backend(self) -> Backend:

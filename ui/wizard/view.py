@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.model.address import OcppAddress
 from app.model.job import Job, JobState, Progress, StepKind, StepState
 from app.model.secret import Secret
 from app.settings import Preset
@@ -28,6 +27,7 @@ from ui.dialogs import Button, ask, choose_folder
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.wizard.pane import StepPane
+from ui.wizard.proposal import proposed
 from ui.wizard.steplist import StepList
 from ui.wizard.words import job_status, name_of
 
@@ -161,7 +161,7 @@ class JobView(QWidget):
         self._report_seq = 0
         self.pane.report.show_saved("")
         self.pane.form.offer(self._bench.settings.presets, self._preset_secret)
-        self.pane.form.fill(job.backend, identity=self._proposed_identity(job))
+        self.pane.form.fill(job.backend or proposed(self._bench, job))
         self.show_job(job)
         self.focus_next()
 
@@ -242,15 +242,6 @@ class JobView(QWidget):
         buttons = (self.primary, self.pause_button, self.current_button, report.save, self.back_button)
         target = next(item for item in (field, *boxes, *buttons) if item.isVisible() and item.isEnabled())
         target.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _proposed_identity(self, job: Job) -> str:
-        if job.backend_before is not None and job.backend_before.identity:
-            return job.backend_before.identity
-        unit = self._bench.finder.units.get(job.unit_id)
-        if unit is None:
-            return ""
-        dialled = next((way.address.identity for way in unit.ways if isinstance(way.address, OcppAddress)), "")
-        return (unit.backend.identity if unit.backend else "") or dialled or unit.identity.serial
 
     # What the technician does
 
