@@ -90,8 +90,10 @@ class Blueprint(Session):
         return Snapshot(taken_at=datetime.now(UTC), settings=settings)
 
     async def write_setting(self, change: Change) -> WriteResult:
-        """Write one value and read it back: “accepted” is no proof."""
+        """Write one value that the unit has, and read it back: “accepted” is no proof."""
         async with self.call(f"write {change.key}", deadline_s=15.0):
+            if change.key not in await self._ask("GET", "/settings"):
+                raise NotSupported(f"This charger has no setting “{change.key}”.", "It is not written.")
             await self._ask("PUT", "/settings", json={change.key: change.after})
             after = await self._ask("GET", "/settings")
         return WriteResult(key=change.key, is_accepted=True, read_back=str(after.get(change.key)))

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from app.driver.capability import (
     ExportsLog,
     Identifies,
@@ -23,7 +25,7 @@ from app.driver.capability import (
     WritesSettings,
 )
 from app.driver.session import Session
-from app.errors import Refused, ValueRejected
+from app.errors import NotSupported, Refused, ValueRejected
 from app.model.backend import SecurityProfile
 from app.model.reading import Reading, StateChange
 from app.model.secret import Secret
@@ -107,6 +109,10 @@ async def writes(session: Session, key: str) -> None:
     result = await session.ask(WritesSettings).write_setting(change)
     assert result.is_accepted
     assert result.read_back in (None, setting.value)
+    with pytest.raises(NotSupported):  # what it never reported is not even tried
+        await session.ask(WritesSettings).write_setting(Change(key="no_such_key", before=None, after="1"))
+    after = await session.ask(ReadsSettings).read_settings()
+    assert after.get("no_such_key") is None
 
 
 async def sets_backend(session: Session) -> None:
