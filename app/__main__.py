@@ -35,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     args, command = _parse(sys.argv[1:] if argv is None else argv)
     console = Console(is_json=args.json, is_quiet=args.quiet)
     try:
-        return asyncio.run(_run(command, args, console))
+        # Not Windows' proactor: after an ICMP answer it receives no UDP (cpython 91227, 127057), and so no mDNS.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            return runner.run(_run(command, args, console))
     except KeyboardInterrupt:
         console.progress("Stopped. Nothing is left half-written.")
         return INTERRUPTED
