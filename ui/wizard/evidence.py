@@ -87,9 +87,9 @@ class ProofRow(QFrame):
 class EvidenceList(QWidget):
     """All proofs of one step, oldest first. Rows that are already there stay as they are."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, heading: str = "") -> None:
         super().__init__(parent)
-        self._heading = QLabel(self.tr("Evidence"), self)
+        self._heading = QLabel(heading or self.tr("Evidence"), self)
         set_role(self._heading, "section")
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, SPACE_12, 0, 0)

@@ -5,17 +5,22 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from app.model.job import Job, Progress, Step, StepKind, StepState
+from app.model.job import Job, JobState, Progress, Step, StepKind, StepState
 from ui import icons
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.chip import TONE_ICONS, Chip
 from ui.widgets.column import ScrollColumn
+from ui.widgets.findings import Findings
+from ui.wizard.byhand import ByHand, is_by_hand
 from ui.wizard.choose import BackendForm
 from ui.wizard.countdown import Countdown
 from ui.wizard.evidence import EvidenceList
 from ui.wizard.plan import PlanView
 from ui.wizard.reportpane import ReportPane
-from ui.wizard.words import STEP_STATES, STEP_WORDS, name_of, translated
+from ui.wizard.words import STEP_STATES, STEP_WORDS, job_status, name_of, translated
+
+_ENDINGS = (JobState.UNDOING, JobState.UNDONE, JobState.ABANDONED)
+"""In these the job's own word counts more than that of the step it stood at."""
 
 
 class Trouble(QFrame):
@@ -63,6 +68,9 @@ class StepPane(QFrame):
         self.report = ReportPane(self)
         self.countdown = Countdown(self)
         self.trouble = Trouble(self)
+        self.by_hand = ByHand(self)
+        self.findings = Findings(self)
+        self.undo_evidence = EvidenceList(self, heading=self.tr("Undo"))
         self.evidence = EvidenceList(self)
         self._make_heading()
         self._way_back = QLabel(self)
@@ -93,9 +101,12 @@ class StepPane(QFrame):
         column.addLayout(head)
         column.addWidget(self._what)
         column.addWidget(self.trouble)
+        column.addWidget(self.by_hand)
         column.addWidget(self.form)
         column.addWidget(self.plan)
         column.addWidget(self.countdown)
+        column.addWidget(self.findings)
+        column.addWidget(self.undo_evidence)
         column.addWidget(self.evidence)
         column.addWidget(self.report, 1)
         column.addStretch(0)
@@ -112,39 +123,69 @@ class StepPane(QFrame):
         self._title.setText(name_of(kind))
         self._what.setText(translated(words.what))
         self._way_back.setText(translated(words.back))
-        word, tone, icon = STEP_STATES[step.state]
-        self._chip.show_status(translated(word), tone, icon)
-        self._show_trouble(step)
-        self.evidence.show_proofs(job.undo_proofs if _is_undo(job, kind) else step.proofs)
+        self._chip.show_status(*_status(job, step))
+        self._show_trouble(job, step)
+        self._show_story(job, step)
         self.form.setVisible(kind is StepKind.CHOOSE and _may_choose(job))
         self.plan.setVisible(bool(job.plan) and kind in (StepKind.PLAN, StepKind.APPLY) and not step_is_past(job, kind))
         if self.plan.isVisibleTo(self):
             self.plan.show_job(job)
-        self.report.setVisible(kind is StepKind.HAND_OVER and step.state is StepState.DONE)
-        if step.state is not StepState.RUNNING:
-            self.countdown.show_progress(None)
+        self.report.setVisible(kind is StepKind.HAND_OVER and (step.state is StepState.DONE or job.is_final))
 
-    def show_progress(self, progress: Progress) -> None:
-        """Show what the running step does."""
+    def _show_story(self, job: Job, step: Step) -> None:
+        """Show what was seen: the step's findings and proofs, and those of an undo where the job stands."""
+        self.by_hand.show_backend(job.backend if is_by_hand(job, step) else None)
+        self.findings.show_findings(step.findings)
+        self.findings.setVisible(bool(step.findings))
+        self.undo_evidence.show_proofs(job.undo_proofs if stands_at(job, step.kind) else ())
+        self.evidence.show_proofs(step.proofs)
+
+    def show_progress(self, progress: Progress | None) -> None:
+        """Show what the running step does; nothing for ``None``."""
         self.countdown.show_progress(progress)
 
-    def _show_trouble(self, step: Step) -> None:
-        if step.state is StepState.FAILED:
+    def _show_trouble(self, job: Job, step: Step) -> None:
+        if stands_at(job, step.kind) and (job.state in _ENDINGS or job.note not in ("", step.note)):
+            self._show_standing(job)
+        elif step.state is StepState.FAILED:
             self.trouble.show_trouble(step.note, step.advice, "fault")
         elif step.state is StepState.NEEDS_INPUT and step.kind is not StepKind.CHOOSE:
             self.trouble.show_trouble(step.note, step.advice, "attention")
         elif step.state is StepState.SKIPPED:
             self.trouble.show_trouble(self.tr("Left out: {reason}").format(reason=step.note), "", "idle")
+        elif stands_at(job, step.kind):
+            self._show_standing(job)
         else:
             self.trouble.show_trouble("", "", "idle")
+
+    def _show_standing(self, job: Job) -> None:
+        """Say why the job as a whole stands: paused, undone, given up, or an undo that failed."""
+        if job.state is JobState.UNDONE:
+            text = self.tr("The charger is as it was found.")
+            if job.undo_limits:
+                text = self.tr("The charger is as it was found, except for what could not be brought back.")
+            self.trouble.show_trouble(text, job.note, "attention" if job.undo_limits else "good")
+        elif job.state is JobState.UNDOING:
+            self.trouble.show_trouble(self.tr("The values from the backup are written back."), "", "working")
+        else:
+            self.trouble.show_trouble(job.note, job.advice, "attention" if job.advice else "idle")
+
+
+def stands_at(job: Job, kind: StepKind) -> bool:
+    """Say whether this is the step a job as a whole is shown at: its end, else the one that is next."""
+    return kind is (StepKind.HAND_OVER if job.is_final else job.current or StepKind.HAND_OVER)
+
+
+def _status(job: Job, step: Step) -> tuple[str, str, str]:
+    """Return word, tone and icon of a step; where the job ended before it, those of the job."""
+    if step.kind is StepKind.HAND_OVER and job.is_final and not step.is_over:
+        return job_status(job)
+    word, tone, icon = STEP_STATES[step.state]
+    return translated(word), tone, icon
 
 
 def _may_choose(job: Job) -> bool:
     return job.current is StepKind.CHOOSE and not job.is_final
-
-
-def _is_undo(job: Job, kind: StepKind) -> bool:
-    return bool(job.undo_proofs) and kind is StepKind.HAND_OVER
 
 
 def step_is_past(job: Job, kind: StepKind) -> bool:

@@ -75,8 +75,8 @@ class JobView(QWidget):
         """Return the step looked at: the one chosen, else the job's current one."""
         if self._looked_at is not None:
             return self._looked_at
-        current = self._job.current if self._job else None
-        return current or StepKind.HAND_OVER
+        job = self._job
+        return StepKind.HAND_OVER if job is None or job.is_final else job.current or StepKind.HAND_OVER
 
     def _make_top(self) -> None:
         self.back_button = QToolButton(self)
@@ -178,6 +178,7 @@ class JobView(QWidget):
         self._target.setText(f"→ {job.backend.full_url}" if job.backend else "")
         self.steps.show_job(job, self.selected)
         self.pane.show_step(job, self.selected)
+        self.pane.show_progress(self._progress(job))
         if self.pane.report.isVisibleTo(self.pane) and self._report_seq != job.seq:
             self._report_seq = job.seq
             self.pane.report.show_html(self._bench.report_html(job.id))
@@ -188,8 +189,18 @@ class JobView(QWidget):
     def show_progress(self, progress: Progress) -> None:
         """Show what the running step does, if it is looked at."""
         job = self._job
-        if job is not None and progress.job_id == job.id and progress.step is self.selected:
-            self.pane.show_progress(progress)
+        if job is not None and progress.job_id == job.id:
+            self.pane.show_progress(self._progress(job))
+
+    def _progress(self, job: Job) -> Progress | None:
+        """Return what the step looked at does now, or the undo, which has no step of its own."""
+        progress = self._bench.desk.progress_of(job.id)
+        if progress is None:
+            return None
+        if job.state is JobState.UNDOING:
+            return progress if self._looked_at is None else None
+        runs = job.step(self.selected).state is StepState.RUNNING
+        return progress if runs and progress.step is self.selected else None
 
     def _show_buttons(self) -> None:
         job = self._job
@@ -287,8 +298,16 @@ class JobView(QWidget):
             self._bench.vault.set(f"preset/{preset.name}", secret)
 
     def _pause(self) -> None:
-        if self._job is not None:
-            self._tasks.start_once("pause", self._bench.desk.pause(self._job.id), busy=self.pause_button)
+        if self._job is None:
+            return
+        self.steps.focus_step(self.selected)  # the button goes grey, and would give the keyboard to the rail
+        self._tasks.start_once("pause", self._pause_now(self._job.id), busy=self.pause_button)
+
+    async def _pause_now(self, job_id: str) -> None:
+        await self._bench.desk.pause(job_id)
+        if self._job is not None and self._job.id == job_id:
+            self.show_job(self._bench.desk.job(job_id))
+            self.focus_next()
 
     def _rechoose(self) -> None:
         if self._job is not None:
