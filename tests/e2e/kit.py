@@ -30,6 +30,7 @@ from app.storage.db import Store
 from app.workbench import Workbench
 from ui.dialogs import Question
 from ui.main import Options
+from ui.models.units import next_step
 from ui.session import Session
 from ui.tasks import Tasks
 from ui.window import MainWindow
@@ -187,7 +188,7 @@ class Visit:
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
 
     def scroll_to(self, widget: QWidget) -> None:
-        """Turn the wheel until a widget is in sight."""
+        """Scroll until a widget is in sight."""
         parent = widget.parentWidget()
         while parent is not None:
             if isinstance(parent, QScrollArea) and parent.widget() is not None:
@@ -221,7 +222,8 @@ class Visit:
         """Press the button on a charger's card."""
 
         def press() -> bool:
-            if self.window.page_id == "site":  # cards move while chargers still arrive
+            # Cards move while chargers still arrive, and until it is known well a charger's button only opens it.
+            if self.window.page_id == "site" and next_step(self.page.model.get(unit.unit_id)).verb != "unit":
                 cards = self.page.cards
                 index = self.page.model.index(self.page.model.row_of(unit.unit_id), 0)
                 cards.scrollTo(index)
