@@ -234,7 +234,7 @@ class Workbench:
         """
         unit = self.unit(unit_id)
         async with AsyncExitStack() as stack:
-            stack.enter_context(self.finder.hold(unit_id))
+            await stack.enter_async_context(self.finder.hold(unit_id))
             yield await self._first_session(unit, capability, stack)
 
     async def _first_session(self, unit: Unit, capability: type | None, stack: AsyncExitStack) -> Session:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.model.address import OcppAddress
+import pytest
+
+from app.driver.capability import Identifies
+from app.links.link import LineLink
+from app.model.address import OcppAddress, SerialAddress
 from app.model.unit import Claim, ClaimKind, Identity, Sighting, SourceKind
+from app.scope import Scope
 from app.settings import Settings
+from app.sim.rapi import RapiController
 from app.workbench import Workbench
 
 
@@ -46,3 +53,25 @@ async def test_a_disk_that_takes_nothing_for_a_while_loses_no_unit(tmp_path: Pat
         second = see(bench, 2)
     async with bench_in(tmp_path) as bench:
         assert set(bench.finder.units) == {first, second}
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="the simulated cable is a pseudo terminal")
+async def test_a_charger_on_a_cable_can_be_opened_while_it_is_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with RapiController(time_scale=0.1) as unit, bench_in(tmp_path) as bench:
+        found = await bench.finder.add(unit.port)
+        is_opened, serial = asyncio.Event(), bench.links.serial
+
+        async def opened(address: SerialAddress) -> LineLink:
+            link = await serial(address)
+            is_opened.set()
+            return link
+
+        monkeypatch.setattr(bench.links, "serial", opened)
+        async with Scope("test") as scope, asyncio.timeout(20):
+            asked = scope.isolated("asked", bench.finder.refresh(found.unit_id))
+            await is_opened.wait()
+            async with bench.open(found.unit_id) as session:
+                assert (await session.ask(Identifies).identify()).claims
+            await asked
