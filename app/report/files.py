@@ -20,7 +20,7 @@ async def write(report: Report, folder: Path, stem: str) -> dict[str, Path]:
     files = {kind: folder / f"{stem}.{kind}" for kind in ("html", "json", "pdf")}
     try:
         _write_texts(report, folder, files)
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             source = Path(scratch) / "report.html"
             source.write_text(html(report, for_print=True), encoding="utf-8")
             await _print(source, files["pdf"], stem)
