@@ -66,6 +66,7 @@ class ListenPanel(QFrame):
         row.addWidget(self.stop)
         row.addSpacing(SPACE_12)
         row.addWidget(self.url, 1)
+        row.addStretch(0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
         layout.setSpacing(SPACE_8)

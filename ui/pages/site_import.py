@@ -28,6 +28,8 @@ Index = QModelIndex | QPersistentModelIndex
 _TITLES = tuple(
     QT_TRANSLATE_NOOP("list", title) for title in ("Line", "Serial", "Identity", "Password", "Backend", "Problem")
 )
+ROW_HEIGHT = 44
+"""Two lines: a row may have more than one problem."""
 _WIDTHS = (50, 120, 130, 90, 230, 380)
 
 
@@ -83,6 +85,7 @@ class ImportDialog(QDialog):
         self.table.setAccessibleName(self.tr("Lines of the list"))
         self.table.setModel(ListModel(rows, self))
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         for place, width in enumerate(_WIDTHS):
             self.table.setColumnWidth(place, width)
@@ -90,7 +93,8 @@ class ImportDialog(QDialog):
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.setShowGrid(False)
-        self.take_button = QPushButton(self.tr("Import {count} chargers").format(count=good), self)
+        take = self.tr("Import one charger") if good == 1 else self.tr("Import {count} chargers").format(count=good)
+        self.take_button = QPushButton(take, self)
         set_role(self.take_button, "primary")
         self.take_button.setEnabled(good > 0)
         self.take_button.clicked.connect(self.accept)
