@@ -70,6 +70,13 @@ def test_the_findings_of_a_step_are_there_with_evidence_and_remedy(pane: StepPan
     assert not pane.findings.isVisibleTo(pane)
 
 
+def test_the_form_alone_asks_for_the_backend(pane: StepPane) -> None:
+    step = Step(kind=StepKind.CHOOSE, state=StepState.NEEDS_INPUT, note="No backend is chosen.", advice="Choose one.")
+    pane.show_step(a_job(StepKind.CHOOSE, step, note=step.note, advice=step.advice), StepKind.CHOOSE)
+    assert pane.form.isVisibleTo(pane)
+    assert not pane.trouble.isVisibleTo(pane)
+
+
 def test_what_to_type_by_hand_can_be_copied(pane: StepPane) -> None:
     advice = f"Type this into its own menu or app: address {BACKEND.url} · identity {BACKEND.identity}."
     step = Step(kind=StepKind.PLAN, state=StepState.NEEDS_INPUT, note="Not from here.", advice=advice)
@@ -165,6 +172,31 @@ async def test_an_undo_shows_its_progress(bench: Any, monkeypatch: pytest.Monkey
     view = await a_view(bench)
     view.open_job(job)
     assert view.pane.countdown.isVisible()
+    view.window().close()
+
+
+async def test_what_was_typed_by_hand_is_left_out_with_that_reason(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[object, ...]] = []
+    monkeypatch.setattr(bench.desk, "skip", lambda *what: done.append(what))
+    monkeypatch.setattr(bench.desk, "run", lambda *what, **_: done.append(what))
+    view = await a_view(bench)
+    step = Step(kind=StepKind.SWITCH, state=StepState.NEEDS_INPUT, note="By hand.", advice=f"Type {BACKEND.url}.")
+    view.open_job(a_job(StepKind.SWITCH, step, backend=BACKEND))
+    assert "typed" in view.primary.text()
+    view.primary.click()
+    assert done[0][:2] == ("job-1", StepKind.SWITCH)
+    assert "by hand" in str(done[0][2])
+    assert done[1] == ("job-1",)
+    view.window().close()
+
+
+async def test_long_names_never_widen_the_window(bench: Any) -> None:
+    view = await a_view(bench)
+    job = a_job(StepKind.SWITCH, backend=replace(BACKEND, url=f"wss://{'long.' * 20}example/ocpp"))
+    view.open_job(replace(job, unit_title="Station " * 20))
+    assert view.minimumSizeHint().width() < 700
+    view.window().resize(800, 600)
+    assert "long." in view._target.toolTip()
     view.window().close()
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.model.job import STEPS, Job, JobState, StepState
 from ui import icons
+from ui.models.plain import tooltip
 from ui.theme import SPACE_8, SPACE_12, set_role
 from ui.wizard.words import QT_TRANSLATE_NOOP, job_status, name_of, translated
 
@@ -68,6 +69,7 @@ class Board(QWidget):
         cards.addStretch(1)
         scroll = QScrollArea(frame)
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
         column = QVBoxLayout(frame)
         column.setContentsMargins(SPACE_12, SPACE_12, SPACE_12, SPACE_12)
@@ -107,6 +109,8 @@ class Board(QWidget):
         title = job.unit_title.replace("&", "&&")
         card.setText(f"{title}\n{where} · {job.done_count}/{len(STEPS)}")
         icons.dress(card, icon, tone, 18)
+        card.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        card.setToolTip(tooltip(f"{job.unit_title}\n{word}, {where}"))
         card.setAccessibleName(f"{job.unit_title}, {word}, {where}")
         card.setCursor(Qt.CursorShape.PointingHandCursor)
         card.clicked.connect(self._clicked)

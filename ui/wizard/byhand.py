@@ -12,8 +12,8 @@ from ui.widgets.copy import CopyField
 
 def is_by_hand(job: Job, step: Step) -> bool:
     """Say whether a step stands because somebody has to type the backend's address: then its advice holds it."""
-    stands = step.state in (StepState.NEEDS_INPUT, StepState.FAILED)
-    return stands and job.backend is not None and job.backend.url in step.advice
+    needs = step.state is StepState.NEEDS_INPUT
+    return needs and job.backend is not None and job.backend.url in step.advice
 
 
 class ByHand(QWidget):

@@ -93,8 +93,8 @@ class Countdown(QFrame):
         self._times.setText(f"{times} · {span(gone)}" if progress.started_at else times)
 
     def _show_time(self, progress: Progress, gone: float) -> None:
-        expected = progress.expected_s or 0.0
-        patience = progress.patience_s or expected
+        patience = progress.patience_s or progress.expected_s or 0.0
+        expected = min(progress.expected_s or 0.0, patience)
         tone = "working" if gone <= expected else "attention" if gone <= patience else "fault"
         set_look(self._bar, tone=tone)
         self._bar.setRange(0, 1000)

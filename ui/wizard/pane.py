@@ -153,7 +153,7 @@ class StepPane(QFrame):
             self.trouble.show_trouble(step.note, step.advice, "attention")
         elif step.state is StepState.SKIPPED:
             self.trouble.show_trouble(self.tr("Left out: {reason}").format(reason=step.note), "", "idle")
-        elif stands_at(job, step.kind):
+        elif stands_at(job, step.kind) and step.state is not StepState.NEEDS_INPUT:
             self._show_standing(job)
         else:
             self.trouble.show_trouble("", "", "idle")

@@ -7,8 +7,11 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QPushButton, QSizePolicy, QV
 
 from app.model.job import STEPS, Job, StepKind
 from ui import icons
-from ui.theme import SPACE_4, SPACE_8, set_role
+from ui.theme import SPACE_4, SPACE_8, TARGET_LARGE, set_role
+from ui.widgets.column import ScrollColumn
 from ui.wizard.words import STEP_STATES, name_of, translated
+
+WIDTH, LEAST_WIDTH = 236, 76
 
 
 class StepList(QFrame):
@@ -19,24 +22,33 @@ class StepList(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         set_role(self, "panel")
-        self.setFixedWidth(236)
+        self.setMinimumWidth(LEAST_WIDTH)
+        self.setMaximumWidth(WIDTH)
         self._group = QButtonGroup(self)
-        layout = QVBoxLayout(self)
+        self._scroll = ScrollColumn(self)
+        layout = self._scroll.column
         layout.setContentsMargins(SPACE_8, SPACE_8, SPACE_8, SPACE_8)
         layout.setSpacing(SPACE_4)
+        frame = QVBoxLayout(self)
+        frame.setContentsMargins(1, 1, 1, 1)
+        frame.addWidget(self._scroll)
         self._buttons: dict[StepKind, QPushButton] = {}
         for number, kind in enumerate(STEPS):
             button = QPushButton(self)
             set_role(button, "step")
             button.setCheckable(True)
             button.setIconSize(QSize(18, 18))
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            button.setMinimumHeight(44)
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            button.setMinimumHeight(TARGET_LARGE)
             self._group.addButton(button, number)
             self._buttons[kind] = button
             layout.addWidget(button)
         layout.addStretch(1)
         self._group.idClicked.connect(self._clicked)
+
+    def sizeHint(self) -> QSize:
+        """Want room for the longest name; in a narrow window icon and number must do."""
+        return QSize(WIDTH, super().sizeHint().height())
 
     def show_job(self, job: Job, selected: StepKind) -> None:
         """Show the states of a job's steps and which one is looked at."""
@@ -47,7 +59,9 @@ class StepList(QFrame):
             icons.dress(button, icon, tone, 18)
             button.setChecked(step.kind is selected)
             button.setAccessibleName(f"{number} {name_of(step.kind)}: {translated(word)}")
-            button.setToolTip(translated(word))
+            button.setToolTip(f"{name_of(step.kind)}: {translated(word)}")
+            if step.kind is selected:
+                self._scroll.ensureWidgetVisible(button)
 
     def button(self, kind: StepKind) -> QPushButton:
         """Return a step's button."""

@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
@@ -26,6 +25,8 @@ from ui import icons
 from ui.dialogs import Button, ask, choose_folder
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, set_look, set_role
 from ui.widgets.chip import Chip
+from ui.widgets.elided import ElidedLabel
+from ui.wizard.byhand import is_by_hand
 from ui.wizard.pane import StepPane
 from ui.wizard.proposal import proposed
 from ui.wizard.steplist import StepList
@@ -84,12 +85,10 @@ class JobView(QWidget):
         self.back_button.setAccessibleName(self.tr("Back to all jobs"))
         self.back_button.setToolTip(self.tr("Back to all jobs (the job goes on)"))
         self.back_button.clicked.connect(self.left)
-        self._title = QLabel(self)
-        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        self._title = ElidedLabel(self)
         set_role(self._title, "title")
         self._chip = Chip(parent=self)
-        self._target = QLabel(self)
-        self._target.setTextFormat(Qt.TextFormat.PlainText)
+        self._target = ElidedLabel(self)
         set_role(self._target, "mono-subtle")
         self.unit_button = QPushButton(self.tr("Charger"), self)
         icons.dress(self.unit_button, "plug-zap")
@@ -121,6 +120,7 @@ class JobView(QWidget):
         self.primary.clicked.connect(self._act)
         for button in (self.rechoose_button, self.skip_button, self.pause_button, self.current_button, self.primary):
             set_look(button, size="large")
+            button.hide()  # until a job needs it: what is hidden asks for no width
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
@@ -128,7 +128,8 @@ class JobView(QWidget):
         top.addWidget(self.back_button)
         top.addWidget(self._title)
         top.addWidget(self._chip)
-        top.addWidget(self._target, 1)
+        top.addWidget(self._target)
+        top.addStretch(1)
         top.addWidget(self.unit_button)
         top.addWidget(self.undo_button)
         top.addWidget(self.more_button)
@@ -173,9 +174,9 @@ class JobView(QWidget):
         self._job = job
         if moved and self._looked_at is not None and job.step(self._looked_at).is_over:
             self._looked_at = None
-        self._title.setText(job.unit_title)
+        self._title.show_text(job.unit_title)
         self._chip.show_status(*job_status(job))
-        self._target.setText(f"→ {job.backend.full_url}" if job.backend else "")
+        self._target.show_text(f"→ {job.backend.full_url}" if job.backend else "")
         self.steps.show_job(job, self.selected)
         self.pane.show_step(job, self.selected)
         self.pane.show_progress(self._progress(job))
@@ -235,6 +236,8 @@ class JobView(QWidget):
             return "", False
         if current is StepKind.CHOOSE:
             return self.tr("Use this backend"), self.pane.form.is_valid
+        if is_by_hand(job, job.step(current)):
+            return self.tr("I have typed it in"), True
         if current is StepKind.APPLY or (current is StepKind.PLAN and job.plan):
             return self.tr("Write it to the charger"), self.pane.plan.is_complete
         if state is StepState.FAILED:
@@ -275,6 +278,10 @@ class JobView(QWidget):
         desk, current = self._bench.desk, job.current
         if current is StepKind.CHOOSE:
             self._choose(job)
+        elif current is not None and is_by_hand(job, job.step(current)):
+            desk.skip(job.id, current, self.tr("Typed in by hand at the charger."))
+            desk.run(job.id)
+            return
         if job.open_doors:
             desk.acknowledge(job.id, self.pane.plan.accepted)
         desk.run(job.id, until=StepKind.PLAN if current in BEFORE_WRITING and not job.plan else None)
