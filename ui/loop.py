@@ -54,6 +54,7 @@ class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no 
         self._next_s: float | None = None
         self._cancelled_count = 0
         self._post = _Post(self._posted)
+        self._is_draining = False
         self._zero = QTimer()
         self._zero.setSingleShot(True)
         self._zero.setInterval(0)
@@ -138,13 +139,18 @@ class QtLoop(qasync.QSelectorEventLoop):  # type: ignore[misc]  # qasync has no 
 
     def _drain(self) -> None:
         self._is_armed = False
-        if not self.is_running():  # somebody turns Qt's loop without ours; it goes on with the next run
+        # Somebody turns Qt's loop without ours, or inside one of our callbacks: go on when that has ended.
+        if self._is_draining or not self.is_running():
             return
-        # Only what was ready at the start: painting and input get their turn.
-        for _ in range(len(self._waiting)):
-            handle = self._waiting.popleft()
-            if not handle.cancelled():
-                handle._run()
+        self._is_draining = True
+        try:
+            # Only what was ready at the start: painting and input get their turn.
+            for _ in range(len(self._waiting)):
+                handle = self._waiting.popleft()
+                if not handle.cancelled():
+                    handle._run()
+        finally:
+            self._is_draining = False
         self._wake()
 
     def _arm(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import qasync
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QEventLoop, QObject, QTimer, Signal
 from PySide6.QtWidgets import QLabel
 
 from ui.guard import TooNewQt, check_versions
@@ -316,3 +316,18 @@ async def test_threadsafe_callbacks_keep_their_order_and_context(qloop: QtLoop) 
     await asyncio.wait_for(done.wait(), LIMIT_S)
     thread.join()
     assert seen == [*range(100), "inside"]
+
+
+async def test_a_qt_loop_inside_a_callback_pauses_the_others_and_breaks_nothing(qloop: QtLoop) -> None:
+    order: list[str] = []
+
+    async def nests() -> None:
+        inner = QEventLoop()
+        QTimer.singleShot(30, inner.quit)
+        qloop.call_soon(order.append, "other")
+        inner.exec()
+        order.append("nested ended")
+
+    await nests()
+    await asyncio.sleep(0)
+    assert order == ["nested ended", "other"]
