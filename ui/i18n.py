@@ -12,6 +12,12 @@ def translate(text: str, context: str = "shell") -> str:
     return QCoreApplication.translate(context, text)
 
 
+def worded(text: str, **values: object) -> str:
+    """Translate a text of the models, and fill its ``{placeholders}``."""
+    translated = QCoreApplication.translate("models", text)
+    return translated.format(**values) if values else translated
+
+
 def install(app: QCoreApplication, locale: QLocale | None = None) -> bool:
     """Load the translation for a locale (default: the system's); say whether there is one."""
     translator = QTranslator(app)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.model.finding import Severity
 from app.model.frame import Handshake
+from ui.i18n import worded
 from ui.models.listing import Field
 from ui.models.plain import clock_text, span_text, visible
 
@@ -48,10 +49,10 @@ def snapshot(endpoint: Endpoint, now: datetime) -> Connected:
         model=" ".join(part for part in (boot.vendor, boot.model) if part) if boot else "",
         since=endpoint.opened_at,
         heard=span_text((now - endpoint.last_heard_at).total_seconds()),
-        subprotocol=endpoint.handshake.chosen_subprotocol or "none asked",
+        subprotocol=endpoint.handshake.chosen_subprotocol or worded("none asked"),
         security=words,
         security_tone=tone,
-        boot="Accepted" if endpoint.boot else ("Booted before" if boot else "Not yet"),
+        boot=worded("Accepted" if endpoint.boot else "Booted before" if boot else "Not yet"),
         has_booted=boot is not None,
         state=", ".join(states[:4]),
         findings=len(endpoint.findings),
@@ -68,10 +69,11 @@ def security(handshake: Handshake) -> tuple[str, str]:
         "wrong": ("Wrong password", "fault"),
     }
     if handshake.password_reading in readings:
-        return readings[handshake.password_reading]
+        words, tone = readings[handshake.password_reading]
+        return worded(words), tone
     if handshake.has_password:
-        return "Sends a password", "text2"
-    return "No password", "text2"
+        return worded("Sends a password"), "text2"
+    return worded("No password"), "text2"
 
 
 class Roster:
@@ -86,7 +88,9 @@ class Roster:
             self._rows[identity] = snapshot(endpoint, now)
         for identity, row in self._rows.items():
             if identity not in endpoints and row.is_open:
-                self._rows[identity] = replace(row, is_open=False, heard=f"left {clock_text(now)[:8]}")
+                self._rows[identity] = replace(
+                    row, is_open=False, heard=worded("left {time}", time=clock_text(now)[:8])
+                )
         gone = [identity for identity, row in self._rows.items() if not row.is_open]
         for identity in gone[: max(0, len(gone) - MOST_GONE)]:
             del self._rows[identity]
@@ -99,8 +103,9 @@ def _boot_tone(row: Connected) -> str:
 
 def _findings_text(row: Connected) -> str:
     if not row.findings:
-        return "none"
-    return f"{row.faults} of {row.findings} serious" if row.faults else f"{row.findings}"
+        return worded("none")
+    serious = worded("{faults} of {all} serious", faults=row.faults, all=row.findings)
+    return serious if row.faults else f"{row.findings}"
 
 
 def _findings_tone(row: Connected) -> str:
@@ -115,7 +120,7 @@ def _presence_tone(row: Connected) -> str:
 
 CONNECTION_FIELDS: tuple[Field[Connected], ...] = (
     Field("Identity", lambda row: visible(row.identity, 96), 20, _presence_tone),
-    Field("Model", lambda row: visible(row.model, 80) or "not said", 24, _presence_tone),
+    Field("Model", lambda row: visible(row.model, 80) or worded("not said"), 24, _presence_tone),
     Field("Connected", lambda row: clock_text(row.since)[:8], 12),
     Field("Last heard", lambda row: row.heard, 13, lambda row: "" if row.is_open else "fault"),
     Field("Protocol", lambda row: visible(row.subprotocol, 24), 12),

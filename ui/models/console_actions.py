@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ui.i18n import worded
+
 
 class Entry(Enum):
     """How a field is filled in."""
@@ -184,13 +186,14 @@ def payload(command: Command, values: Mapping[str, str]) -> tuple[dict[str, Any]
 def raw_payload(text: str) -> tuple[dict[str, Any], str]:
     """Read the raw mode's JSON; second, what is wrong."""
     if len(text) > MAX_RAW:
-        return {}, f"Longer than {MAX_RAW:,} characters."
+        return {}, worded("Longer than {count} characters.", count=f"{MAX_RAW:,}")
     try:
         value = json.loads(text or "{}")
     except json.JSONDecodeError as error:
-        return {}, f"Not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+        place = {"line": error.lineno, "column": error.colno}
+        return {}, worded("Not JSON: {why}, line {line}, column {column}.", why=error.msg, **place)
     except (RecursionError, ValueError):
-        return {}, "Nested too deeply, or a number is too long."
+        return {}, worded("Nested too deeply, or a number is too long.")
     if not isinstance(value, dict):
-        return {}, "The payload must be an object: { … }."
+        return {}, worded("The payload must be an object: { … }.")
     return value, ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.model.backend import JoinRule, dialled_url
 from app.model.profile import Grade, Profile, UrlHabit
+from ui.i18n import worded
 
 PLACEHOLDER = "<identity>"
 
@@ -26,12 +27,14 @@ def general(base_url: str, identity: str) -> Dialling:
     """Return what fits a charger nobody has described yet."""
     url = base_url.rstrip("/")
     return Dialling(
-        title="Any charger",
+        title=worded("Any charger"),
         typed=f"{url}/",
         dialled=f"{url}/{identity or PLACEHOLDER}",
         notes=(
-            "If its form has no field for the identity, append it to the address. "
-            "Any path is accepted here, so a wrong guess still connects and is shown.",
+            worded(
+                "If its form has no field for the identity, append it to the address. "
+                "Any path is accepted here, so a wrong guess still connects and is shown."
+            ),
         ),
     )
 
@@ -48,7 +51,8 @@ def for_profile(profile: Profile, base_url: str, identity: str) -> Dialling:
     dialled = dialled_url(typed, identity or PLACEHOLDER, habit.join).replace("%3Cidentity%3E", PLACEHOLDER)
     notes = [habit.note] if habit.note else []
     if habit.limit is not None and len(typed) > habit.limit:
-        notes.insert(0, f"Too long: this model keeps {habit.limit} characters, this is {len(typed)}.")
+        text = "Too long: this model keeps {limit} characters, this is {count}."
+        notes.insert(0, worded(text, limit=habit.limit, count=len(typed)))
     return Dialling(
         title=profile.family,
         typed=typed,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.model.profile import Grade, Profile
+from ui.i18n import worded
 
 SUBTITLE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 ICON_ROLE = int(Qt.ItemDataRole.UserRole) + 2
@@ -20,7 +21,14 @@ GRADES = {
     Grade.REPORTED: ("Reported", "attention", "Told by users; not seen by us."),
     Grade.UNVERIFIED: ("Unverified", "idle", "General knowledge; never the ground for a write."),
 }
-"""Word, tone and meaning of each evidence grade."""
+"""Word, tone and meaning of each evidence grade, in English."""
+
+
+def graded(grade: Grade) -> tuple[str, str, str]:
+    """Return word, tone and meaning of an evidence grade, as shown."""
+    word, tone, meaning = GRADES[grade]
+    return worded(word), tone, worded(meaning)
+
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -60,7 +68,7 @@ class Families(QAbstractListModel):
         if not index.isValid() or index.row() >= len(self._shown):
             return None
         profile = self._shown[index.row()]
-        word, tone, _ = GRADES[profile.grade]
+        word, tone, _ = graded(profile.grade)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{profile.family}, {profile.vendor}, {word}"
         values: dict[int, object] = {

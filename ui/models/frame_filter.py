@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.model.frame import Direction, Frame, FrameKind
+from ui.i18n import worded
 
 Test = Callable[[Frame], bool]
 
@@ -82,13 +83,15 @@ class FrameFilter:
     def chips(self) -> list[tuple[str, object, str]]:
         """List the active conditions as (field, value, words on screen)."""
         found: list[tuple[str, object, str]] = []
-        found += [("identities", value, value or "(no identity)") for value in sorted(self.identities)]
-        found += [("directions", value, DIRECTION_WORDS[value]) for value in Direction if value in self.directions]
-        found += [("kinds", value, KIND_WORDS[value]) for value in FrameKind if value in self.kinds]
-        found += [("actions", value, value or "(no action)") for value in sorted(self.actions)]
+        found += [("identities", value, value or worded("(no identity)")) for value in sorted(self.identities)]
+        found += [
+            ("directions", value, worded(DIRECTION_WORDS[value])) for value in Direction if value in self.directions
+        ]
+        found += [("kinds", value, worded(KIND_WORDS[value])) for value in FrameKind if value in self.kinds]
+        found += [("actions", value, value or worded("(no action)")) for value in sorted(self.actions)]
         found += [("notes", value, value) for value in sorted(self.notes)]
         if self.has_notes:
-            found.append(("has_notes", True, "With findings"))
+            found.append(("has_notes", True, worded("With findings")))
         if self.text:
             found.append(("text", self.text, f"“{self.text}”"))
         return found

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.model.frame import Direction, Frame, FrameKind
 from app.model.masking import mask_secrets
+from ui.i18n import worded
 from ui.models.frame_filter import KIND_WORDS
 from ui.models.plain import clock_text, latency_text, size_text, visible
 
@@ -353,7 +354,7 @@ def _direction_text(entry: Entry) -> str:
 
 
 def _kind_text(entry: Entry) -> str:
-    return "Folded" if isinstance(entry, Fold) else KIND_WORDS[entry.frame.kind]
+    return worded("Folded" if isinstance(entry, Fold) else KIND_WORDS[entry.frame.kind])
 
 
 def _action_text(entry: Entry) -> str:

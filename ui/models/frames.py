@@ -11,6 +11,7 @@ from operator import attrgetter
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from app.model.frame import Direction, Frame, FrameKind
+from ui.i18n import worded
 from ui.models.frame_filter import EVERYTHING, FrameFilter, Test
 from ui.models.frame_rows import COLUMNS, Entry, Fold, Folder, Pairing, Row, fold, spoken
 
@@ -75,7 +76,7 @@ class FrameModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.tr(COLUMNS[section].title)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return COLUMNS[section].help or None
+            return worded(COLUMNS[section].help) if COLUMNS[section].help else None
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ui.i18n import worded
 from ui.models.plain import visible
 
 TREE_LIMIT = 262_144
@@ -47,15 +48,19 @@ class Parsed:
 def parse(text: str) -> Parsed:
     """Take a frame's text apart; never raises."""
     if len(text) > TREE_LIMIT:
-        return Parsed([], "", f"Too long for a tree: {len(text):,} characters. The raw text is complete.")
+        return Parsed(
+            [], "", worded("Too long for a tree: {count} characters. The raw text is complete.", count=f"{len(text):,}")
+        )
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        return Parsed([], "", f"Not JSON: {error.msg}, at character {error.pos + 1}.", error.pos)
+        return Parsed(
+            [], "", worded("Not JSON: {why}, at character {place}.", why=error.msg, place=error.pos + 1), error.pos
+        )
     except RecursionError:
-        return Parsed([], "", "Nested too deeply to be shown as a tree.")
+        return Parsed([], "", worded("Nested too deeply to be shown as a tree."))
     except ValueError as error:
-        return Parsed([], "", f"Not JSON: {error}.")
+        return Parsed([], "", worded("Not JSON: {why}.", why=error))
     try:
         pretty = json.dumps(value, indent=2, ensure_ascii=False)
     except (RecursionError, ValueError) as error:

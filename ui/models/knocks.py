@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.model.frame import Knock
+from ui.i18n import worded
 from ui.models.listing import Field
 from ui.models.plain import clock_text, visible
 
@@ -24,7 +25,8 @@ WORDS = {
 
 def verdict_text(knock: Knock) -> str:
     """Return a knock's verdict in words."""
-    return WORDS.get(knock.verdict, visible(knock.verdict, 40))
+    word = WORDS.get(knock.verdict)
+    return worded(word) if word else visible(knock.verdict, 40)
 
 
 def verdict_tone(knock: Knock) -> str:

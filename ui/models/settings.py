@@ -13,6 +13,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from app.model.secret import MASK
 from app.model.setting import Setting, SettingKind, Snapshot
+from ui.i18n import worded
 from ui.models.plain import tooltip, visible
 
 Index = QModelIndex | QPersistentModelIndex
@@ -68,13 +69,13 @@ class SettingRow:
 def problem_of(setting: Setting, text: str) -> str:
     """Say what is wrong with a new value, in words; an empty text = nothing."""
     if setting.limit is not None and len(text) > setting.limit:
-        return f"At most {setting.limit} characters; this has {len(text)}."
+        return worded("At most {limit} characters; this has {count}.", limit=setting.limit, count=len(text))
     if any(ord(char) < 32 for char in text):
-        return "Control characters are not allowed."
+        return worded("Control characters are not allowed.")
     if setting.kind is SettingKind.CHOICE and setting.choices and text not in setting.choices:
-        return f"One of: {', '.join(setting.choices)}."
+        return worded("One of: {choices}.", choices=", ".join(setting.choices))
     if setting.kind is SettingKind.SWITCH and text not in SWITCH_WORDS:
-        return "On or off."
+        return worded("On or off.")
     if setting.kind in (SettingKind.INTEGER, SettingKind.NUMBER):
         return _number_problem(setting, text)
     return ""
@@ -88,13 +89,13 @@ def _number_problem(setting: Setting, text: str) -> str:
     is_whole = setting.kind is SettingKind.INTEGER
     # Python's own reading is too kind: it takes blanks, underscores and the digits of every script.
     if not (_WHOLE if is_whole else _NUMBER).match(text):
-        return "A whole number." if is_whole else "A number, such as 1.5."
+        return worded("A whole number.") if is_whole else worded("A number, such as 1.5.")
     value = float(text)
     unit = f" {setting.unit}" if setting.unit else ""
     if setting.minimum is not None and value < setting.minimum:
-        return f"Not below {setting.minimum:g}{unit}."
+        return worded("Not below {value}.", value=f"{setting.minimum:g}{unit}")
     if setting.maximum is not None and value > setting.maximum:
-        return f"Not above {setting.maximum:g}{unit}."
+        return worded("Not above {value}.", value=f"{setting.maximum:g}{unit}")
     return ""
 
 
@@ -269,20 +270,21 @@ class SettingsModel(QAbstractTableModel):
     def _note(self, row: SettingRow) -> str:
         was = ""
         if row.is_new:
-            was = "not there before"
+            was = worded("not there before")
         elif row.is_changed:
-            was = f"was {visible(MASK if row.setting.is_secret else row.before or 'empty', 120)}"
-        said = row.note or ("read only" if row.setting.is_readonly and not was else "")
+            old = MASK if row.setting.is_secret else row.before or worded("empty")
+            was = worded("was {value}", value=visible(old, 120))
+        said = row.note or (worded("read only") if row.setting.is_readonly and not was else "")
         return " · ".join(part for part in (visible(said, 200), was) if part)
 
     def _tip(self, row: SettingRow) -> str:
         setting = row.setting
         facts = (
             setting.help,
-            f"Needs a restart to take effect: {setting.key}" if setting.needs_restart else "",
-            "This can't be undone." if setting.is_one_way else "",
-            "It can be set, but neither read nor restored." if not setting.is_readable else "",
-            f"Not in a restore: {self._excluded.get(setting.key)}" if setting.key in self._excluded else "",
+            worded("Needs a restart to take effect: {key}", key=setting.key) if setting.needs_restart else "",
+            worded("This can't be undone.") if setting.is_one_way else "",
+            worded("It can be set, but neither read nor restored.") if not setting.is_readable else "",
+            worded("Not in a restore: {why}", why=self._excluded[setting.key]) if setting.key in self._excluded else "",
         )
         return tooltip("\n".join(fact for fact in (setting.label, setting.key, *facts) if fact))
 

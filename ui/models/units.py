@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -13,6 +13,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from app.model.address import NetAddress, OcppAddress
 from app.model.job import JobState
 from app.model.unit import Adoption, Health, SourceKind, Unit, Way
+from ui.i18n import worded
 from ui.models.plain import tooltip, visible
 
 Index = QModelIndex | QPersistentModelIndex
@@ -24,10 +25,20 @@ UNIT_ROLE = Qt.ItemDataRole.UserRole + 1
 class Words:
     """How a closed value is shown: word, icon, tone of the theme, and what it means."""
 
-    text: str
+    word: str
     icon: str
     tone: str
-    meaning: str = ""
+    sense: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return the word on screen."""
+        return worded(self.word)
+
+    @property
+    def meaning(self) -> str:
+        """Return what it means, for tool tips."""
+        return worded(self.sense) if self.sense else ""
 
 
 ADOPTION = {
@@ -118,14 +129,13 @@ def next_step(row: UnitRow) -> NextStep:
     """Name the one next thing to do with a charger."""
     job = row.job
     if job is not None and job.state in (JobState.ACTIVE, JobState.UNDOING):
-        return NextStep(verb="resume", text="Continue the job", icon="play", is_primary=True)
+        return NextStep(verb="resume", text=worded("Continue the job"), icon="play", is_primary=True)
     if job is not None and job.state is JobState.PAUSED:
-        return NextStep(verb="resume", text="Resume the job", icon="play", is_primary=True)
+        return NextStep(verb="resume", text=worded("Resume the job"), icon="play", is_primary=True)
     if not row.unit.is_present:
-        return NextStep(verb="unit", text="Why is it gone?", icon="stethoscope")
-    if _waits_here(row):
-        return _STEPS[Adoption.ORPHANED]
-    return _STEPS[row.unit.adoption]
+        return NextStep(verb="unit", text=worded("Why is it gone?"), icon="stethoscope")
+    step = _STEPS[Adoption.ORPHANED if _waits_here(row) else row.unit.adoption]
+    return replace(step, text=worded(step.text))
 
 
 def _waits_here(row: UnitRow) -> bool:
@@ -153,17 +163,17 @@ def detail_line(unit: Unit) -> str:
 def ago(since: datetime | None, now: datetime) -> str:
     """Say how long ago something was, in one short word."""
     if since is None:
-        return "never"
+        return worded("never")
     seconds = max(0, int((now - since).total_seconds()))
     for limit, size, mark in ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h")):
         if seconds < limit:
-            return "now" if seconds < 5 else f"{seconds // size} {mark}"
+            return worded("now") if seconds < 5 else f"{seconds // size} {mark}"
     return f"{seconds // 86400} d"
 
 
 def seen_text(age: str) -> str:
     """Put an age into words."""
-    return "seen just now" if age == "now" else f"seen {age} ago"
+    return worded("seen just now") if age == worded("now") else worded("seen {age} ago", age=age)
 
 
 def newest_ways(unit: Unit) -> list[Way]:
@@ -191,7 +201,9 @@ def short_address(way: Way) -> str:
 
 def where_text(way: Way, now: datetime) -> str:
     """Describe a way in words, for tool tips and screen readers."""
-    presence = seen_text(ago(way.seen_at, now)) if way.is_present else f"gone since {ago(way.seen_at, now)}"
+    presence = (
+        seen_text(ago(way.seen_at, now)) if way.is_present else worded("gone since {age}", age=ago(way.seen_at, now))
+    )
     return f"{SOURCES[way.source].text} {visible(str(way.address))}, {presence}"
 
 
@@ -404,7 +416,7 @@ class UnitsModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return column headings."""
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title if 0 <= section < len(COLUMNS) else None
+            return worded(COLUMNS[section].title) if 0 <= section < len(COLUMNS) else None
         return None
 
     def _passes(self, row: UnitRow) -> bool:

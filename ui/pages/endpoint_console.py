@@ -28,6 +28,7 @@ from app.errors import AppError
 from app.model.masking import mask_secrets
 from ui import icons
 from ui.dialogs import Button, ask
+from ui.i18n import worded
 from ui.models.console_actions import COMMANDS, Command, Entry, payload, raw_payload
 from ui.models.plain import clock_text, latency_text, visible, visible_lines
 from ui.tasks import Tasks
@@ -84,7 +85,7 @@ class Console(QWidget):
         self.command = QComboBox(box)
         self.command.setAccessibleName(self.tr("Command"))
         for command in COMMANDS:
-            self.command.addItem(f"{command.title}  ({command.action})", command)
+            self.command.addItem(f"{worded(command.title)}  ({command.action})", command)
         self.command.currentIndexChanged.connect(self._show_command)
         self.is_raw = QCheckBox(self.tr("Raw JSON"), box)
         self.is_raw.setToolTip(self.tr("Any action, any payload"))
@@ -185,14 +186,14 @@ class Console(QWidget):
                 widget.currentTextChanged.connect(self._check)
             else:
                 widget = QLineEdit(field.default, self)
-                widget.setPlaceholderText(field.hint)
+                widget.setPlaceholderText(worded(field.hint) if field.hint else "")
                 widget.setMaxLength(field.limit)
                 widget.textChanged.connect(self._check)
                 widget.returnPressed.connect(self.submit)
-            widget.setAccessibleName(field.label)
+            widget.setAccessibleName(worded(field.label))
             widget.setObjectName(f"field-{field.name}")
             self._fields[field.name] = widget
-            self.form.addRow(field.label, widget)
+            self.form.addRow(worded(field.label), widget)
 
     def _values(self) -> dict[str, str]:
         return {
@@ -263,8 +264,8 @@ class Console(QWidget):
             Button(key="send", text=self.tr("Send {action}").format(action=action), role="primary"),
             Button(key="close", text=self.tr("Cancel")),
         )
-        title = f"{command.title}?"
-        answer = await ask(self, title, command.warning, buttons, icon_name="triangle-alert", tone="attention")
+        title = f"{worded(command.title)}?"
+        answer = await ask(self, title, worded(command.warning), buttons, icon_name="triangle-alert", tone="attention")
         return answer == "send"
 
     def _shown(self, value: dict[str, Any]) -> str:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from ui.i18n import worded
 from ui.models.dialling import PLACEHOLDER, Dialling, for_profile, general
-from ui.models.families import GRADES
+from ui.models.families import graded
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
@@ -102,7 +103,7 @@ class StringsPanel(QWidget):
         head.setSpacing(SPACE_8)
         head.addWidget(title)
         if dialling.grade is not None:
-            word, tone, meaning = GRADES[dialling.grade]
+            word, tone, meaning = graded(dialling.grade)
             chip = Chip(word, tone, parent=card)
             chip.setToolTip(meaning)
             head.addWidget(chip)
@@ -114,7 +115,9 @@ class StringsPanel(QWidget):
         layout.setSpacing(SPACE_4)
         layout.addLayout(head)
         if dialling.is_possible:
-            layout.addWidget(CopyField(dialling.typed, f"the address for {dialling.title}", card))
+            layout.addWidget(
+                CopyField(dialling.typed, worded("the address for {charger}", charger=dialling.title), card)
+            )
             layout.addWidget(dials)
         for note in dialling.notes:
             line = plain_label(card, "subtle", is_wrapped=True)

@@ -10,7 +10,7 @@ from app.model.backend import JoinRule
 from app.model.profile import Evidence, Profile
 from ui import icons
 from ui.i18n import translate
-from ui.models.families import GRADES
+from ui.models.families import graded
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.flow import Flow
@@ -105,7 +105,7 @@ class FamilySheet(Column):
     def _chips(self, box: QWidget) -> Flow:
         profile = self._profile
         row = Flow()
-        word, tone, meaning = GRADES[profile.grade]
+        word, tone, meaning = graded(profile.grade)
         chip = Chip(translate(word), tone, parent=box)
         chip.setToolTip(translate(meaning))
         row.addWidget(chip)
@@ -238,7 +238,7 @@ def _fact(text: str, evidence: Evidence, parent: QWidget, note: str = "", role: 
 
 
 def _source(evidence: Evidence, parent: QWidget) -> QWidget:
-    word, tone, meaning = GRADES[evidence.grade]
+    word, tone, meaning = graded(evidence.grade)
     box = QWidget(parent)
     row = QHBoxLayout(box)
     row.setContentsMargins(0, 0, 0, 0)

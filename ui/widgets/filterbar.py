@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolB
 
 from app.model.frame import Direction, FrameKind
 from ui import icons
+from ui.i18n import worded
 from ui.models.frame_filter import DIRECTION_WORDS, EVERYTHING, KIND_WORDS, FrameFilter
 from ui.models.plain import visible
 from ui.models.saved_filters import BUILT_IN
@@ -116,9 +117,9 @@ class FilterBar(QWidget):
             self._fill_saved(menu)
             return
         if part == "directions":
-            choices: Iterable[tuple[Any, str]] = ((value, DIRECTION_WORDS[value]) for value in Direction)
+            choices: Iterable[tuple[Any, str]] = ((value, worded(DIRECTION_WORDS[value])) for value in Direction)
         elif part == "kinds":
-            choices = ((value, KIND_WORDS[value]) for value in FrameKind)
+            choices = ((value, worded(KIND_WORDS[value])) for value in FrameKind)
         else:
             choices = self._counted(part)
         if part == "notes":
@@ -147,7 +148,7 @@ class FilterBar(QWidget):
         menu.addAction(action)
 
     def _fill_saved(self, menu: QMenu) -> None:
-        for name, filter_ in (*BUILT_IN, *self._saved.items()):
+        for name, filter_ in (*((worded(name), filter_) for name, filter_ in BUILT_IN), *self._saved.items()):
             action = menu.addAction(visible(name, 60).replace("&", "&&"))
             action.setData(filter_)
             action.triggered.connect(self._quick)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from app.model.frame import Direction, FrameKind
 from app.model.masking import mask_secrets
 from ui import icons
+from ui.i18n import worded
 from ui.models.frame_filter import KIND_WORDS
 from ui.models.frame_rows import Entry, Fold, Row
 from ui.models.json_tree import Node, Parsed, parse
@@ -168,7 +169,9 @@ class FrameView(QWidget):
         self._parsed = (
             parse(self._raw) if frame.raw is None else Parsed([], "", self.tr("These bytes never became text."))
         )
-        self.heading.setText(" ".join(part for part in (visible(frame.action, 64), KIND_WORDS[frame.kind]) if part))
+        self.heading.setText(
+            " ".join(part for part in (visible(frame.action, 64), worded(KIND_WORDS[frame.kind])) if part)
+        )
         way = "from the charger" if frame.direction is Direction.IN else "to the charger"
         parts = [
             visible(frame.identity, 64) or "(no identity)",
