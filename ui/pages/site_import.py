@@ -96,6 +96,7 @@ class ImportDialog(QDialog):
         take = self.tr("Import one charger") if good == 1 else self.tr("Import {count} chargers").format(count=good)
         self.take_button = QPushButton(take, self)
         set_role(self.take_button, "primary")
+        self.take_button.setDefault(True)
         self.take_button.setEnabled(good > 0)
         self.take_button.clicked.connect(self.accept)
         leave = QPushButton(self.tr("Cancel"), self)

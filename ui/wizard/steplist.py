@@ -46,6 +46,10 @@ class StepList(QFrame):
         layout.addStretch(1)
         self._group.idClicked.connect(self._clicked)
 
+    def show_narrow(self, is_narrow: bool) -> None:
+        """Leave the room to the step itself: icons only."""
+        self.setMaximumWidth(LEAST_WIDTH if is_narrow else WIDTH)
+
     def sizeHint(self) -> QSize:
         """Want room for the longest name; in a narrow window icon and number must do."""
         return QSize(WIDTH, super().sizeHint().height())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 BEFORE_WRITING = (StepKind.IDENTIFY, StepKind.BACK_UP, StepKind.CHOOSE, StepKind.PLAN)
 """Up to here the job runs without asking: these steps only read."""
+
+NARROW = 760
+"""Pixels below which the list of steps shows icons only."""
 
 UNSKIPPABLE = (StepKind.IDENTIFY, StepKind.CHOOSE, StepKind.HAND_OVER)
 
@@ -153,6 +157,11 @@ class JobView(QWidget):
         layout.setSpacing(SPACE_16)
         layout.addLayout(top)
         layout.addLayout(body, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the step the room where there is little."""
+        super().resizeEvent(event)
+        self.steps.show_narrow(event.size().width() < NARROW)
 
     # What is shown
 
