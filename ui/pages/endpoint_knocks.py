@@ -36,6 +36,7 @@ class KnockDetail(QWidget):
         self.about = plain_label(self, "caption")
         self.text = plain_label(self, "", is_wrapped=True)
         self.cards = ScrollColumn(self)
+        self.cards.setAccessibleName(self.tr("What knocked"))
         self.bytes = QPlainTextEdit(self)
         self.bytes.setReadOnly(True)
         self.bytes.setTabChangesFocus(True)

@@ -54,6 +54,7 @@ class StringsPanel(QWidget):
         top.addStretch(1)
         top.addWidget(self.search)
         self.cards = ScrollColumn(self)
+        self.cards.setAccessibleName(self.tr("What to type, model by model"))
         self.cards.column.setSpacing(SPACE_8)
         self.cards.column.setContentsMargins(0, 0, SPACE_8, 0)
         hint = plain_label(self, "caption", is_wrapped=True)

@@ -54,6 +54,7 @@ class UnitPanel(QWidget):
         self.handshake = self._raw_view()
         self.reading = plain_label(self, "subtle", is_wrapped=True)
         self.findings = ScrollColumn(self)
+        self.findings.setAccessibleName(self.tr("Findings"))
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)

@@ -270,6 +270,7 @@ class SiteStart(ScrollColumn):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAccessibleName(self.tr("How to connect a charger"))
         layout = self.column
         layout.setContentsMargins(SPACE_24, SPACE_8, SPACE_24, SPACE_8)
         layout.setSpacing(SPACE_12)

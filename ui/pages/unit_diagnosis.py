@@ -180,6 +180,7 @@ class DiagnosisTab(ScrollColumn):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAccessibleName(self.tr("Diagnosis"))
         self.trouble_place = QVBoxLayout()
         self._banner: Banner | None = None
         self.login = LoginCard(self)

@@ -84,6 +84,7 @@ class HistoryTab(ScrollColumn):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAccessibleName(self.tr("History"))
         self._shown: tuple[Job, ...] | None = None
         self.column.setContentsMargins(0, SPACE_12, SPACE_12, SPACE_12)
         self.column.setSpacing(SPACE_8)

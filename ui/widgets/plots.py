@@ -265,6 +265,7 @@ class Plots(QWidget):
         inner.setProperty("role", "scroll")
         inner.setLayout(self._column)
         area = QScrollArea(self)
+        area.setAccessibleName(self.tr("Curves"))
         area.setWidget(inner)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)

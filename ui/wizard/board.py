@@ -68,6 +68,7 @@ class Board(QWidget):
         cards.setSpacing(SPACE_8)
         cards.addStretch(1)
         scroll = QScrollArea(frame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its cards take the keyboard
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)

@@ -95,6 +95,7 @@ class StepPane(QFrame):
         head.addWidget(self._chip)
         head.addStretch(1)
         scroll = ScrollColumn(self)
+        scroll.setAccessibleName(self.tr("This step"))
         column = scroll.column
         column.setContentsMargins(SPACE_24, SPACE_16, SPACE_24, SPACE_16)
         column.setSpacing(SPACE_12)

@@ -26,6 +26,7 @@ class StepList(QFrame):
         self.setMaximumWidth(WIDTH)
         self._group = QButtonGroup(self)
         self._scroll = ScrollColumn(self)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its buttons take the keyboard
         layout = self._scroll.column
         layout.setContentsMargins(SPACE_8, SPACE_8, SPACE_8, SPACE_8)
         layout.setSpacing(SPACE_4)
