@@ -17,7 +17,8 @@ from ui.models.knocks import KNOCK_FIELDS
 from ui.models.listing import Listing
 from ui.models.settings import problem_of
 from ui.models.sitelist import read
-from ui.models.units import ADOPTION, UnitRow, UnitsModel, next_step
+from ui.models.unit_words import ADOPTION
+from ui.models.units import UnitRow, UnitsModel, next_step
 
 
 class Backwards(QTranslator):

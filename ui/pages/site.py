@@ -26,7 +26,8 @@ from app.model.job import STEPS, Job, JobState
 from app.model.unit import Adoption, Unit, UnitChange
 from ui import icons
 from ui.models.plain import visible
-from ui.models.units import ADOPTION, SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
+from ui.models.unit_words import ADOPTION
+from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
 from ui.pages.page import Page
 from ui.pages.site_import import import_list
 from ui.pages.site_parts import ActionBar, AddBar, CardView, SiteStart, SourceStrip, UnitTable

@@ -25,7 +25,8 @@ from app.model.secret import Secret
 from app.model.unit import Unit, Way
 from ui import icons
 from ui.models.plain import moment_text, visible
-from ui.models.units import SOURCES, ago, seen_text
+from ui.models.unit_words import SOURCES
+from ui.models.units import ago, seen_text
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.banner import Banner
 from ui.widgets.chip import Chip

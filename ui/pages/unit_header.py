@@ -10,7 +10,8 @@ from app.model.job import STEPS, Job
 from app.model.unit import Health, Unit
 from ui import icons
 from ui.models.plain import tooltip, visible
-from ui.models.units import ADOPTION, HEALTH, detail_line, model_line
+from ui.models.unit_words import ADOPTION, HEALTH
+from ui.models.units import detail_line, model_line
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.timeline import TONES

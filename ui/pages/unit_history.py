@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 from app.model.job import STEPS, Job, JobState
 from ui import icons
 from ui.models.plain import moment_text, visible
-from ui.models.units import Words
+from ui.models.unit_words import Words
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn

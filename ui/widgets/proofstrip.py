@@ -12,7 +12,7 @@ from app.model.finding import Evidence
 from app.model.proof import STAGES, Lamp, LampState, Stage, diagnosis
 from ui import icons
 from ui.models.plain import clock_text, tooltip, visible
-from ui.models.units import Words
+from ui.models.unit_words import Words
 from ui.theme import RADIUS, SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_look, set_role, theme
 
 LAMPS = {

@@ -21,17 +21,14 @@ from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QS
 from app.model.unit import Health
 from ui.icons import pixmap
 from ui.models.plain import visible
+from ui.models.unit_words import ADOPTION, HEALTH, SOURCES, Words
 from ui.models.units import (
-    ADOPTION,
     ADOPTION_COLUMN,
-    HEALTH,
     HEALTH_COLUMN,
     NEXT_COLUMN,
-    SOURCES,
     UNIT_ROLE,
     Group,
     UnitRow,
-    Words,
     ago,
     detail_line,
     model_line,

@@ -43,6 +43,9 @@ BEFORE_WRITING = (StepKind.IDENTIFY, StepKind.BACK_UP, StepKind.CHOOSE, StepKind
 NARROW = 760
 """Pixels below which the list of steps shows icons only."""
 
+BY_HAND = (StepKind.PLAN, StepKind.APPLY, StepKind.RESTART, StepKind.PROVE, StepKind.SWITCH)
+"""What typing the backend's address at the charger takes the place of."""
+
 UNSKIPPABLE = (StepKind.IDENTIFY, StepKind.CHOOSE, StepKind.HAND_OVER)
 
 
@@ -247,6 +250,8 @@ class JobView(QWidget):
             return self.tr("Use this backend"), self.pane.form.is_valid
         if is_by_hand(job, job.step(current)):
             return self.tr("I have typed it in"), True
+        if state is StepState.FAILED and not job.plan:
+            return self.tr("Try again"), True
         if current is StepKind.APPLY or (current is StepKind.PLAN and job.plan):
             return self.tr("Write it to the charger"), self.pane.plan.is_complete
         if state is StepState.FAILED:
@@ -288,12 +293,18 @@ class JobView(QWidget):
         if current is StepKind.CHOOSE:
             self._choose(job)
         elif current is not None and is_by_hand(job, job.step(current)):
-            desk.skip(job.id, current, self.tr("Typed in by hand at the charger."))
-            desk.run(job.id)
+            self._typed_in(job)
             return
         if job.open_doors:
             desk.acknowledge(job.id, self.pane.plan.accepted)
         desk.run(job.id, until=StepKind.PLAN if current in BEFORE_WRITING and not job.plan else None)
+
+    def _typed_in(self, job: Job) -> None:
+        """Leave out what a charger pointed elsewhere by hand neither needs nor can do any more."""
+        reason = self.tr("Typed in by hand at the charger, which dials the new backend now.")
+        while job.current in BY_HAND:
+            job = self._bench.desk.skip(job.id, job.current, reason)
+        self._bench.desk.run(job.id)
 
     def _choose(self, job: Job) -> None:
         form = self.pane.form
