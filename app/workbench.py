@@ -22,17 +22,21 @@ from app.discovery.finder import Finder
 from app.discovery.mdns import MdnsSource
 from app.discovery.serialports import SerialSource
 from app.discovery.source import Source
+from app.driver.capability import WriteResult
 from app.driver.registry import Registry, load_drivers, load_profiles
 from app.driver.session import Session
 from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse, StoreError
 from app.feed import Feed
+from app.jobs.editing import EditDesk
 from app.jobs.runner import JobDesk
 from app.links.real import RealLinks
+from app.model.edit import Edit
 from app.model.finding import Finding
 from app.model.frame import Adapter, Frame, ListenState
 from app.model.query import TrafficQuery
 from app.model.reading import Reading, StateChange
 from app.model.secret import Secret
+from app.model.setting import Change
 from app.model.unit import Sighting, Unit, UnitChange, Way, authority
 from app.ocpp.server import OcppServer
 from app.scope import Scope, Trouble
@@ -97,6 +101,7 @@ class Workbench:
         self.links: RealLinks
         self.finder: Finder
         self.desk: JobDesk
+        self.hand: EditDesk
 
     async def __aenter__(self) -> Workbench:
         async with AsyncExitStack() as stack:
@@ -141,6 +146,7 @@ class Workbench:
             is_simulated=self.is_demo,
         )
         self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
+        self.hand = EditDesk(store=self.store, vault=self.vault, bench=self, jobs=self.desk, scope=self.scope)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         self.scope.required("storage writer", self._drain())
@@ -227,12 +233,17 @@ class Workbench:
     # Sessions
 
     @asynccontextmanager
-    async def open(self, unit_id: str, *, capability: type | None = None) -> AsyncIterator[Session]:
+    async def open(
+        self, unit_id: str, *, capability: type | None = None, driver_id: str = ""
+    ) -> AsyncIterator[Session]:
         """Open a session to a unit over the first way that works and offers the capability; probing pauses meanwhile.
 
-        Raises NotReachable (no way leads there), NotSupported (no way offers it) or what the best way raised.
+        ``driver_id`` allows only the ways of that driver. Raises NotReachable (no way leads there), NotSupported (no
+        way offers it) or what the best way raised.
         """
         unit = self.unit(unit_id)
+        if driver_id:
+            unit = replace(unit, ways=tuple(way for way in unit.ways if way.driver_id == driver_id))
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.finder.hold(unit_id))
             yield await self._first_session(unit, capability, stack)
@@ -290,6 +301,25 @@ class Workbench:
                 f"No charger “{unit_id}” is known here.", "Run a search again, or add it by its address."
             )
         return unit
+
+    # Settings written by hand
+
+    @property
+    def edit_changes(self) -> Feed[Edit]:
+        """Return the feed of edits by hand, each as it then stands."""
+        return self.hand.changes
+
+    async def edit(self, unit_id: str, session: Session, change: Change) -> WriteResult:
+        """Write one value: backed up, on disk before it is sent, read back. Raises JobError, Refused, LinkError."""
+        return await self.hand.edit(unit_id, session, change)
+
+    async def undo_edit(self, edit_id: str) -> WriteResult:
+        """Write the old value of an edit back; raises JobError where it can't be restored."""
+        return await self.hand.undo_edit(edit_id)
+
+    def edits(self, unit_id: str) -> tuple[Edit, ...]:
+        """List a unit's edits by hand, the newest first."""
+        return self.hand.edits(unit_id)
 
     # Records
 

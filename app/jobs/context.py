@@ -53,8 +53,10 @@ class JobContext(Protocol):
         """Return our endpoint."""
         ...
 
-    def open(self, unit_id: str, *, capability: type | None = None) -> AbstractAsyncContextManager[Session]:
-        """Open a session over a way that offers the capability; raises LinkError, NotSupported."""
+    def open(
+        self, unit_id: str, *, capability: type | None = None, driver_id: str = ""
+    ) -> AbstractAsyncContextManager[Session]:
+        """Open a session over a way (of this driver) that offers the capability; raises LinkError, NotSupported."""
         ...
 
     async def listen_somewhere(self) -> ListenState:

@@ -40,12 +40,15 @@ def restored(job_id: str, stored: Snapshot, vault: Vault) -> Snapshot:
     return replace(stored, settings=tuple(opened(setting) for setting in stored.settings))
 
 
-def _sealed(setting: Setting) -> Setting:
-    value = setting.value or ""
-    if setting.is_secret or "://" not in value or "@" not in value:
-        return setting
+def holds_password(value: str) -> bool:
+    """Say whether a value is an address with a password in it."""
+    if "://" not in value or "@" not in value:
+        return False
     try:
-        has_password = urllib.parse.urlsplit(value).password is not None
+        return urllib.parse.urlsplit(value).password is not None
     except ValueError:
-        has_password = True
-    return replace(setting, is_secret=has_password)
+        return True
+
+
+def _sealed(setting: Setting) -> Setting:
+    return setting if setting.is_secret else replace(setting, is_secret=holds_password(setting.value or ""))

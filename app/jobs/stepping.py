@@ -324,15 +324,20 @@ class StepRun:
 
     async def to_the_end(self, name: str, coro: Coroutine[Any, Any, T]) -> T:
         """Await something that must not be torn apart when the job is stopped."""
-        task = self.scope.isolated(name, _outcome(coro))
-        try:
-            outcome = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait({task}, timeout=FINISH_WRITE_S)
-            raise
-        if isinstance(outcome, AppError):
-            raise outcome
-        return outcome
+        return await to_the_end(self.scope, name, coro)
+
+
+async def to_the_end(scope: Scope, name: str, coro: Coroutine[Any, Any, T]) -> T:
+    """Await something in a task of the scope; a cancelled caller lets it finish (at most ``FINISH_WRITE_S``)."""
+    task = scope.isolated(name, _outcome(coro))
+    try:
+        outcome = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=FINISH_WRITE_S)
+        raise
+    if isinstance(outcome, AppError):
+        raise outcome
+    return outcome
 
 
 async def _outcome(coro: Coroutine[Any, Any, T]) -> T | AppError:

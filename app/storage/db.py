@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.storage.backups import BackupStore
+from app.storage.edits import EditStore
 from app.storage.faults import storing
 from app.storage.inspection import inspect
 from app.storage.jobs import JobStore
@@ -25,7 +26,7 @@ KEEP_SAMPLES = 2_000_000
 class Store:
     """Everything Rehome keeps. Open it with ``Store.open``; leave it with ``close``.
 
-    Job events, units and backups are on disk when their call returns (synchronous=FULL). Traffic and samples go
+    Job events, edits, units and backups are on disk when their call returns (synchronous=FULL). Traffic and samples go
     through a writer thread in batches (synchronous=NORMAL) and can lose the last moment at a power cut.
     """
 
@@ -38,6 +39,7 @@ class Store:
         self.samples = SampleStore(connection, writer)
         self.units = UnitStore(connection)
         self.backups = BackupStore(connection)
+        self.edits = EditStore(connection)
 
     @classmethod
     def open(

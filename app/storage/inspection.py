@@ -17,9 +17,9 @@ MAGIC = b"SQLite format 3\x00"
 """SQLite file format §1.3."""
 
 FULL_CHECK_LIMIT = 64_000_000
-"""Bytes up to which the whole file is checked; a larger one only where jobs and backups lie."""
+"""Bytes up to which the whole file is checked; a larger one only where jobs, edits and backups lie."""
 
-_PRECIOUS = ("job_events", "backups")
+_PRECIOUS = ("job_events", "backups", "edits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

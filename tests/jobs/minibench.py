@@ -126,10 +126,14 @@ class MiniBench:
         raise NotReachable(f"nothing answers at {address}", "")
 
     @asynccontextmanager
-    async def open(self, unit_id: str, *, capability: type | None = None) -> AsyncIterator[Session]:
+    async def open(
+        self, unit_id: str, *, capability: type | None = None, driver_id: str = ""
+    ) -> AsyncIterator[Session]:
         unit, failure = self.finder.units[unit_id], None
         async with contextlib.AsyncExitStack() as stack:
             for way in unit.ways:
+                if driver_id not in ("", way.driver_id):
+                    continue
                 profile = self._profile(unit, way.driver_id)
                 session = self.registry.drivers[way.driver_id].open(way.address, profile, self.links)
                 try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 from app.errors import DamagedFile, DiskFull, NewerFile, StoreError
 from app.model.address import NetAddress, OcppAddress
 from app.model.backend import Backend, SecurityProfile
+from app.model.edit import Edit, EditState
 from app.model.job import EventKind, JobEvent, StepKind
 from app.model.reading import Measurand, Reading, StateChange
 from app.model.secret import MASK, Secret
@@ -24,6 +27,7 @@ from app.model.unit import Adoption, Claim, ClaimKind, Identity, SourceKind, Uni
 from app.storage.db import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+CLAIMS = (Claim(ClaimKind.SERIAL, "S123"), Claim(ClaimKind.MAC, "0123456789AB"))
 
 
 def event(seq: int, job_id: str = "j1", **data: object) -> JobEvent:
@@ -271,3 +275,37 @@ def test_readings_and_states_come_back_as_series(store: Store) -> None:
     assert store.samples.readings("u1", NOW) == tuple(readings)
     assert store.samples.states("u1", NOW) == tuple(states)
     assert store.samples.series("u2", Measurand.POWER, NOW) == ()
+
+
+def test_a_file_of_the_first_version_keeps_its_data_and_takes_edits(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.decompress(Path(__file__).with_name("version1.db.gz").read_bytes()))
+    store = Store.open(path)
+    assert [item.data for item in store.jobs.events("j1")] == [
+        {"text": "from the first version"},
+        {"nested": {"a": [1, 2]}},
+    ]
+    backup = store.backups.load("j1")
+    assert backup is not None
+    assert [setting.value for setting in backup.settings] == ["ws://old.example/ocpp", MASK]
+    assert [unit.unit_id for unit in store.units.all()] == ["u1"]
+    edit = Edit(id="e1", unit_id="u1", at=NOW, key="k", before="1", after="2", claims=frozenset(CLAIMS))
+    store.edits.add(edit)
+    store.close()
+    again = Store.open(path)
+    assert again.edits.of(["u1"]) == (edit,)
+    again.close()
+
+
+def test_edits_hold_no_secret_and_say_what_became_of_them(store: Store, path: Path) -> None:
+    edit = Edit(id="e1", unit_id="u1", at=NOW, key="k", before="hush-1", after="hush-2", is_secret=True)
+    store.edits.add(edit)
+    store.edits.settle(replace(edit, state=EditState.DONE, read_back="hush-2", note="Read back."))
+    stored = store.edits.get("e1")
+    assert stored is not None
+    assert (stored.before, stored.after, stored.read_back) == (MASK, MASK, MASK)
+    assert stored.state is EditState.DONE
+    assert stored.note == "Read back."
+    assert store.edits.unit_ids() == {"u1"}
+    assert store.edits.get("e2") is None
+    assert all(b"hush" not in content for content in files(path.parent).values())
