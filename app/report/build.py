@@ -215,9 +215,17 @@ def verdict(job: Job) -> Verdict:
         return Verdict(level="open", title="Not finished", text=f"The job stands at “{at}”. {job.note}".strip())
     if job.step(StepKind.SESSION).state is StepState.DONE:
         energy = float(job.facts.get("session", {}).get("energy_wh", 0.0))
+        if job.step(StepKind.SWITCH).state is StepState.SKIPPED and not job.facts.get("confirmed"):
+            return _charged(energy, target)
         text = f"It dials {target} and has charged {energy / 1000:.3f} kWh there."
         return Verdict(level="proved", title="Moved and charging", text=text)
     return _moved(job, target)
+
+
+def _charged(energy_wh: float, target: str) -> Verdict:
+    """Say of a charger that was not repointed from here that it charges, and that nobody saw whom it dials."""
+    text = f"It has charged {energy_wh / 1000:.3f} kWh. Rehome did not write {target}, nor see that it dials there."
+    return Verdict(level="claimed", title="Charging", text=text)
 
 
 def _moved(job: Job, target: str) -> Verdict:

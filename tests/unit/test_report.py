@@ -192,6 +192,22 @@ def test_the_verdict_says_no_more_than_what_is_proved(store: Store) -> None:
     assert report_of(History(), store).verdict.level == "open"
 
 
+def test_a_charge_of_a_unit_pointed_elsewhere_by_hand_does_not_prove_whom_it_dials(store: Store) -> None:
+    history = History()
+    for kind in (StepKind.IDENTIFY, StepKind.BACK_UP, StepKind.CHOOSE):
+        history.step(kind)
+    for kind in (StepKind.PLAN, StepKind.APPLY, StepKind.RESTART, StepKind.PROVE, StepKind.SWITCH):
+        history.do(commands.Skip(step=kind, reason="typed in by hand"))
+    charged = {"session": {"energy_wh": 412.0}}
+    history.step(StepKind.SESSION, commands.Note(step=StepKind.SESSION, text="It charges.", facts=charged))
+    history.step(StepKind.HAND_OVER)
+    history.do(commands.Finish())
+    verdict = report_of(history, store).verdict
+    assert (verdict.level, verdict.title) == ("claimed", "Charging")
+    assert "0.412 kWh" in verdict.text
+    assert "nor see that it dials there" in verdict.text
+
+
 def test_a_setting_is_shown_as_it_was_found_and_as_it_was_left(store: Store) -> None:
     (line,) = report_of(finished(), store).changes
     assert (line.key, line.before, line.after) == ("url", "ws://old.example/ocpp", "ws://new.example/ocpp")
