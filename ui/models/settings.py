@@ -54,6 +54,8 @@ class SettingRow:
     before: str | None = None
     is_new: bool = False
     """The state compared with did not have this key."""
+    can_undo: bool = False
+    """The last edit's old value can be written back."""
 
     @property
     def is_changed(self) -> bool:
@@ -136,6 +138,7 @@ class SettingsModel(QAbstractTableModel):
         self._snapshot: Snapshot | None = None
         self._baseline: Snapshot | None = None
         self._edits: dict[str, tuple[WriteState, str]] = {}
+        self._undoable: set[str] = set()
         self._rows: list[SettingRow] = []
         self._text = ""
         self._is_changed_only = False
@@ -180,11 +183,13 @@ class SettingsModel(QAbstractTableModel):
     def forget_edits(self) -> None:
         """Forget the results of edits (another charger is shown)."""
         self._edits.clear()
+        self._undoable.clear()
         self._arrange()
 
-    def mark(self, key: str, state: WriteState, note: str = "") -> None:
-        """Say what became of an edit."""
+    def mark(self, key: str, state: WriteState, note: str = "", *, can_undo: bool = False) -> None:
+        """Say what became of an edit, and whether there is a way back."""
         self._edits[key] = (state, note)
+        (self._undoable.add if can_undo else self._undoable.discard)(key)
         self._touch(key)
 
     def replace(self, key: str, value: str | None) -> None:
@@ -300,7 +305,14 @@ class SettingsModel(QAbstractTableModel):
         state, note = self._edits.get(setting.key, (WriteState.NONE, ""))
         old = self._baseline.get(setting.key) if self._baseline else None
         is_new = self._baseline is not None and old is None
-        return SettingRow(setting=setting, state=state, note=note, before=old.value if old else None, is_new=is_new)
+        return SettingRow(
+            setting=setting,
+            state=state,
+            note=note,
+            before=old.value if old else None,
+            is_new=is_new,
+            can_undo=setting.key in self._undoable,
+        )
 
     def _passes(self, row: SettingRow) -> bool:
         if self._is_changed_only and not row.is_changed and row.state is WriteState.NONE:

@@ -15,6 +15,7 @@ from app.driver.capability import ExportsLog, Meters, Reboots, ReportsStatus, St
 from app.driver.session import Session
 from app.errors import AppError, LinkError
 from app.model.address import NetAddress
+from app.model.edit import Edit
 from app.model.finding import Finding
 from app.model.job import Job, JobState
 from app.model.reading import Measurand, Reading, StateChange
@@ -26,7 +27,7 @@ from ui.pages.page import Page
 from ui.pages.unit_diagnosis import DiagnosisTab
 from ui.pages.unit_header import UnitHeader
 from ui.pages.unit_history import HistoryTab
-from ui.pages.unit_known import endpoint_of, gather, identities, jobs_of, sample_ids
+from ui.pages.unit_known import edits_of, endpoint_of, gather, identities, jobs_of, sample_ids
 from ui.pages.unit_live import LiveTab
 from ui.pages.unit_log import show_log
 from ui.pages.unit_settings import SettingsDesk
@@ -118,11 +119,13 @@ class UnitPage(Page):
         self.diagnosis.login_given.connect(self._log_in)
         self.history.opened.connect(self._open_job)
         self.history.undo_asked.connect(self._undo)
+        self.history.edit_undo_asked.connect(self.settings.undo)
         self.history.started.connect(self._rehome)
         self.tabs.currentChanged.connect(self._tab_changed)
         bench = self.bench
         self.listen(bench.finder.changes, self._units_changed)
         self.listen(bench.desk.changes, self._jobs_changed)
+        self.listen(bench.edit_changes, self._edits_changed)
         self.listen(bench.samples, self._sampled, depth=20_000)
         self.listen(bench.findings, self._found)
         self.every(CHAIN_MS, self._show)
@@ -258,6 +261,9 @@ class UnitPage(Page):
     def _jobs_changed(self, _: Sequence[Job]) -> None:
         self._show_jobs()
 
+    def _edits_changed(self, _: Sequence[Edit]) -> None:
+        self._show_jobs()
+
     def _heard(self, samples: Iterable[Reading | StateChange]) -> None:
         """Take what the session tells: a driver does not know the unit's id."""
         self._sampled(replace(sample, unit_id=self.unit_id) for sample in samples)
@@ -338,7 +344,7 @@ class UnitPage(Page):
         return (self.status.state if self.status else "") or unit.state
 
     def _show_jobs(self) -> None:
-        self.history.show_jobs(jobs_of(self.bench, self.unit_id))
+        self.history.show_jobs(jobs_of(self.bench, self.unit_id), edits_of(self.bench, self.unit_id))
 
     # What the technician does
 

@@ -1,14 +1,17 @@
-"""The history tab of a charger: its jobs, how they ended, and the way back."""
+"""The history tab of a charger: its jobs and the settings written by hand, how they ended, and the way back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.model.edit import Edit, EditState
 from app.model.job import STEPS, Job, JobState
 from ui import icons
+from ui.i18n import worded
 from ui.models.plain import moment_text, visible
 from ui.models.unit_words import Words
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_role
@@ -25,12 +28,41 @@ STATES = {
     JobState.ABANDONED: Words("Abandoned", "circle-x", "idle"),
 }
 
+EDIT_STATES = {
+    EditState.INTENDED: Words("Not known whether it was written", "triangle-alert", "attention"),
+    EditState.DONE: Words("Changed by hand", "pencil", "good"),
+    EditState.REFUSED: Words("Refused", "circle-x", "idle"),
+    EditState.UNDONE: Words("Undone", "undo-2", "idle"),
+}
+WRITING = Words("Being written", "loader-circle", "working")
 
-class JobCard(QFrame):
+MOST_EDITS = 100
+"""Edits shown as cards; each is a handful of widgets."""
+
+
+class Card(QFrame):
+    """A frame with lines of text and buttons."""
+
+    undo_asked = Signal(str)
+
+    def _add(self, column: QVBoxLayout, text: str, role: str) -> None:
+        label = QLabel(text, self)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        set_role(label, role)
+        column.addWidget(label)
+
+    def _button(self, text: str, icon_name: str, slot: object) -> QPushButton:
+        button = QPushButton(text, self)
+        icons.dress(button, icon_name)
+        button.clicked.connect(slot)
+        return button
+
+
+class JobCard(Card):
     """One visit: when, how far, where to; open it or undo it."""
 
     opened = Signal(str)
-    undo_asked = Signal(str)
 
     def __init__(self, job: Job, parent: QWidget) -> None:
         super().__init__(parent)
@@ -55,19 +87,6 @@ class JobCard(QFrame):
             layout.addWidget(self._button(self.tr("Undo…"), "undo-2", self._undo))
         layout.addWidget(self._button(self.tr("Open"), "arrow-right", self._open))
 
-    def _add(self, column: QVBoxLayout, text: str, role: str) -> None:
-        label = QLabel(text, self)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setWordWrap(True)
-        set_role(label, role)
-        column.addWidget(label)
-
-    def _button(self, text: str, icon_name: str, slot: object) -> QPushButton:
-        button = QPushButton(text, self)
-        icons.dress(button, icon_name)
-        button.clicked.connect(slot)
-        return button
-
     def _open(self) -> None:
         self.opened.emit(self.job_id)
 
@@ -75,23 +94,62 @@ class JobCard(QFrame):
         self.undo_asked.emit(self.job_id)
 
 
+class EditCard(Card):
+    """One setting written by hand: when, which, from what to what; undo it."""
+
+    def __init__(self, edit: Edit, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.edit_id = edit.id
+        set_role(self, "card")
+        words = WRITING if edit.is_running else EDIT_STATES[edit.state]
+        state, empty = worded(words.text), self.tr("(empty)")
+        before = self.tr("(not known)") if edit.before is None else visible(edit.before, 120) or empty
+        change = f"{visible(edit.key, 80)}: {before} → {visible(edit.after, 120) or empty}"
+        self.setAccessibleName(f"{moment_text(edit.at)}: {change}. {state}")
+        text = QVBoxLayout()
+        text.setSpacing(SPACE_4)
+        self._add(text, moment_text(edit.at), "strong")
+        self._add(text, change, "subtle")
+        is_open = edit.state in (EditState.INTENDED, EditState.DONE)
+        cut = self.tr(
+            "The program ended in the middle of it. Read the settings, or undo: that writes the old value back."
+        )
+        is_cut = edit.state is EditState.INTENDED and not edit.is_running
+        for line in (edit.note or (cut if is_cut else ""), edit.limit if is_open else ""):
+            if line:
+                self._add(text, visible(line, 300), "caption")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE_16, SPACE_12, SPACE_12, SPACE_12)
+        layout.setSpacing(SPACE_12)
+        layout.addWidget(Chip(state, words.tone, words.icon, self))
+        layout.addLayout(text, 1)
+        if edit.can_undo:
+            button = self._button(self.tr("Undo…"), "undo-2", self._undo)
+            button.setAccessibleName(self.tr("Undo the edit of {key}").format(key=visible(edit.key, 80)))
+            layout.addWidget(button)
+
+    def _undo(self) -> None:
+        self.undo_asked.emit(self.edit_id)
+
+
 class HistoryTab(ScrollColumn):
-    """All jobs of one charger, the newest first."""
+    """All jobs of one charger and the edits between them, the newest first."""
 
     opened = Signal(str)
     undo_asked = Signal(str)
+    edit_undo_asked = Signal(str)
     started = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAccessibleName(self.tr("History"))
-        self._shown: tuple[Job, ...] | None = None
+        self._shown: list[Job | Edit] | None = None
         self.column.setContentsMargins(0, SPACE_12, SPACE_12, SPACE_12)
         self.column.setSpacing(SPACE_8)
 
-    def show_jobs(self, jobs: Sequence[Job]) -> None:
-        """Show these jobs."""
-        wanted = tuple(sorted(jobs, key=lambda job: job.created_at, reverse=True))
+    def show_jobs(self, jobs: Sequence[Job], edits: Sequence[Edit] = ()) -> None:
+        """Show these jobs, and these edits (the newest first) between them."""
+        wanted: list[Job | Edit] = sorted([*jobs, *edits[:MOST_EDITS]], key=_moment, reverse=True)
         if wanted == self._shown:
             return
         self._shown = wanted
@@ -100,15 +158,22 @@ class HistoryTab(ScrollColumn):
             if item is not None and (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
-        for job in wanted:
-            card = JobCard(job, self)
-            card.opened.connect(self.opened)
-            card.undo_asked.connect(self.undo_asked)
-            self.column.addWidget(card)
+        for visit in wanted:
+            self.column.addWidget(self._card(visit))
         if wanted:
             self.column.addStretch(1)
         else:
             self._add_empty()
+
+    def _card(self, item: Job | Edit) -> Card:
+        if isinstance(item, Edit):
+            edit_card = EditCard(item, self)
+            edit_card.undo_asked.connect(self.edit_undo_asked)
+            return edit_card
+        card = JobCard(item, self)
+        card.opened.connect(self.opened)
+        card.undo_asked.connect(self.undo_asked)
+        return card
 
     def _add_empty(self) -> None:
         empty = Empty(
@@ -120,3 +185,7 @@ class HistoryTab(ScrollColumn):
         )
         empty.acted.connect(self.started)
         self.column.addWidget(empty)
+
+
+def _moment(item: Job | Edit) -> datetime:
+    return item.at if isinstance(item, Edit) else item.created_at

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from app.diagnosis.catalogue import explain
+from app.errors import StoreError
 from app.model.address import OcppAddress
+from app.model.edit import Edit
 from app.model.finding import Evidence, Finding
 from app.model.job import Job, JobState, StepKind, StepState, Strength
 from app.model.proof import Known, Stage, knocks_of
@@ -16,6 +19,8 @@ from app.model.unit import LinkState, Unit
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
     from app.workbench import Workbench
+
+log = logging.getLogger(__name__)
 
 
 def jobs_of(bench: Workbench, unit_id: str) -> list[Job]:
@@ -27,6 +32,15 @@ def jobs_of(bench: Workbench, unit_id: str) -> list[Job]:
         return (unit.unit_id if unit is not None else job.unit_id) == unit_id
 
     return [job for job in bench.desk.jobs.values() if leads_here(job)]
+
+
+def edits_of(bench: Workbench, unit_id: str) -> tuple[Edit, ...]:
+    """Return the settings of a charger written by hand, the newest first; none where they can't be read."""
+    try:
+        return bench.edits(unit_id)
+    except StoreError as error:
+        log.info("the edits can't be read: %s", error.message)
+        return ()
 
 
 def identities(unit: Unit) -> frozenset[str]:

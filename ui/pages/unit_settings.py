@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from app.driver.capability import ReadsOneSetting, ReadsSettings, WriteResult, WritesSettings
+from app.driver.capability import ReadsSettings, WriteResult, WritesSettings
 from app.driver.session import Session
 from app.errors import AppError, StoreError
+from app.model.edit import Edit
 from app.model.setting import Change, Setting, Snapshot
 from app.model.unit import Unit
 from ui.dialogs import Button, ask, choose_file
 from ui.models.plain import moment_text, visible
 from ui.models.settings import WriteState, export_json
-from ui.pages.unit_known import jobs_of
+from ui.pages.unit_known import edits_of, jobs_of
 from ui.tasks import Tasks
 from ui.widgets.settings_table import SettingsTable
 
@@ -43,6 +44,7 @@ class SettingsDesk(QObject):
         table.export_asked.connect(self._export)
         table.compared.connect(self._compare)
         table.model.write_asked.connect(self._write)
+        table.undo_asked.connect(self._undo_last)
 
     def show_unit(self, unit: Unit) -> None:
         """Show another charger; its settings are read when the tab is first looked at."""
@@ -136,34 +138,83 @@ class SettingsDesk(QObject):
         )
         try:
             async with self._session(WritesSettings) as session:
-                result = await session.ask(WritesSettings).write_setting(change)
-                again = await self._read_one(session, setting.key)
+                assert self._unit is not None
+                result = await self._bench.edit(self._unit.unit_id, session, change)
         except AppError as error:
-            model.mark(setting.key, WriteState.FAILED, f"{error.message} {error.advice}")
+            edit = self._last(setting.key)
+            note = f"{error.message} {error.advice}"
+            model.mark(setting.key, WriteState.FAILED, note, can_undo=edit is not None and edit.can_undo)
             return
-        self._show_result(setting, text, result, again)
+        self._show_result(setting, text, result)
 
-    async def _read_one(self, session: Session, key: str) -> Setting | None:
-        if not session.has(ReadsOneSetting):
-            return None
-        return await session.ask(ReadsOneSetting).read_setting(key)
+    def _last(self, key: str) -> Edit | None:
+        """Return the newest edit of this key."""
+        edits = edits_of(self._bench, self._unit.unit_id) if self._unit is not None else ()
+        return next((edit for edit in edits if edit.key == key), None)
 
-    def _show_result(self, setting: Setting, text: str, result: WriteResult, again: Setting | None) -> None:
-        tr, model = self._table.tr, self._table.model
-        seen = again.value if again is not None and again.is_readable else result.read_back
-        restart = tr(" Restart it to take effect.") if result.needs_restart else ""
+    def _show_result(self, setting: Setting, text: str, result: WriteResult) -> None:
+        tr, model, seen, edit = self._table.tr, self._table.model, result.read_back, self._last(setting.key)
+        can_undo = edit is not None and edit.can_undo
+        more = tr(" Restart it to take effect.") if result.needs_restart else ""
+        more += f" {edit.limit}" if edit is not None and edit.limit else ""
         if not result.is_accepted:
             model.mark(setting.key, WriteState.FAILED, result.note or tr("The charger refused it."))
         elif seen is None or (setting.is_secret and seen != text):
-            model.mark(setting.key, WriteState.UNSURE, tr("Accepted; it can't be read back.") + restart)
+            note = tr("Accepted; it can't be read back.") + more
+            model.mark(setting.key, WriteState.UNSURE, note, can_undo=can_undo)
         elif seen == text:
             model.replace(setting.key, text)
-            model.mark(setting.key, WriteState.PROVED, tr("Read back.") + restart)
+            model.mark(setting.key, WriteState.PROVED, tr("Read back.") + more, can_undo=can_undo)
         else:
             model.replace(setting.key, seen)
-            model.mark(
-                setting.key, WriteState.UNSURE, tr("It now says {value}.").format(value=visible(seen, 80)) + restart
-            )
+            note = tr("It now says {value}.").format(value=visible(seen, 80)) + more
+            model.mark(setting.key, WriteState.UNSURE, note, can_undo=can_undo)
+
+    # The way back
+
+    def _undo_last(self, key: str) -> None:
+        edit = self._last(key)
+        if edit is not None:
+            self.undo(edit.id)
+
+    def undo(self, edit_id: str) -> None:
+        """Ask, then write the old value of an edit back."""
+        self._tasks.start_once("undo edit", self._undoing(edit_id))
+
+    async def _undoing(self, edit_id: str) -> None:
+        edits = edits_of(self._bench, self._unit.unit_id) if self._unit is not None else ()
+        edit = next((edit for edit in edits if edit.id == edit_id), None)
+        if edit is None or not await self._undo_wanted(edit):
+            return
+        tr, model = self._table.tr, self._table.model
+        model.mark(edit.key, WriteState.WRITING, tr("writing the old value back…"))
+        try:
+            result = await self._bench.undo_edit(edit_id)
+        except AppError as error:
+            now = self._last(edit.key)
+            note = tr("Not undone. {why}").format(why=f"{error.message} {error.advice}")
+            model.mark(edit.key, WriteState.FAILED, note, can_undo=now is not None and now.can_undo)
+            raise
+        restart = tr(" Restart it to take effect.") if result.needs_restart else ""
+        if result.read_back is None:
+            model.mark(edit.key, WriteState.UNSURE, tr("Old value written; it can't be read back.") + restart)
+        else:
+            model.replace(edit.key, result.read_back)
+            model.mark(edit.key, WriteState.PROVED, tr("Old value is back, and read back.") + restart)
+
+    async def _undo_wanted(self, edit: Edit) -> bool:
+        tr = self._table.tr
+        answer = await ask(
+            self._table.window(),
+            tr("Undo this edit?"),
+            tr("“{key}” gets its old value back: {value}. It is read back afterwards.").format(
+                key=visible(edit.key, 80), value=visible(edit.before or "", 120) or tr("empty")
+            ),
+            (Button(key="no", text=tr("Leave it")), Button(key="yes", text=tr("Undo"), role="danger")),
+            icon_name="undo-2",
+            tone="attention",
+        )
+        return answer == "yes"
 
     async def _sure(self, setting: Setting) -> bool:
         tr = self._table.tr

@@ -38,7 +38,7 @@ from ui.models.settings import (
     SettingsModel,
     WriteState,
 )
-from ui.theme import SPACE_4, SPACE_8, set_look, set_role, theme
+from ui.theme import SPACE_4, SPACE_8, SPACE_24, set_look, set_role, theme
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_HEIGHT = 34
@@ -66,7 +66,7 @@ class SettingDelegate(QStyledItemDelegate):
             painter.fillRect(rect, look.color("accent_soft"))
         elif row.is_changed:
             painter.fillRect(rect, look.color("attention_soft"))
-        box = rect.adjusted(SPACE_8, 0, -SPACE_8, 0)
+        box = rect.adjusted(SPACE_8, 0, -SPACE_24 if index.column() == NOTE and row.can_undo else -SPACE_8, 0)
         is_mono = index.column() in (VALUE, KEY) and row.setting.kind is not SettingKind.SWITCH
         font = theme().mono() if is_mono else option.font
         font.setPixelSize(13)
@@ -79,6 +79,8 @@ class SettingDelegate(QStyledItemDelegate):
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, text)
         if index.flags() & Qt.ItemFlag.ItemIsEditable:
             painter.drawPixmap(rect.right() - 20, rect.center().y() - 6, icons.pixmap("pencil", 12, "border_strong"))
+        if index.column() == NOTE and row.can_undo:
+            painter.drawPixmap(rect.right() - 20, rect.center().y() - 6, icons.pixmap("undo-2", 14, "text2"))
         painter.restore()
 
     def _mark(self, painter: QPainter, box: QRect, row: SettingRow) -> QRect:
@@ -158,6 +160,8 @@ class SettingsTable(QWidget):
     """The n-th state to compare with was chosen (0 = none)."""
     read_asked = Signal()
     export_asked = Signal()
+    undo_asked = Signal(str)
+    """The last edit of this key is to be undone."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -173,7 +177,11 @@ class SettingsTable(QWidget):
         self.read_button = QPushButton(self.tr("Read again"), self)
         self.copy_button = QPushButton(self.tr("Copy"), self)
         self.export_button = QPushButton(self.tr("Export…"), self)
+        self.undo_button = QPushButton(self.tr("Undo edit…"), self)
+        self.undo_button.setToolTip(self.tr("Write the old value of the chosen setting back"))
+        self.undo_button.hide()
         for button, icon_name in (
+            (self.undo_button, "undo-2"),
             (self.read_button, "refresh-cw"),
             (self.copy_button, "copy"),
             (self.export_button, "file-json"),
@@ -216,7 +224,9 @@ class SettingsTable(QWidget):
         top = QHBoxLayout()
         top.setSpacing(SPACE_8)
         top.addWidget(self.search, 1)
-        for part in (self.baseline, self.changed_only, self.read_button, self.copy_button, self.export_button):
+        for part in (self.baseline, self.changed_only, self.undo_button):
+            top.addWidget(part)
+        for part in (self.read_button, self.copy_button, self.export_button):
             top.addWidget(part)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, SPACE_8, 0, 0)
@@ -232,10 +242,15 @@ class SettingsTable(QWidget):
         self.read_button.clicked.connect(self.read_asked)
         self.copy_button.clicked.connect(self._copy)
         self.export_button.clicked.connect(self.export_asked)
+        self.undo_button.clicked.connect(self._undo)
         self.view.activated.connect(self._edit)
+        self.view.clicked.connect(self._clicked)
+        self.view.selectionModel().currentChanged.connect(self._offer_undo)
         self.model.refused.connect(self._refused)
         self.model.modelReset.connect(self._summarise)
         self.model.dataChanged.connect(self._summarise)
+        self.model.modelReset.connect(self._offer_undo)
+        self.model.dataChanged.connect(self._offer_undo)
 
     def show_baselines(self, titles: Sequence[str]) -> None:
         """Offer states to compare with."""
@@ -274,6 +289,22 @@ class SettingsTable(QWidget):
         if self.model.flags(value) & Qt.ItemFlag.ItemIsEditable:
             self.view.setCurrentIndex(value)
             self.view.edit(value)
+
+    def _undoable(self) -> SettingRow | None:
+        row = self.view.currentIndex().data(STATE_ROLE)
+        return row if isinstance(row, SettingRow) and row.can_undo else None
+
+    def _offer_undo(self) -> None:
+        self.undo_button.setVisible(self._undoable() is not None)
+
+    def _clicked(self, index: QModelIndex) -> None:
+        if index.column() == NOTE:
+            self._undo()
+
+    def _undo(self) -> None:
+        row = self._undoable()
+        if row is not None:
+            self.undo_asked.emit(row.setting.key)
 
     def _refused(self, problem: str) -> None:
         self.say(self.tr("Not written. {problem}").format(problem=problem), "fault")
