@@ -204,6 +204,12 @@ class StepRun:
             )
         )
 
+    @property
+    def dials_us_as(self) -> str | None:
+        """Return the identity under which the unit is connected to our endpoint now, if it is."""
+        names = [way.address.identity for way in self.unit.ways if isinstance(way.address, OcppAddress)]
+        return next((name for name in names if self.bench.server.endpoint(name) is not None), None)
+
     @asynccontextmanager
     async def open(self, capability: type | None = None) -> AsyncIterator[Session]:
         """Open a session to the job's unit and make sure that it is still the same unit."""

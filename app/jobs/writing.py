@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.diagnosis.applied import not_applied
 from app.driver.capability import ReadsSettings, SetsBackend
 from app.driver.session import Session
-from app.errors import VerifyFailed
+from app.errors import StepBlocked, VerifyFailed
 from app.jobs.planning import needed
 from app.jobs.stepping import StepRun
 from app.model.backend import Backend
@@ -51,9 +51,11 @@ def unkept(when: str) -> VerifyFailed:
     )
 
 
-def by_hand(backend: Backend) -> tuple[str, str]:
-    """Return message and advice for a unit that can't be repointed from here: the exact text to type."""
-    return (
+def by_hand(step: StepRun, backend: Backend) -> StepBlocked:
+    """Note what a person has to type at a unit that can't be repointed from here; return the error that says so."""
+    typed = {"step": step.kind.value if step.kind else "", "url": backend.url, "identity": backend.identity}
+    step.note("", facts={"by_hand": typed})
+    return StepBlocked(
         "This charger can't be pointed elsewhere from here.",
         f"Type this into its own menu or app: address {backend.url} · identity {backend.identity}. "
         "Then leave this step out, with that as the reason.",

@@ -11,7 +11,7 @@ from app.model.job import JobState, StepKind, StepState, Strength
 from app.model.profile import Timing
 from app.sim.backend import NewBackend
 from app.sim.fault import Fault
-from app.sim.station import Behaviour, OcppStation
+from app.sim.station import URL_KEY, Behaviour, OcppStation
 from tests.jobs.minibench import MiniBench, facts
 from tests.jobs.rigs import PASSWORD, drive, told, wanted
 
@@ -137,3 +137,23 @@ async def test_undo_after_the_move_says_who_alone_can_send_it_back(tmp_path: Pat
         job = await bench.desk.finished(job_id)
         assert job.state is JobState.UNDOING
         assert "backend it dials now" in job.advice
+
+
+async def test_a_unit_that_can_not_be_pointed_elsewhere_is_proved_and_then_typed_by_hand(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        unit.configuration[URL_KEY].readonly = True
+        job_id = await begun(bench, unit)
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert "dials this computer already" in told(job, StepKind.APPLY), facts({job_id: job})
+        assert job.step(StepKind.PROVE).state is StepState.DONE
+        assert job.current is StepKind.SWITCH
+        assert job.step(StepKind.SWITCH).state is StepState.NEEDS_INPUT
+        assert job.facts["by_hand"] == {"step": "switch", "url": new.url, "identity": "CP-7"}
+        assert not job.writes
+        bench.desk.skip(job_id, StepKind.SWITCH, "Typed in by hand.")
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.state is JobState.DONE

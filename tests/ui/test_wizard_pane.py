@@ -78,13 +78,13 @@ def test_the_form_alone_asks_for_the_backend(pane: StepPane) -> None:
 
 
 def test_what_to_type_by_hand_can_be_copied(pane: StepPane) -> None:
-    advice = f"Type this into its own menu or app: address {BACKEND.url} · identity {BACKEND.identity}."
-    step = Step(kind=StepKind.PLAN, state=StepState.NEEDS_INPUT, note="Not from here.", advice=advice)
-    pane.show_step(a_job(StepKind.PLAN, step, backend=BACKEND), StepKind.PLAN)
+    step = Step(kind=StepKind.SWITCH, state=StepState.NEEDS_INPUT, note="Not from here.", advice="Type this in.")
+    typed = {"by_hand": {"step": "switch", "url": BACKEND.url, "identity": BACKEND.identity}}
+    pane.show_step(a_job(StepKind.SWITCH, step, backend=BACKEND, facts=typed), StepKind.SWITCH)
     assert pane.by_hand.isVisibleTo(pane)
     fields = [pane.by_hand.address.text, pane.by_hand.identity.text, pane.by_hand.whole.text]
     assert fields == [BACKEND.url, "CP-1", "wss://csms.example/ocpp/CP-1"]
-    pane.show_step(a_job(StepKind.PLAN, backend=BACKEND), StepKind.PLAN)
+    pane.show_step(a_job(StepKind.SWITCH, backend=BACKEND, facts=typed), StepKind.SWITCH)
     assert not pane.by_hand.isVisibleTo(pane)
 
 
@@ -187,11 +187,12 @@ async def test_what_was_typed_by_hand_is_left_out_with_that_reason(bench: Any, m
     monkeypatch.setattr(bench.desk, "skip", skip)
     monkeypatch.setattr(bench.desk, "run", lambda job_id, **_: ran.append(job_id))
     view = await a_view(bench)
-    step = Step(kind=StepKind.PLAN, state=StepState.NEEDS_INPUT, note="By hand.", advice=f"Type {BACKEND.url}.")
-    view.open_job(a_job(StepKind.PLAN, step, backend=BACKEND))
+    step = Step(kind=StepKind.APPLY, state=StepState.NEEDS_INPUT, note="By hand.", advice="Type this in.")
+    typed = {"by_hand": {"step": "apply", "url": "ws://10.0.0.5:8180/", "identity": "CP-1"}}
+    view.open_job(a_job(StepKind.APPLY, step, backend=BACKEND, facts=typed))
     assert "typed" in view.primary.text()
     view.primary.click()
-    assert [kind.value for kind in left_out] == ["plan", "apply", "restart", "prove", "switch"]
+    assert [kind.value for kind in left_out] == ["apply"]
     assert ran == ["job-1"]
     view.window().close()
 

@@ -11,9 +11,16 @@ from ui.widgets.copy import CopyField
 
 
 def is_by_hand(job: Job, step: Step) -> bool:
-    """Say whether a step stands because somebody has to type the backend's address: then its advice holds it."""
-    needs = step.state is StepState.NEEDS_INPUT
-    return needs and job.backend is not None and job.backend.url in step.advice
+    """Say whether a step stands because somebody has to type an address at the charger."""
+    return step.state is StepState.NEEDS_INPUT and job.facts.get("by_hand", {}).get("step") == step.kind.value
+
+
+def to_type(job: Job, step: Step) -> Backend | None:
+    """Return what has to be typed in this step, if anything."""
+    if not is_by_hand(job, step):
+        return None
+    typed = job.facts["by_hand"]
+    return Backend(url=str(typed["url"]), identity=str(typed["identity"]))
 
 
 class ByHand(QWidget):

@@ -11,7 +11,7 @@ from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.chip import TONE_ICONS, Chip
 from ui.widgets.column import ScrollColumn
 from ui.widgets.findings import Findings
-from ui.wizard.byhand import ByHand, is_by_hand
+from ui.wizard.byhand import ByHand, to_type
 from ui.wizard.choose import BackendForm
 from ui.wizard.countdown import Countdown
 from ui.wizard.evidence import EvidenceList
@@ -135,7 +135,7 @@ class StepPane(QFrame):
 
     def _show_story(self, job: Job, step: Step) -> None:
         """Show what was seen: the step's findings and proofs, and those of an undo where the job stands."""
-        self.by_hand.show_backend(job.backend if is_by_hand(job, step) else None)
+        self.by_hand.show_backend(to_type(job, step))
         self.findings.show_findings(step.findings)
         self.findings.setVisible(bool(step.findings))
         self.undo_evidence.show_proofs(job.undo_proofs if stands_at(job, step.kind) else ())

@@ -27,7 +27,7 @@ from ui.dialogs import Button, ask, choose_folder
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.elided import ElidedLabel
-from ui.wizard.byhand import is_by_hand
+from ui.wizard.byhand import is_by_hand, to_type
 from ui.wizard.pane import StepPane
 from ui.wizard.proposal import proposed
 from ui.wizard.steplist import StepList
@@ -42,9 +42,6 @@ BEFORE_WRITING = (StepKind.IDENTIFY, StepKind.BACK_UP, StepKind.CHOOSE, StepKind
 
 NARROW = 760
 """Pixels below which the list of steps shows icons only."""
-
-BY_HAND = (StepKind.PLAN, StepKind.APPLY, StepKind.RESTART, StepKind.PROVE, StepKind.SWITCH)
-"""What typing the backend's address at the charger takes the place of."""
 
 UNSKIPPABLE = (StepKind.IDENTIFY, StepKind.CHOOSE, StepKind.HAND_OVER)
 
@@ -252,7 +249,7 @@ class JobView(QWidget):
             return self.tr("I have typed it in"), True
         if state is StepState.FAILED and not job.plan:
             return self.tr("Try again"), True
-        if current is StepKind.APPLY or (current is StepKind.PLAN and job.plan):
+        if job.plan and current in (StepKind.PLAN, StepKind.APPLY):
             return self.tr("Write it to the charger"), self.pane.plan.is_complete
         if state is StepState.FAILED:
             return self.tr("Try again"), True
@@ -300,10 +297,12 @@ class JobView(QWidget):
         desk.run(job.id, until=StepKind.PLAN if current in BEFORE_WRITING and not job.plan else None)
 
     def _typed_in(self, job: Job) -> None:
-        """Leave out what a charger pointed elsewhere by hand neither needs nor can do any more."""
-        reason = self.tr("Typed in by hand at the charger, which dials the new backend now.")
-        while job.current in BY_HAND:
-            job = self._bench.desk.skip(job.id, job.current, reason)
+        """Leave the write out: a person made it at the charger. What follows proves it all the same."""
+        if job.current is not None:
+            typed = to_type(job, job.step(job.current))
+            where = typed.full_url if typed else ""
+            reason = self.tr("Typed in by hand at the charger: {address}").format(address=where)
+            self._bench.desk.skip(job.id, job.current, reason)
         self._bench.desk.run(job.id)
 
     def _choose(self, job: Job) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from app.driver.capability import SetsBackend
-from app.errors import StepBlocked
+from app.errors import NotSupported, StepBlocked
 from app.jobs.ourselves import our_backend
 from app.jobs.stepping import StepRun, is_dialled_in
-from app.jobs.writing import holds, point_at, unkept
+from app.jobs.writing import by_hand, holds, point_at, unkept
+from app.model.backend import Backend
 from app.model.job import Target
 
 
@@ -16,14 +17,25 @@ async def run(step: StepRun) -> None:
         raise StepBlocked(
             "Nothing is written without a backup.", "Go back to the backup, or do this by hand and leave the step out."
         )
-    wanted = step.backend
-    state = await step.bench.listen_somewhere()
+    ours = our_backend(await step.bench.listen_somewhere(), step.unit, step.backend)
+    try:
+        await _point(step, ours)
+    except NotSupported as error:
+        if (identity := step.dials_us_as) is None:
+            step.note("", facts={"rehearsal": {"identity": ours.identity, "url": ours.url}})
+            raise by_hand(step, ours) from error
+        _tell_dialled_in(step, identity)
+
+
+def _tell_dialled_in(step: StepRun, identity: str) -> None:
+    step.note(f"It dials this computer already, as “{identity}”.", facts={"rehearsal": {"identity": identity}})
+
+
+async def _point(step: StepRun, ours: Backend) -> None:
     async with step.open(SetsBackend) as session:
         if is_dialled_in(session):
-            identity = str(session.address).removeprefix("ocpp:")
-            step.note(f"It dials this computer already, as “{identity}”.", facts={"rehearsal": {"identity": identity}})
+            _tell_dialled_in(step, str(session.address).removeprefix("ocpp:"))
             return
-        ours = our_backend(state, step.unit, wanted)
         step.note("", facts={"rehearsal": {"identity": ours.identity, "url": ours.url}})
         count = await point_at(step, session, ours, Target.ENDPOINT)
         if not count:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from app.driver.capability import ReportsStatus, Status
 from app.errors import LinkError, NotSupported, StepBlocked
 from app.jobs.stepping import Skipped, StepRun, is_dialled_in
+from app.model.job import StepKind, StepState, Strength
 from app.model.reading import Measurand
 
 WATCH_S = 120.0
@@ -92,8 +93,11 @@ def _take(seen: _Seen, status: Status) -> bool:
 def _tell(step: StepRun, seen: _Seen) -> None:
     first, last = seen.first_wh or 0.0, seen.last_wh or 0.0
     power = f", {seen.power_w:.0f} W" if seen.power_w is not None else ""
-    step.note(
-        "It charges on the new backend, and its meter rises.",
-        detail=f"{first:.1f} Wh → {last:.1f} Wh{power}",
-        facts={"session": {"energy_wh": last - first, "where": "the new backend"}},
-    )
+    detail = f"{first:.1f} Wh → {last:.1f} Wh{power}"
+    if step.job.step(StepKind.SWITCH).state is StepState.SKIPPED:
+        facts = {"session": {"energy_wh": last - first, "where": "a backend nobody saw"}}
+        text = "It charges, and its meter rises; which backend it dials was not seen."
+        step.note(text, detail=detail, strength=Strength.CLAIMED, facts=facts)
+        return
+    facts = {"session": {"energy_wh": last - first, "where": "the new backend"}}
+    step.note("It charges on the new backend, and its meter rises.", detail=detail, facts=facts)

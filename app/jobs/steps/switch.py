@@ -54,7 +54,7 @@ async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
                 raise unkept("right after writing")
             return over_us
     except NotSupported as error:
-        raise StepBlocked(*by_hand(backend)) from error
+        raise by_hand(step, backend) from error
     except (NotReachable, LinkLost):
         if not _has_left(step, identity):
             raise
