@@ -130,9 +130,9 @@ class UnitHeader(QWidget):
     def show_session(self, *, is_open: bool, can_restart: bool, can_log: bool, has_frames: bool) -> None:
         """Show whether we talk to it, and offer what it offers."""
         if is_open:
-            self._status(self.talk, self.tr("connected"), "good", "plug-zap")
+            self._status(self.talk, self.tr("answers us"), "good", "plug-zap")
         else:
-            self._status(self.talk, self.tr("not connected"), "idle", "unplug")
+            self._status(self.talk, self.tr("no answer"), "idle", "unplug")
         self.restart_button.setVisible(can_restart)
         self.log_button.setVisible(can_log)
         self.traffic_button.setVisible(has_frames)
