@@ -327,10 +327,31 @@ async def test_change_asks_first_and_hides_the_password(bench: Any) -> None:
         assert not asked(got, "ChangeConfiguration")
         click(console.send)
         await press(console, "send")
+        await press(console, "bare")  # this charger shows no settings, so no backup can be made
         await until(lambda: asked(got, "ChangeConfiguration"))
         assert asked(got, "ChangeConfiguration") == [{"key": "AuthorizationKey", "value": "geheim12"}]
         await until(lambda: "after" in console.answer.toPlainText())
         assert "geheim12" not in console.answer.toPlainText()
+
+
+async def test_a_change_of_a_known_charger_is_kept_and_read_back(bench: Any) -> None:
+    settings = {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "60"}]}
+    async with opened(bench) as page, charger(bench, answers={"GetConfiguration": settings}) as got:
+        await selected(page, "CP-1")
+        console = page.unit.console
+        console.command.setCurrentIndex([command.action for command in COMMANDS].index("ChangeConfiguration"))
+        QTest.keyClicks(console.findChild(QLineEdit, "field-key"), "HeartbeatInterval")
+        QTest.keyClicks(console.findChild(QLineEdit, "field-value"), "30")
+        click(console.send)
+        await press(console, "send")
+        await until(lambda: "readBack" in console.answer.toPlainText())
+        assert asked(got, "ChangeConfiguration") == [{"key": "HeartbeatInterval", "value": "30"}]
+        (unit,) = bench.finder.units.values()
+        (edit,) = bench.edits(unit.unit_id)
+        assert (edit.key, edit.before, edit.after) == ("HeartbeatInterval", "60", "30")
+        assert "holds something else" in edit.note
+        await bench.undo_edit(edit.id)
+        assert asked(got, "ChangeConfiguration")[-1] == {"key": "HeartbeatInterval", "value": "60"}
 
 
 async def test_raw_mode_checks_json_and_schema_and_sends_all_the_same(bench: Any) -> None:

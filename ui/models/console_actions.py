@@ -37,7 +37,7 @@ class FormField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One action. ``warning`` is asked before it is sent: it changes the charger and no backup was made."""
+    """One action. ``warning`` is asked before it is sent: it changes the charger."""
 
     action: str
     title: str
@@ -68,7 +68,7 @@ COMMANDS: tuple[Command, ...] = (
             FormField(name="key", label="Key", limit=50),
             FormField(name="value", label="Value", limit=500, is_required=False),
         ),
-        warning="The old value is not backed up here. A job backs up first, reads back, and can undo.",
+        warning="The old value is kept first, and the new one is read back. The way back is in the charger's history.",
     ),
     Command(
         action="TriggerMessage",

@@ -24,13 +24,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.errors import AppError
+from app.errors import AppError, JobError, NotSupported
 from app.model.masking import mask_secrets
 from ui import icons
 from ui.dialogs import Button, ask
 from ui.i18n import worded
 from ui.models.console_actions import COMMANDS, Command, Entry, payload, raw_payload
 from ui.models.plain import clock_text, latency_text, visible, visible_lines
+from ui.pages import endpoint_change
 from ui.tasks import Tasks
 from ui.theme import SPACE_8, SPACE_12, set_look, set_role, theme
 from ui.widgets.frameview import plain_label
@@ -247,14 +248,28 @@ class Console(QWidget):
         exchange = Exchange(self._identity, action, self._shown(made), self._bench.now())
         self._add(exchange)
         try:
-            answer = await endpoint.call(action, made, timeout_s=30)
-            exchange.answer = self._shown(answer)
+            exchange.answer = self._shown(await self._answer(endpoint, action, made, exchange))
         except AppError as error:
             exchange.trouble = f"{error.message} {error.advice}"
         finally:
             exchange.took_s = (self._bench.now() - exchange.sent_at).total_seconds()
             self._show_history()
             self.exchanged.emit()
+
+    async def _answer(
+        self, endpoint: Endpoint, action: str, made: dict[str, Any], exchange: Exchange
+    ) -> dict[str, Any]:
+        """Send a command; a change of a known charger's setting with a backup, unless a person does without."""
+        identity = exchange.identity
+        unit = endpoint_change.unit_of(self._bench, identity)
+        if unit is not None and endpoint_change.is_change(action, made):
+            try:
+                return await endpoint_change.change(self._bench, unit, identity, made, self._secret_keys)
+            except (JobError, NotSupported) as error:
+                if not await endpoint_change.is_wanted_bare(self, error):
+                    raise
+            exchange.sent_at = self._bench.now()
+        return await endpoint.call(action, made, timeout_s=30)
 
     async def _is_wanted(self, action: str) -> bool:
         command = next((known for known in COMMANDS if known.action == action), None)
@@ -265,7 +280,10 @@ class Console(QWidget):
             Button(key="close", text=self.tr("Cancel")),
         )
         title = f"{worded(command.title)}?"
-        answer = await ask(self, title, worded(command.warning), buttons, icon_name="triangle-alert", tone="attention")
+        text = worded(command.warning)
+        if action == endpoint_change.ACTION and endpoint_change.unit_of(self._bench, self._identity) is None:
+            text = self.tr("This charger is not a known one: no backup is made, and there is no way back.")
+        answer = await ask(self, title, text, buttons, icon_name="triangle-alert", tone="attention")
         return answer == "send"
 
     def _shown(self, value: dict[str, Any]) -> str:
