@@ -78,7 +78,7 @@ class StringsPanel(QWidget):
             card.hide()
             card.deleteLater()
         identity = self.identity.text().strip()
-        url = self._url or "ws://this-computer:8180/"
+        url = self._url or f"ws://this-computer:{self._bench.settings.endpoint_port}/"
         profiles = sorted(self._bench.registry.profiles.values(), key=lambda profile: profile.family.lower())
         known = [for_profile(profile, url, identity) for profile in profiles if profile.url is not None]
         self._made = [self._card(dialling) for dialling in (general(url, identity), *known)]
