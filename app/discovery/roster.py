@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from app.discovery.services import clean
 from app.model.address import Address, NetAddress, SerialAddress
-from app.model.unit import Claim, ClaimKind, Identity, SourceKind, Unit, UnitChange, Way, conflicts, strong
+from app.model.unit import Claim, ClaimKind, Health, Identity, SourceKind, Unit, UnitChange, Way, conflicts, strong
 
 CLAIM_LIMIT = 24
 FIELD_LIMIT = 120
@@ -106,7 +106,9 @@ class Roster:
         return [self.replace(replace(unit, ways=ways))] if ways != unit.ways else []
 
     def replace(self, unit: Unit) -> UnitChange:
-        """Put a new value of a unit in its place."""
+        """Put a new value of a unit in its place. How it is, nobody knows of a unit out of reach."""
+        if not unit.is_present:
+            unit = replace(unit, health=Health.UNKNOWN, state="")
         self._lose_addresses(unit.unit_id)
         self._units[unit.unit_id] = unit
         self._by_address.update((way.address, unit.unit_id) for way in unit.ways)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.discovery.roster import Roster
 from app.model.address import NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend, JoinRule, SecurityProfile, check, dialled_url, redact_url, split_url
 from app.model.secret import Secret
@@ -11,6 +12,7 @@ from app.model.unit import (
     Adoption,
     Claim,
     ClaimKind,
+    Health,
     Identity,
     LinkState,
     SourceKind,
@@ -164,3 +166,15 @@ def test_security_profiles_ask_for_what_they_need() -> None:
     fields = {p.field for p in check("ws://h/", "CP", profile=SecurityProfile.TLS_BASIC)}
     assert fields == {"secret", "security_profile"}
     assert [p.blocks for p in check("ws://h/", "CP", secret=Secret("x"))] == [False]
+
+
+def test_nobody_knows_how_a_charger_out_of_reach_is() -> None:
+    address = NetAddress(host="10.0.0.7")
+    way = Way(driver_id="any", address=address, source=SourceKind.MDNS, seen_at=datetime.now(UTC))
+    unit = Unit(unit_id="u1", ways=(way,), health=Health.GOOD, state="Charging")
+    roster = Roster()
+    roster.replace(unit)
+    assert roster.units["u1"].health is Health.GOOD
+    roster.absent(address, SourceKind.MDNS)
+    gone = roster.units["u1"]
+    assert (gone.is_present, gone.health, gone.state) == (False, Health.UNKNOWN, "")
