@@ -102,6 +102,7 @@ class EditDesk:
             driver_id = edit.driver_id
             async with self._bench.open(unit.unit_id, capability=WritesSettings, driver_id=driver_id) as session:
                 await _same_unit(session, unit.title, edit.claims or strong(unit.identity))
+                _need_untouched(edit, await _present(session, edit.key))
                 self._settle(replace(edit, state=EditState.INTENDED, note=RETURNING))
                 return await self._guarded(edit, change.key, self._write_back(edit, session, change))
 
@@ -263,6 +264,17 @@ async def _same_unit(session: Session, title: str, known: frozenset[Claim]) -> N
         raise StepBlocked(
             f"Another charger answers at {session.address} now: serial {found.serial}. Nothing was written.",
             f"Look for {title} again; its address may have changed, or two have one identity.",
+        )
+
+
+def _need_untouched(edit: Edit, present: Setting | None) -> None:
+    """Raise JobError where somebody else changed the value since; what a masked value was can't be compared."""
+    if edit.is_secret or present is None or not present.is_readable or present.value is None:
+        return
+    if present.value not in (edit.before, edit.after, edit.read_back):
+        raise JobError(
+            f"“{edit.key}” was changed since by something else: a job, the vendor's app or cloud. Nothing was written.",
+            "Read the settings, and set the value you want there.",
         )
 
 

@@ -179,6 +179,29 @@ async def test_a_value_that_was_never_shown_is_a_limit_and_the_older_of_two_wait
         await desk.undo_edit(older.id)
 
 
+async def test_an_undo_overwrites_nobody_elses_change(tmp_path: Path) -> None:
+    async with gateway() as unit, at_gateway(tmp_path, unit) as (bench, desk):
+        await write(bench, desk, "ocpp_server", URL)
+        (edit,) = desk.edits("u1")
+        unit.config["ocpp_server"] = "ws://127.0.0.1:3/by-its-app"
+        with pytest.raises(JobError, match="by something else"):
+            await desk.undo_edit(edit.id)
+        assert unit.config["ocpp_server"] == "ws://127.0.0.1:3/by-its-app"
+        assert desk.edits("u1")[0].state is EditState.DONE
+
+
+async def test_no_edit_while_a_job_works_on_the_charger(tmp_path: Path) -> None:
+    async with gateway() as unit, at_gateway(tmp_path, unit) as (bench, desk):
+        before = unit.config["ocpp_server"]
+        job_id = bench.desk.create("u1").id
+        async with bench.open("u1", capability=WritesSettings) as session:
+            bench.desk.run(job_id)
+            with pytest.raises(JobError, match="A job works"):
+                await desk.edit("u1", session, Change(key="ocpp_server", before=None, after=URL))
+        await bench.desk.finished(job_id)
+        assert unit.config["ocpp_server"] == before
+
+
 async def test_a_one_way_edit_says_so(tmp_path: Path) -> None:
     async with gateway() as unit, at_gateway(tmp_path, unit) as (bench, desk):
         await write(bench, desk, "ocpp_server", URL, is_one_way=True)
