@@ -142,5 +142,6 @@ async def demo(settings: Settings, *, home: Path, time_scale: float = 0.2) -> As
         async with bench:
             bench.vault.set(f"preset/{PRESET_NAME}", Secret(PASSWORD))
             state = await bench.listen_somewhere()
+            bench.change_settings(replace(bench.settings, endpoint_on=True))
             garage.dial(state.url)
             yield bench
