@@ -47,7 +47,7 @@ class JobTour:
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
         self._window.resize(SIZE)
         unit = await self._find()
-        await self._shoot("site")
+        await self._shoot("site-before")
         await self._look_at(unit)
         view = (await self._open_job(unit)).view
         await self._until(lambda: self._stands_at(StepKind.IDENTIFY))
