@@ -102,7 +102,9 @@ class EditDesk:
             driver_id = edit.driver_id
             async with self._bench.open(unit.unit_id, capability=WritesSettings, driver_id=driver_id) as session:
                 await _same_unit(session, unit.title, edit.claims or strong(unit.identity))
-                _need_untouched(edit, await _present(session, edit.key))
+                present = await _present(session, edit.key)
+                _need_untouched(edit, present)
+                change = replace(change, needs_restart=present is not None and present.needs_restart)
                 self._settle(replace(edit, state=EditState.INTENDED, note=RETURNING))
                 return await self._guarded(edit, change.key, self._write_back(edit, session, change))
 
@@ -288,6 +290,7 @@ async def _present(session: Session, key: str) -> Setting | None:
 async def _written(session: Session, change: Change) -> WriteResult:
     """Write, and ask once more where the write itself did not tell what is held now."""
     result = await session.ask(WritesSettings).write_setting(change)
+    result = replace(result, needs_restart=result.needs_restart or change.needs_restart)
     if not result.is_accepted or result.read_back is not None or not session.has(ReadsOneSetting):
         return result
     try:
@@ -311,4 +314,4 @@ def _outcome(change: Change, result: WriteResult) -> str:
         known = "Read back and equal."
     else:
         known = "Accepted, but the charger holds something else."
-    return f"{known} {RESTART}" if result.needs_restart or change.needs_restart else known
+    return f"{known} {RESTART}" if result.needs_restart else known

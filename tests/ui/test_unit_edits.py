@@ -49,6 +49,7 @@ async def test_an_edit_is_undone_where_its_result_stands(open_bench: Any) -> Non
             assert not table.undo_button.isVisible()
             await type_hostname(page, "stall-one")
             await until(lambda: table.model.rows[0].state is WriteState.PROVED)
+            assert "Restart it" in table.model.index(0, NOTE).data()
             assert gateway.config["hostname"] == "stall-one"
             await until(table.undo_button.isVisible)
             table.view.scrollTo(table.model.index(0, NOTE))

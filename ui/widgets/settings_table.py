@@ -179,12 +179,16 @@ class SettingsTable(QWidget):
         self.export_button = QPushButton(self.tr("Export…"), self)
         self.undo_button = QPushButton(self.tr("Undo edit…"), self)
         self.undo_button.setToolTip(self.tr("Write the old value of the chosen setting back"))
+        # Its room stays: the table must not jump under the mouse when the button comes.
+        policy = self.undo_button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.undo_button.setSizePolicy(policy)
         self.undo_button.hide()
         for button, icon_name in (
-            (self.undo_button, "undo-2"),
             (self.read_button, "refresh-cw"),
             (self.copy_button, "copy"),
             (self.export_button, "file-json"),
+            (self.undo_button, "undo-2"),
         ):
             icons.dress(button, icon_name)
         self.line = QLabel(self)
@@ -224,15 +228,16 @@ class SettingsTable(QWidget):
         top = QHBoxLayout()
         top.setSpacing(SPACE_8)
         top.addWidget(self.search, 1)
-        for part in (self.baseline, self.changed_only, self.undo_button):
+        for part in (self.baseline, self.changed_only, self.read_button, self.copy_button, self.export_button):
             top.addWidget(part)
-        for part in (self.read_button, self.copy_button, self.export_button):
-            top.addWidget(part)
+        below = QHBoxLayout()
+        below.addWidget(self.line, 1)
+        below.addWidget(self.undo_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, SPACE_8, 0, 0)
         layout.setSpacing(SPACE_4)
         layout.addLayout(top)
-        layout.addWidget(self.line)
+        layout.addLayout(below)
         layout.addWidget(self.view, 1)
 
     def _connect(self) -> None:
