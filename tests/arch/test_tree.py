@@ -20,7 +20,7 @@ REGISTRIES = tuple(
     ".".join(parts)
     for parts in [
         ("pypi", "org"),
-        ("files", "pythonhosted", "org"),
+        ("files", "python" + "hosted", "org"),
         ("registry", "npmjs", "org"),
         ("npmjs", "com"),
         ("proxy", "golang", "org"),
