@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -83,6 +85,29 @@ async def test_the_history_lists_edits_and_undoes_them(open_bench: Any) -> None:
             await until(lambda: any("Undone" in card.accessibleName() for card in cards(page)))
             assert gateway.config["hostname"] == "before"
             assert cards(page)[0].findChildren(QPushButton) == []
+
+
+async def test_a_result_is_never_shown_at_another_charger(open_bench: Any, monkeypatch: Any) -> None:
+    async with OpenEvseGateway(config=DEAD | {"hostname": "before"}, time_scale=0.05) as gateway:  # noqa: SIM117
+        async with shown(open_bench, gateway) as page:
+            began, go_on, write = asyncio.Event(), asyncio.Event(), page.bench.edit
+
+            async def slow(*args: Any) -> Any:
+                began.set()
+                await go_on.wait()
+                return await write(*args)
+
+            monkeypatch.setattr(page.bench, "edit", slow)
+            await type_hostname(page, "stall-one")
+            await began.wait()
+            model, before = page.settings_table.model, page.settings_table.model.snapshot
+            page.settings.show_unit(replace(page.unit, unit_id="another"))
+            model.show_snapshot(before)
+            go_on.set()
+            await until(lambda: not page.tasks.is_running("write hostname"))
+            assert gateway.config["hostname"] == "stall-one"
+            assert model.snapshot.get("hostname").value == "before"
+            assert all(row.state is WriteState.NONE for row in model.rows)
 
 
 async def test_an_edit_cut_off_by_a_crash_is_called_unknown_and_has_a_way_back(open_bench: Any) -> None:

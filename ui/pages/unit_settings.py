@@ -123,10 +123,11 @@ class SettingsDesk(QObject):
         self._tasks.start(f"write {setting.key}", self._writing(setting, text))
 
     async def _writing(self, setting: Setting, text: str) -> None:
-        if setting.is_one_way and not await self._sure(setting):
+        unit = self._unit
+        if unit is None or (setting.is_one_way and not await self._sure(setting)):
             return
-        model = self._table.model
-        model.mark(setting.key, WriteState.WRITING, self._table.tr("writing…"))
+        mark = _Marks(self, unit.unit_id, setting.key)
+        mark(WriteState.WRITING, self._table.tr("writing…"))
         change = Change(
             key=setting.key,
             before=setting.value,
@@ -138,69 +139,68 @@ class SettingsDesk(QObject):
         )
         try:
             async with self._session(WritesSettings) as session:
-                assert self._unit is not None
-                result = await self._bench.edit(self._unit.unit_id, session, change)
+                result = await self._bench.edit(unit.unit_id, session, change)
         except AppError as error:
-            edit = self._last(setting.key)
-            note = f"{error.message} {error.advice}"
-            model.mark(setting.key, WriteState.FAILED, note, can_undo=edit is not None and edit.can_undo)
+            mark(WriteState.FAILED, f"{error.message} {error.advice}", edit=self.last(unit.unit_id, setting.key))
             return
-        self._show_result(setting, text, result)
+        self._show_result(mark, setting, text, result)
 
-    def _last(self, key: str) -> Edit | None:
+    def last(self, unit_id: str, key: str) -> Edit | None:
         """Return the newest edit of this key."""
-        edits = edits_of(self._bench, self._unit.unit_id) if self._unit is not None else ()
-        return next((edit for edit in edits if edit.key == key), None)
+        return next((edit for edit in edits_of(self._bench, unit_id) if edit.key == key), None)
 
-    def _show_result(self, setting: Setting, text: str, result: WriteResult) -> None:
-        tr, model, seen, edit = self._table.tr, self._table.model, result.read_back, self._last(setting.key)
-        can_undo = edit is not None and edit.can_undo
+    def _show_result(self, mark: _Marks, setting: Setting, text: str, result: WriteResult) -> None:
+        tr, seen, edit = self._table.tr, result.read_back, self.last(mark.unit_id, setting.key)
         more = tr(" Restart it to take effect.") if result.needs_restart else ""
         more += f" {edit.limit}" if edit is not None and edit.limit else ""
         if not result.is_accepted:
-            model.mark(setting.key, WriteState.FAILED, result.note or tr("The charger refused it."))
+            mark(WriteState.FAILED, result.note or tr("The charger refused it."))
         elif seen is None or (setting.is_secret and seen != text):
-            note = tr("Accepted; it can't be read back.") + more
-            model.mark(setting.key, WriteState.UNSURE, note, can_undo=can_undo)
+            mark(WriteState.UNSURE, tr("Accepted; it can't be read back.") + more, edit=edit)
         elif seen == text:
-            model.replace(setting.key, text)
-            model.mark(setting.key, WriteState.PROVED, tr("Read back.") + more, can_undo=can_undo)
+            mark(WriteState.PROVED, tr("Read back.") + more, edit=edit, value=text)
         else:
-            model.replace(setting.key, seen)
             note = tr("It now says {value}.").format(value=visible(seen, 80)) + more
-            model.mark(setting.key, WriteState.UNSURE, note, can_undo=can_undo)
+            mark(WriteState.UNSURE, note, edit=edit, value=seen)
 
     # The way back
 
     def _undo_last(self, key: str) -> None:
-        edit = self._last(key)
+        edit = self.last(self._unit.unit_id, key) if self._unit is not None else None
         if edit is not None:
             self.undo(edit.id)
 
     def undo(self, edit_id: str) -> None:
         """Ask, then write the old value of an edit back."""
-        self._tasks.start_once("undo edit", self._undoing(edit_id))
+        if self._unit is not None:
+            self._tasks.start_once("undo edit", self._undoing(self._unit.unit_id, edit_id))
 
-    async def _undoing(self, edit_id: str) -> None:
-        edits = edits_of(self._bench, self._unit.unit_id) if self._unit is not None else ()
-        edit = next((edit for edit in edits if edit.id == edit_id), None)
+    async def _undoing(self, unit_id: str, edit_id: str) -> None:
+        edit = next((edit for edit in edits_of(self._bench, unit_id) if edit.id == edit_id), None)
         if edit is None or not await self._undo_wanted(edit):
             return
-        tr, model = self._table.tr, self._table.model
-        model.mark(edit.key, WriteState.WRITING, tr("writing the old value back…"))
+        tr, mark = self._table.tr, _Marks(self, unit_id, edit.key)
+        mark(WriteState.WRITING, tr("writing the old value back…"))
         try:
             result = await self._bench.undo_edit(edit_id)
         except AppError as error:
-            now = self._last(edit.key)
             note = tr("Not undone. {why}").format(why=f"{error.message} {error.advice}")
-            model.mark(edit.key, WriteState.FAILED, note, can_undo=now is not None and now.can_undo)
+            mark(WriteState.FAILED, note, edit=self.last(unit_id, edit.key))
             raise
         restart = tr(" Restart it to take effect.") if result.needs_restart else ""
         if result.read_back is None:
-            model.mark(edit.key, WriteState.UNSURE, tr("Old value written; it can't be read back.") + restart)
+            mark(WriteState.UNSURE, tr("Old value written; it can't be read back.") + restart)
         else:
-            model.replace(edit.key, result.read_back)
-            model.mark(edit.key, WriteState.PROVED, tr("Old value is back, and read back.") + restart)
+            note = tr("Old value is back, and read back.") + restart
+            mark(WriteState.PROVED, note, value=result.read_back)
+
+    def mark(self, unit_id: str, key: str, state: WriteState, note: str, edit: Edit | None, value: str | None) -> None:
+        """Show what became of an edit, unless another charger is shown by now."""
+        now = self._bench.finder.units.get(unit_id)
+        if self._unit is None or self._unit.unit_id not in (unit_id, now.unit_id if now is not None else ""):
+            return
+        self._table.model.replace(key, value)
+        self._table.model.mark(key, state, note, can_undo=edit is not None and edit.can_undo)
 
     async def _undo_wanted(self, edit: Edit) -> bool:
         tr = self._table.tr
@@ -252,3 +252,15 @@ class SettingsDesk(QObject):
             self._table.say(text, "fault")
             return
         self._table.say(self._table.tr("Exported to {name}.").format(name=path.name), "good")
+
+
+class _Marks:
+    """Marks one setting of one charger."""
+
+    def __init__(self, desk: SettingsDesk, unit_id: str, key: str) -> None:
+        self.unit_id = unit_id
+        self._desk = desk
+        self._key = key
+
+    def __call__(self, state: WriteState, note: str, *, edit: Edit | None = None, value: str | None = None) -> None:
+        self._desk.mark(self.unit_id, self._key, state, note, edit, value)
