@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -101,6 +103,54 @@ async def test_intent_and_backup_are_on_disk_before_the_charger_is_asked(
             await desk.undo_edit(edit.id)
             assert desk.edits("u1")[0].state is EditState.UNDONE
             assert unit.config["ocpp_server"] == before
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from app.driver.capability import WritesSettings
+from app.model.address import NetAddress
+from app.model.setting import Change
+from tests.jobs.minibench import MiniBench
+from tests.jobs.test_edits import URL, edits_of
+
+async def main(home, port, when):
+    async with MiniBench(Path(home)) as bench:
+        await bench.add(NetAddress(host="127.0.0.1", port=int(port)))
+        async with bench.open("u1", capability=WritesSettings) as session:
+            real = session.write_setting
+
+            async def cut(change):
+                if when == "after":
+                    await real(change)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            session.write_setting = cut
+            await edits_of(bench).edit("u1", session, Change(key="ocpp_server", before=None, after=URL))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_killed_program_leaves_an_edit_that_can_be_brought_back(tmp_path: Path, when: str) -> None:
+    async with gateway() as unit:
+        before = unit.config["ocpp_server"]
+        arguments = (str(tmp_path), str(unit.address.port), when)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", KILLED, *arguments, cwd=Path(__file__).parents[2]
+        )
+        async with asyncio.timeout(30):
+            assert await process.wait() == -signal.SIGKILL
+        assert unit.config["ocpp_server"] == (URL if when == "after" else before)
+        async with at_gateway(tmp_path, unit) as (bench, desk):
+            (edit,) = desk.edits("u1")
+            assert (edit.state, edit.before, edit.after) == (EditState.INTENDED, before, URL)
+            assert bench.store.backups.load(backup_name("u1")) is not None
+            await desk.undo_edit(edit.id)
+            assert desk.edits("u1")[0].state is EditState.UNDONE
+        assert unit.config["ocpp_server"] == before
 
 
 async def test_nothing_is_sent_where_no_backup_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
