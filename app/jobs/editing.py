@@ -27,6 +27,7 @@ from app.storage.vault import Vault
 ONE_WAY = "This setting goes only one way: the charger does not take its old value back."
 UNKNOWN = "Its old value is not known: the charger did not show it."
 RETURNING = "The old value was being written back."
+FLEETING = "Its old value is kept only until the program ends: this computer has no keyring."
 RESTART = "Restart the charger for it to take effect."
 
 
@@ -205,7 +206,10 @@ class EditDesk:
             self._settle(replace(edit, note=_said(error)))
             raise
         state = EditState.DONE if result.is_accepted else EditState.REFUSED
-        self._settle(replace(edit, state=state, read_back=result.read_back, note=_outcome(change, result)))
+        note = _outcome(change, result)
+        if edit.is_secret and edit.before and state is EditState.DONE and not self._vault.is_persistent:
+            note = f"{note} {FLEETING}"
+        self._settle(replace(edit, state=state, read_back=result.read_back, note=note))
         return result
 
     def _way_back(self, edit: Edit) -> Change:

@@ -284,6 +284,7 @@ async def test_a_secret_that_is_gone_from_the_keyring_is_said(tmp_path: Path) ->
             await write(bench, desk, "ocpp_server", URL)
         async with at_gateway(tmp_path, unit) as (_, desk):
             (edit,) = desk.edits("u1")
+            assert "only until the program ends" in edit.note
             with pytest.raises(JobError, match="no keyring"):
                 await desk.undo_edit(edit.id)
             assert desk.edits("u1")[0].state is EditState.DONE
