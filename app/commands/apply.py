@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 
 from app.commands import USAGE
-from app.commands.bench import add_endpoint, find_unit, wait_for_unit, workbench
+from app.commands.bench import add_endpoint, find_unit, wait_for_job_unit, workbench
 from app.commands.console import Console
 from app.commands.work import Answers, add_backend, backend_of, drive, outcome, password_of, problems_of
-from app.errors import NotReachable
 from app.jobs.stepping import backend_entry
 from app.model.backend import Backend
 from app.model.job import StepKind
@@ -70,10 +69,5 @@ async def _job(bench: Workbench, args: argparse.Namespace, console: Console) -> 
         unit = await find_unit(bench, args.unit, wait_s=args.wait, console=console)
         return bench.desk.create(unit.unit_id).id
     job = bench.desk.job(args.resume)
-    try:
-        await wait_for_unit(bench, lambda unit: unit.unit_id == job.unit_id and unit.is_present, args.wait)
-    except TimeoutError as error:
-        raise NotReachable(
-            f"{job.unit_title} did not show up within {args.wait:.0f} s.", "Check its power and network; the job waits."
-        ) from error
+    await wait_for_job_unit(bench, job, args.wait)
     return job.id

@@ -12,6 +12,7 @@ from pathlib import Path
 from app import settings as settings_file
 from app.commands.console import Console
 from app.errors import AppError, NotReachable
+from app.model.job import Job
 from app.model.unit import ClaimKind, Unit, claim
 from app.workbench import Workbench
 
@@ -87,6 +88,16 @@ async def wait_for_unit(bench: Workbench, wanted: Callable[[Unit], bool], wait_s
                 if not change.is_gone and wanted(change.unit):
                     return change.unit
     raise TimeoutError
+
+
+async def wait_for_job_unit(bench: Workbench, job: Job, wait_s: float) -> None:
+    """Wait until a job's unit is in reach. Raises NotReachable."""
+    try:
+        await wait_for_unit(bench, lambda unit: unit.unit_id == job.unit_id and unit.is_present, wait_s)
+    except TimeoutError as error:
+        raise NotReachable(
+            f"{job.unit_title} did not show up within {wait_s:.0f} s.", "Check its power and network; the job waits."
+        ) from error
 
 
 def looks_like_address(text: str) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from app.commands import OK, UNPROVED
-from app.commands.bench import add_endpoint, wait_for_unit, workbench
+from app.commands.bench import add_endpoint, wait_for_job_unit, workbench
 from app.commands.console import Console
 from app.commands.work import summary, telling, text_of
-from app.errors import AppError, NotReachable
+from app.errors import AppError
 from app.model.job import JobState
 from app.scope import Scope
 
@@ -24,12 +24,7 @@ async def run(args: argparse.Namespace, console: Console) -> int:
     """Restore the backup and read it back."""
     async with workbench(args) as bench:
         job = bench.desk.job(args.job)
-        try:
-            await wait_for_unit(bench, lambda unit: unit.unit_id == job.unit_id and unit.is_present, args.wait)
-        except TimeoutError as error:
-            raise NotReachable(
-                f"{job.unit_title} did not show up within {args.wait:.0f} s.", "Check its power and network."
-            ) from error
+        await wait_for_job_unit(bench, job, args.wait)
         async with Scope("undo") as scope:
             with telling(bench, job.id, scope, console):
                 bench.desk.undo(job.id)
