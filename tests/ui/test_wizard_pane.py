@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,32 +13,12 @@ from pytestqt.qtbot import QtBot
 from app.model.backend import Backend
 from app.model.finding import Evidence, Finding, Severity
 from app.model.job import STEPS, Job, JobState, Progress, Proof, Step, StepKind, StepState, Target, UndoLimit, Write
+from tests.ui.wizard_jobs import NOW, a_job
 from ui.pages.jobs import JobsPage
 from ui.wizard.pane import StepPane
 from ui.wizard.view import JobView
 
-NOW = datetime.now(UTC)
 BACKEND = Backend(url="wss://csms.example/ocpp", identity="CP-1")
-
-
-def a_job(current: StepKind | None, step: Step | None = None, **changes: object) -> Job:
-    place = len(STEPS) if current is None else STEPS.index(current)
-    steps = [Step(kind=kind, state=StepState.DONE if n < place else StepState.WAITING) for n, kind in enumerate(STEPS)]
-    if step is not None:
-        steps[place] = step
-    job = Job(
-        id="job-1",
-        unit_id="unit-1",
-        unit_title="Garage 1",
-        profile_id="openevse-wifi",
-        version="1",
-        state=JobState.ACTIVE,
-        steps=tuple(steps),
-        created_at=NOW,
-        updated_at=NOW,
-        seq=1,
-    )
-    return replace(job, **changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pytestqt.qtbot import QtBot
 
 from app.model.backend import Backend, SecurityProfile
 from app.model.job import (
-    STEPS,
     Door,
     Job,
     JobState,
@@ -25,6 +24,7 @@ from app.model.job import (
 )
 from app.model.secret import MASK
 from app.settings import Preset
+from tests.ui.wizard_jobs import NOW, a_job
 from ui.models.jobs import COLUMNS, JobsModel
 from ui.widgets.copy import CopyField
 from ui.wizard.board import Board
@@ -32,32 +32,6 @@ from ui.wizard.choose import BackendForm
 from ui.wizard.countdown import Countdown, span
 from ui.wizard.evidence import EvidenceList
 from ui.wizard.plan import PlanView
-
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-
-def a_job(current: StepKind | None, state: StepState = StepState.READY, **changes: object) -> Job:
-    steps = []
-    is_past = True
-    for kind in STEPS:
-        if kind is current:
-            is_past = False
-            steps.append(Step(kind=kind, state=state))
-        else:
-            steps.append(Step(kind=kind, state=StepState.DONE if is_past else StepState.WAITING))
-    job = Job(
-        id="job-1",
-        unit_id="unit-1",
-        unit_title="Garage 1",
-        profile_id="openevse-wifi",
-        version="1",
-        state=JobState.ACTIVE,
-        steps=tuple(steps),
-        created_at=NOW,
-        updated_at=NOW,
-        seq=1,
-    )
-    return replace(job, **changes)  # type: ignore[arg-type]
 
 
 def test_the_form_says_beside_the_field_what_is_wrong_and_when_it_is_right(qtbot: QtBot) -> None:
@@ -177,8 +151,8 @@ def test_the_board_sorts_by_who_has_to_act(qtbot: QtBot) -> None:
     qtbot.addWidget(board)
     board.show_jobs(
         [
-            a_job(StepKind.CHOOSE, StepState.NEEDS_INPUT),
-            replace(a_job(StepKind.PROVE, StepState.RUNNING), id="job-2"),
+            a_job(StepKind.CHOOSE, Step(kind=StepKind.CHOOSE, state=StepState.NEEDS_INPUT)),
+            replace(a_job(StepKind.PROVE, Step(kind=StepKind.PROVE, state=StepState.RUNNING)), id="job-2"),
             replace(a_job(StepKind.PROVE), id="job-3", state=JobState.PAUSED),
             replace(a_job(None), id="job-4", state=JobState.DONE),
         ]
