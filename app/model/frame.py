@@ -18,12 +18,60 @@ class Direction(Enum):
 
 
 class FrameKind(Enum):
-    """What a frame is (OCPP-J 1.6 §4.2), or that it is none of these."""
+    """What a frame is (OCPP-J 1.6 §4.2; the last two of J201 2.1 §4), or that it is none of these."""
 
     CALL = "call"
     RESULT = "result"
     ERROR = "error"
     BROKEN = "broken"
+    SEND = "send"
+    RESULT_ERROR = "result-error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """What a TLS ClientHello offers (RFC 8446 §4.1.2), read from its bytes. Names as IANA registers them, best first.
+
+    ``versions`` like ``TLS 1.2``; ``server_name`` is the SNI; ``raw`` is the record, at most 2,048 bytes.
+    """
+
+    versions: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
+    alpn: tuple[str, ...] = ()
+    server_name: str = ""
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What an X.509 certificate says; ``pem`` is its public text. Times UTC, ``fingerprint`` SHA-256 in hex."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...] = ()
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    fingerprint: str = ""
+    key: str = ""
+    """Kind and size of its key: ``RSA 2048``, ``EC P-256``."""
+    is_ca: bool = False
+    pem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSession:
+    """A TLS session of ours with a unit: what was agreed, and with which certificate of ours (``personality``)."""
+
+    version: str
+    suite: str
+    personality: str
+    hello: Hello
+    peer: Certificate | None = None
+    """The unit's own certificate (security profile 3)."""
+    is_peer_trusted: bool = False
+    """Its certificate was issued by our CA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +119,11 @@ class Handshake:
     """What in the request breaks HTTP/1.1 or RFC 6455 §4.1, in words."""
     url_habits: tuple[str, ...] = ()
     """What is odd in the dialled path: ``no-identity doubled double-slash trailing-slash query escaped unsafe cut``."""
+    version: str = "1.6"
+    """The OCPP version agreed, or assumed where none was: ``1.6``, ``2.0.1``, ``2.1``."""
+    tls: TlsSession | None = None
+    is_strict: bool = False
+    """It came to a listener that refuses what the standard refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +150,9 @@ class Knock:
     text: str
     first_bytes: bytes = b""
     identity: str = ""
+    local: str = ""
+    """Our own address and port, to which it came."""
+    hello: Hello | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

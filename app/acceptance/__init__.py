@@ -1,0 +1,1 @@
+"""Scripted proofs of a charger: cases, verdicts, prompts."""

@@ -1,0 +1,1 @@
+"""Experiments that tell apart causes which look alike."""

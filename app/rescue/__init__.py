@@ -1,0 +1,1 @@
+"""What a dead backend never got: drained, archived, handed over."""

@@ -1,0 +1,1 @@
+"""What a garage without internet lacks: files, and the peers of units."""

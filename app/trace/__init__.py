@@ -1,0 +1,1 @@
+"""Recordings as files: kept whole, read from others, replayed and judged."""

@@ -1,0 +1,1 @@
+"""Our own certificate authority, the certificates we show, and what others show us."""
