@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.storage.backups import BackupStore
+from app.storage.cards import CardStore
 from app.storage.edits import EditStore
 from app.storage.faults import storing
 from app.storage.inspection import inspect
@@ -40,6 +41,7 @@ class Store:
         self.units = UnitStore(connection)
         self.backups = BackupStore(connection)
         self.edits = EditStore(connection)
+        self.cards = CardStore(connection)
 
     @classmethod
     def open(
