@@ -37,15 +37,19 @@ def actions(version: str) -> frozenset[str]:
 @functools.lru_cache(maxsize=512)
 def validator(version: str, action: str, is_request: bool) -> Any:
     """Return the compiled validator of a message, or ``None`` where the standard has no such message."""
-    if version not in FOLDERS or not _ACTION.match(action):
+    found = document(version, action, is_request)
+    return None if found is None else jsonschema_rs.validator_for(found)
+
+
+def document(version: str, action: str, is_request: bool) -> dict[str, Any] | None:
+    """Return the schema of a message as it stands in the package, or ``None`` where there is no such message."""
+    if version not in FOLDERS or not _ACTION.match(action) or action not in actions(version):
         return None
-    suffix = "" if is_request else "Response"
-    if version != "1.6" and is_request:
-        suffix = "Request"
-    file = _folder(version) / f"{action}{suffix}.json"
-    if not file.is_file():
-        return None
-    return jsonschema_rs.validator_for(orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf")))
+    # NotifyPeriodicEventStream is a SEND: its file has no suffix in 2.1 either.
+    suffixes = ("", "Request") if is_request else ("Response",)
+    files = (_folder(version) / f"{action}{suffix}.json" for suffix in suffixes)
+    file = next((file for file in files if file.is_file()), None)
+    return None if file is None else orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
 
 
 def is_valid(version: str, action: str, payload: dict[str, Any], *, is_request: bool) -> bool:
