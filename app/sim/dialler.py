@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 import logging
-import ssl
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,30 +15,46 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.typing import Subprotocol
 
 from app.scope import Scope, Trouble
+from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
+from app.sim.line import opened
 
 log = logging.getLogger(__name__)
 
-OPEN_LIMIT_S = 10.0
 CALL_LIMIT_S = 20.0
 OUTBOX_DEPTH = 500
 KEPT_OFFLINE = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
 """Transaction-related messages survive a lost connection (OCPP 1.6 §3.7)."""
+BOOT_PAUSE_S = 60.0
+"""Pause between two BootNotifications where the central system names none."""
 
-Reply = tuple[list[Any], Callable[[], None] | None]
+Payload = dict[str, Any]
+After = Callable[[], None]
+Reply = tuple[list[Any], After | None]
 """An answer without its id (``[3, payload]``, ``[4, code, text, details]``), and what is done once it has gone out."""
 
 
 @dataclass(slots=True)
-class _Outgoing:
+class Outgoing:
+    """A message in the outbox. ``is_asked``: the central system asked for it, so it may go out before acceptance."""
+
     action: str
-    payload: Callable[[], dict[str, Any]]
-    answered: Callable[[dict[str, Any]], None]
+    payload: Callable[[], Payload]
+    answered: Callable[[Payload], None]
+    is_asked: bool = False
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a call: the payload, or the error code of a CALLERROR, or neither after the deadline."""
+
+    payload: Payload | None = None
+    error: str = ""
 
 
 class Dialler(ABC):
@@ -49,6 +65,8 @@ class Dialler(ABC):
         off ──power_on──► dialling ◄──► connected ──power_off──► off
     """
 
+    kept_offline = KEPT_OFFLINE
+
     def __init__(
         self,
         identity: str,
@@ -56,11 +74,12 @@ class Dialler(ABC):
         *,
         headers: Sequence[tuple[str, str]],
         subprotocols: Sequence[str],
-        boot: Mapping[str, str],
+        boot: Mapping[str, Any],
         redial_s: float,
         time_scale: float,
         faults: set[Fault] | None,
         boots_on_redial: bool,
+        tls: DialTls | None = None,
     ) -> None:
         self.identity = identity
         self.dial_url = dial_url
@@ -71,18 +90,24 @@ class Dialler(ABC):
         self.time_scale = max(time_scale, 0.001)
         self.faults = faults if faults is not None else set()
         self.boots_on_redial = boots_on_redial
+        self.tls = tls or DialTls(verifies=False)
+        self.registration = ""
         self.connected = asyncio.Event()
         self.booted = asyncio.Event()
-        self.heard: deque[tuple[str, dict[str, Any]]] = deque(maxlen=200)
+        self.heard: deque[tuple[str, Payload]] = deque(maxlen=200)
+        self.said: deque[tuple[str, Payload]] = deque(maxlen=500)
         self.last_error = ""
         self.dials = 0
+        self.failed_dials = 0
+        self.central_time = ""
         self._scope = Scope(f"sim/{identity}", report=self._tell)
         self._has_power = False
         self._dialling: asyncio.Task[None] | None = None
         self._link: ClientConnection | None = None
-        self._outbox: deque[_Outgoing] = deque(maxlen=OUTBOX_DEPTH)
+        self._outbox: deque[Outgoing] = deque(maxlen=OUTBOX_DEPTH)
         self._outbox_filled = asyncio.Event()
-        self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._boot_wished = False
+        self._waiting: dict[str, asyncio.Future[Answered]] = {}
         self._uids = itertools.count(1)
 
     async def __aenter__(self) -> Self:
@@ -95,8 +120,10 @@ class Dialler(ABC):
         await self.power_off()
         await self._scope.close()
 
+    # What whoever builds on it decides
+
     @abstractmethod
-    def reply(self, action: str, payload: dict[str, Any]) -> Reply:
+    def reply(self, action: str, payload: Payload) -> Reply:
         """Answer a call of the central system."""
 
     @abstractmethod
@@ -113,9 +140,46 @@ class Dialler(ABC):
         """Return the pause between heartbeats, unscaled."""
 
     @property
+    def ping_s(self) -> float:
+        """Return the pause between WebSocket pings of its own, unscaled; 0 = it sends none."""
+        return 0.0
+
+    def boot_payload(self) -> Payload:
+        """Return what it says of itself at the start."""
+        return dict(self.boot)
+
+    @property
+    def attempts(self) -> tuple[int, float]:
+        """Return how often a transaction's message is sent, and the pause that grows by itself each time."""
+        return 1, 0.0
+
+    def clock_told(self, text: str) -> None:
+        """Note the central system's time, from a BootNotification or Heartbeat answer."""
+        self.central_time = text
+
+    def dial_failed(self) -> None:
+        """Count an attempt that did not become a connection."""
+        self.failed_dials += 1
+
+    def dial_opened(self) -> None:
+        """Note that a connection stands."""
+        self.failed_dials = 0
+
+    def pause_s(self) -> float:
+        """Return the pause before the next attempt, unscaled."""
+        return self.redial_s
+
+    # Power and line
+
+    @property
     def is_connected(self) -> bool:
         """Say whether the WebSocket is open."""
         return self.connected.is_set()
+
+    @property
+    def queued(self) -> int:
+        """Count the messages that wait to go out."""
+        return len(self._outbox)
 
     def power_on(self) -> None:
         """Begin to dial; the first connection sends a BootNotification."""
@@ -127,7 +191,13 @@ class Dialler(ABC):
         """Drop the line without a closing handshake, as a unit that loses power does."""
         self._has_power = False
         self.booted.clear()
+        self.registration = ""
         await self._stop_dialling(abort=True)
+
+    def drop(self) -> None:
+        """Lose the network: the line breaks without a closing handshake, and the unit dials again."""
+        if self._link is not None:
+            self._link.transport.abort()
 
     async def redial(self) -> None:
         """Close the connection in order and dial again at once with the present ``dial_url`` and ``headers``.
@@ -146,12 +216,19 @@ class Dialler(ABC):
     def say(
         self,
         action: str,
-        payload: dict[str, Any] | Callable[[], dict[str, Any]],
-        answered: Callable[[dict[str, Any]], None] = lambda _answer: None,
+        payload: Payload | Callable[[], Payload],
+        answered: Callable[[Payload], None] = lambda _answer: None,
+        *,
+        is_asked: bool = False,
     ) -> None:
         """Queue a message; they go out one by one, in order, once the unit is accepted."""
         build = payload if callable(payload) else (lambda: payload)
-        self._outbox.append(_Outgoing(action, build, answered))
+        self._outbox.append(Outgoing(action, build, answered, is_asked))
+        self._outbox_filled.set()
+
+    def boot_again(self) -> None:
+        """Send a BootNotification soon: at once while it waits for acceptance, else in its turn."""
+        self._boot_wished = True
         self._outbox_filled.set()
 
     # Inside
@@ -174,29 +251,22 @@ class Dialler(ABC):
             if self.dial_url:
                 self.dials += 1
                 await self._connect_once()
-            await asyncio.sleep(self.redial_s * self.time_scale)
+            await asyncio.sleep(self.pause_s() * self.time_scale)
 
     async def _connect_once(self) -> None:
         try:
-            async with asyncio.timeout(OPEN_LIMIT_S):
-                link = await connect(
-                    self.dial_url,
-                    additional_headers=list(self.headers),
-                    subprotocols=[Subprotocol(name) for name in self.subprotocols] or None,
-                    compression=None,
-                    proxy=None,
-                    ping_interval=None,
-                    close_timeout=1,
-                    user_agent_header=None,
-                    **_tls(self.dial_url),
-                )
+            link = await opened(
+                self.dial_url, headers=self.headers, subprotocols=self.subprotocols, tls=self.tls, faults=self.faults
+            )
         except InvalidStatus as error:
             self.last_error = f"HTTP error {error.response.status_code}"
-            return
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:
             self.last_error = f"connection error: {error}"
+        else:
+            self.dial_opened()
+            await self._talk(link)
             return
-        await self._talk(link)
+        self.dial_failed()
 
     async def _talk(self, link: ClientConnection) -> None:
         self._link = link
@@ -205,7 +275,7 @@ class Dialler(ABC):
         if self.boots_on_redial:
             self.booted.clear()
         self.connected.set()
-        speaker = self._scope.isolated("speak", self._speak(link))
+        tasks = [self._scope.isolated("speak", self._speak(link)), self._scope.isolated("ping", self._ping(link))]
         try:
             async for text in link:
                 await self._received(link, text)
@@ -214,19 +284,28 @@ class Dialler(ABC):
         finally:
             self.connected.clear()
             self._link = None
-            speaker.cancel()
+            for task in tasks:
+                task.cancel()
             for future in self._waiting.values():
                 future.cancel()
             self._waiting.clear()
             await link.close()
 
     def _drop_stale(self) -> None:
-        kept = [message for message in self._outbox if message.action in KEPT_OFFLINE]
+        lost = self.faults & {Fault.DROPS_QUEUE}
+        kept = [message for message in self._outbox if message.action in self.kept_offline and not lost]
         has_news = any(message.action == "StatusNotification" for message in self._outbox)
         self._outbox.clear()
         self._outbox.extend(kept)
         if has_news and self.booted.is_set() and not self.boots_on_redial:
             self.returned()
+
+    async def _ping(self, link: ClientConnection) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(max(self.ping_s * self.time_scale, 0.02) if self.ping_s else 1.0)
+                if self.ping_s:
+                    await link.ping()
 
     async def _speak(self, link: ClientConnection) -> None:
         with suppress(ConnectionClosed, asyncio.CancelledError):
@@ -236,42 +315,81 @@ class Dialler(ABC):
                 await self._speak_next(link)
 
     async def _boot(self, link: ClientConnection) -> None:
-        answer = await self._call(link, "BootNotification", dict(self.boot)) or {}
+        self._boot_wished = False
+        answer = (await self._call(link, "BootNotification", self.boot_payload())).payload or {}
         interval = answer.get("interval")
         wait_s = float(interval) if isinstance(interval, int | float) and interval > 0 else 0.0
-        if answer.get("status") != "Accepted":
-            await asyncio.sleep(min(wait_s or 60.0, 86400.0) * self.time_scale)
+        self.registration = str(answer.get("status", ""))
+        self.clock_told(str(answer.get("currentTime", "")))
+        if self.registration == "Accepted" and Fault.REPEATS_BOOT not in self.faults:
+            self.booted.set()
+            self.accepted(wait_s)
             return
-        self.booted.set()
-        self.accepted(wait_s)
+        await self._wait_room(link, min(wait_s or BOOT_PAUSE_S, 86400.0) * self.time_scale)
+
+    async def _wait_room(self, link: ClientConnection, wait_s: float) -> None:
+        """Wait to boot again; while Pending, what the central system asked for goes out (OCPP 1.6 §4.2, 2.0.1 B02)."""
+        ends_at = time.monotonic() + wait_s
+        while (left_s := ends_at - time.monotonic()) > 0 and not self._boot_wished:
+            message = next((item for item in self._outbox if item.is_asked), None)
+            if message is not None and self.registration == "Pending":
+                self._outbox.remove(message)
+                message.answered((await self._call(link, message.action, message.payload())).payload or {})
+                continue
+            self._outbox_filled.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._outbox_filled.wait()
 
     async def _speak_next(self, link: ClientConnection) -> None:
-        pause_s = self.heartbeat_s or 86400.0
+        if self._boot_wished:
+            await self._boot_in_turn(link)
+            return
         if not self._outbox:
             self._outbox_filled.clear()
             try:
-                async with asyncio.timeout(max(pause_s * self.time_scale, 0.05)):
+                async with asyncio.timeout(max((self.heartbeat_s or 86400.0) * self.time_scale, 0.05)):
                     await self._outbox_filled.wait()
             except TimeoutError:
-                await self._call(link, "Heartbeat", {})
-                return
-        message = self._outbox[0]
+                answer = await self._call(link, "Heartbeat", {})
+                self.clock_told(str((answer.payload or {}).get("currentTime", "")))
+            return
+        await self._deliver(link, self._outbox[0])
+
+    async def _boot_in_turn(self, link: ClientConnection) -> None:
+        self._boot_wished = False
+        answer = (await self._call(link, "BootNotification", self.boot_payload())).payload or {}
+        self.registration = str(answer.get("status", ""))
+        if self.registration != "Accepted":
+            self.booted.clear()
+            link.transport.abort()
+
+    async def _deliver(self, link: ClientConnection, message: Outgoing) -> None:
+        message.attempts += 1
         answer = await self._call(link, message.action, message.payload())
+        if answer.payload is None and self._is_retried(message):
+            await asyncio.sleep(max(self.attempts[1] * message.attempts * self.time_scale, 0.01))
+            return
         if self._outbox and self._outbox[0] is message:
             self._outbox.popleft()
-        message.answered(answer or {})
+        message.answered(answer.payload or {})
 
-    async def _call(self, link: ClientConnection, action: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+    def _is_retried(self, message: Outgoing) -> bool:
+        if message.action not in self.kept_offline:
+            return False
+        return Fault.POISON_QUEUE in self.faults or message.attempts < self.attempts[0]
+
+    async def _call(self, link: ClientConnection, action: str, payload: Payload) -> Answered:
         uid = f"{self.identity[:20]}-{next(self._uids)}"
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
         self._waiting[uid] = future
         try:
+            self.said.append((action, payload))
             await link.send(json.dumps([2, uid, action, payload], separators=(",", ":")))
             async with asyncio.timeout(CALL_LIMIT_S):
-                answer: dict[str, Any] = await future
-                return answer
+                return await future
         except TimeoutError:
-            return None
+            return Answered()
         finally:
             self._waiting.pop(uid, None)
 
@@ -284,16 +402,16 @@ class Dialler(ABC):
             case [2, str(uid), str(action), dict(payload)]:
                 await self._answer(link, uid, action, payload)
             case [3, str(uid), dict(payload)]:
-                self._settle(uid, payload)
-            case [4, str(uid), *_]:
-                self._settle(uid, {})
+                self._settle(uid, Answered(payload))
+            case [4, str(uid), code, *_]:
+                self._settle(uid, Answered(error=str(code)))
 
-    def _settle(self, uid: str, payload: dict[str, Any]) -> None:
+    def _settle(self, uid: str, answer: Answered) -> None:
         future = self._waiting.get(uid)
         if future is not None and not future.done():
-            future.set_result(payload)
+            future.set_result(answer)
 
-    async def _answer(self, link: ClientConnection, uid: str, action: str, payload: dict[str, Any]) -> None:
+    async def _answer(self, link: ClientConnection, uid: str, action: str, payload: Payload) -> None:
         self.heard.append((action, payload))
         if Fault.SILENT in self.faults:
             return
@@ -310,13 +428,3 @@ class Dialler(ABC):
 
     def _tell(self, trouble: Trouble) -> None:
         log.error("%s failed: %r", trouble.name, trouble.error, exc_info=trouble.error)
-
-
-def _tls(url: str) -> dict[str, Any]:
-    """Simulated units verify nothing, like the small clients they stand for."""
-    if not url.lower().startswith("wss:"):
-        return {}
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return {"ssl": context}

@@ -1,0 +1,98 @@
+"""Open the WebSocket of a simulated unit, with the habits its small client library has."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.typing import Subprotocol
+
+from app.sim.dialtls import DialTls
+from app.sim.fault import Fault
+
+OPEN_LIMIT_S = 10.0
+
+
+class Line(ClientConnection):
+    """A connection that may leave pings unanswered, or break on them."""
+
+    def __init__(self, faults: set[Fault], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._faults = faults
+        self._send_frame = self.protocol.send_frame
+        self.protocol.send_frame = self._sent  # type: ignore[method-assign]
+
+    def process_event(self, event: Frame | Response) -> None:  # type: ignore[override]
+        """Break the line on a ping where the unit does (connection-failures 11)."""
+        if isinstance(event, Frame) and event.opcode is Opcode.PING and Fault.BREAKS_ON_PING in self._faults:
+            self.transport.abort()
+        super().process_event(event)
+
+    def _sent(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PONG and Fault.NO_PONG in self._faults:
+            return
+        self._send_frame(frame)
+
+
+async def opened(
+    url: str, *, headers: Sequence[tuple[str, str]], subprotocols: Sequence[str], tls: DialTls, faults: set[Fault]
+) -> ClientConnection:
+    """Dial; raises OSError (ssl.SSLError too), TimeoutError, ValueError, or a WebSocketException such as InvalidStatus.
+
+    The TCP connection is made here, so that a TLS alert can be sent on it (``dialtls``).
+    """
+    target = urlsplit(url)
+    host, is_tls = target.hostname or "", target.scheme.lower() == "wss"
+    port = target.port or (443 if is_tls else 80)
+    async with asyncio.timeout(OPEN_LIMIT_S):
+        line = await _reached(host, port)
+        try:
+            secured = (
+                {"ssl": tls.context(line, host), "server_hostname": host if tls.sends_sni else ""} if is_tls else {}
+            )
+            return await connect(
+                url,
+                sock=line,
+                additional_headers=list(headers),
+                subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+                compression=None,
+                proxy=None,
+                ping_interval=None,
+                close_timeout=1,
+                user_agent_header=None,
+                create_connection=partial(Line, faults),  # type: ignore[arg-type]
+                **secured,
+            )
+        except BaseException:
+            line.close()
+            raise
+
+
+async def _reached(host: str, port: int) -> socket.socket:
+    """Connect a TCP socket to the first address that answers."""
+    loop = asyncio.get_running_loop()
+    failure: OSError = OSError(f"{host} has no address")
+    for family, kind, number, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        line = socket.socket(family, kind, number)
+        line.setblocking(False)
+        try:
+            await loop.sock_connect(line, address)
+        except OSError as error:
+            line.close()
+            failure = error
+        except asyncio.CancelledError:
+            line.close()
+            raise
+        else:
+            with suppress(OSError):
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return line
+    raise failure
