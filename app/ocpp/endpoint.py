@@ -21,6 +21,7 @@ from app.model.secret import Secret
 from app.model.setting import Setting
 from app.ocpp import masking, schema, v16
 from app.ocpp.conversation import Answered, Asked, Broken, Conversation, RefusedCall, Stray
+from app.ocpp.devicemodel import Variable, assemble
 from app.ocpp.events import (
     Booted,
     Closed,
@@ -130,7 +131,12 @@ class Endpoint:
         return self.ledger.statuses
 
     @property
-    def transactions(self) -> Mapping[int, Transaction]:
+    def version(self) -> str:
+        """Return the OCPP version spoken on this connection: ``1.6``, ``2.0.1`` or ``2.1``."""
+        return self.handshake.version
+
+    @property
+    def transactions(self) -> Mapping[int | str, Transaction]:
         """Return its charging sessions by transaction id, oldest first."""
         return self.ledger.transactions
 
@@ -194,9 +200,30 @@ class Endpoint:
         """Send RemoteStartTransaction and return its status."""
         return await self._status("RemoteStartTransaction", {"connectorId": connector, "idTag": tag[:20]})
 
-    async def stop(self, transaction_id: int) -> str:
+    async def stop(self, transaction_id: int | str) -> str:
         """Send RemoteStopTransaction and return its status."""
         return await self._status("RemoteStopTransaction", {"transactionId": transaction_id})
+
+    async def unlock(self, connector: int) -> str:
+        """Send UnlockConnector and return its status."""
+        return await self._status("UnlockConnector", {"connectorId": connector})
+
+    async def availability(self, connector: int, is_operative: bool) -> str:
+        """Send ChangeAvailability (connector 0 = all of it) and return its status."""
+        kind = "Operative" if is_operative else "Inoperative"
+        return await self._status("ChangeAvailability", {"connectorId": connector, "type": kind})
+
+    async def gather(
+        self, action: str, payload: dict[str, Any], *, timeout_s: float = 60.0
+    ) -> tuple[dict[str, Any], ...]:
+        """Ask for a report of OCPP 2.x and return its parts in order. Raises NotSupported in 1.6."""
+        raise NotSupported(
+            f"OCPP {self.version} has no reports.", f"{action} is of no use here ({timeout_s}, {payload})."
+        )
+
+    async def device_model(self) -> tuple[Variable, ...]:
+        """Return all variables of a 2.x station; kept until it reconnects. Raises NotSupported in 1.6."""
+        return assemble(await self.gather("GetBaseReport", {"reportBase": "FullInventory"}))
 
     async def wait_for(self, kind: type[E], *, where: Callable[[E], bool] = lambda _: True, timeout_s: float) -> E:
         """Wait for the next event of a kind; raises TimedOut, and LinkLost when the connection ends first."""

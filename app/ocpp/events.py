@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.model.frame import Boot
 from app.model.reading import Reading, StateChange
 
 
+class IdToken(NamedTuple):
+    """What somebody identifies with: ``kind`` is a 2.x IdTokenEnumType (``ISO14443`` …), empty in 1.6."""
+
+    value: str
+    kind: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """A charging session as its charge point reported it. ``transaction_id`` was given by us, or taken over.
+    """A charging session as its charge point reported it.
 
+    ``transaction_id`` is a number given by us (or taken over) in 1.6, and a text given by the station in 2.x.
     Meter registers in Wh; ``None`` where not reported.
     """
 
-    transaction_id: int
+    transaction_id: int | str
     connector: int
     tag: str = ""
     started_at: datetime | None = None
@@ -81,7 +89,7 @@ class MeterSampled:
     """Meter values were received."""
 
     readings: tuple[Reading, ...]
-    transaction_id: int | None = None
+    transaction_id: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

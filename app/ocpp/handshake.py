@@ -23,8 +23,8 @@ MAX_HEADERS = 100
 WS_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 §1.3."""
 
-VERSION = "ocpp1.6"
-"""The subprotocol this stage speaks (OCPP-J 1.6 §3.1.2)."""
+SUBPROTOCOLS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
+"""Registered subprotocol → OCPP version (OCPP-J 1.6 §3.1.2, J201 §3.1.2 and J201 2.1 §3.1.2)."""
 
 NOT_IDENTITIES = frozenset({"", ".", "..", "ocpp", "ocppj", "ocpp16", "ocpp1.6", "ws", "wss", "websocket", "services"})
 """Path segments that name a service, never a charger (SteVe, evcc and common CSMS paths)."""
@@ -126,6 +126,7 @@ def read_handshake(
         identity=identity,
         subprotocols=offered,
         chosen_subprotocol=choose(offered),
+        version=version_of(choose(offered)),
         user=user,
         has_password=password is not None,
         password_reading=reading(password, expected(identity)),
@@ -207,11 +208,16 @@ def reading(password: bytes | None, expected: Secret | None) -> str:
 
 
 def choose(offered: tuple[str, ...]) -> str:
-    """Pick the subprotocol to answer: 1.6 in whatever spelling it was offered, else none."""
+    """Pick the subprotocol to answer: the one the unit lists first (RFC 6455 §1.9), 1.6 also misspelt, else none."""
     offered = tuple(name for name in offered if _TOKEN.match(name))
-    exact = [name for name in offered if name.lower() == VERSION]
+    exact = [name for name in offered if name.lower() in SUBPROTOCOLS]
     loose = [name for name in offered if "1.6" in name or name.lower() in ("ocpp16", "ocpp", "ocpp1.6j", "ocpp16j")]
     return (exact or loose or [""])[0]
+
+
+def version_of(chosen: str) -> str:
+    """Return the OCPP version that goes with the chosen subprotocol; 1.6 is assumed where none was."""
+    return SUBPROTOCOLS.get(chosen.lower(), "1.6")
 
 
 def speaks_only_other(offered: tuple[str, ...]) -> bool:

@@ -13,6 +13,8 @@ from app.model.frame import Frame
 from app.model.observation import Judge
 from app.model.reading import Reading, StateChange
 from app.model.setting import Setting
+from app.ocpp.events import IdToken
+from app.ocpp.manner import Manner
 from app.scope import Scope
 
 if TYPE_CHECKING:
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
 
 Answerer = Callable[["Endpoint", Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Answers one action instead of the built-in answer; may take its time."""
+Replier = Callable[["Endpoint", Mapping[str, Any]], dict[str, Any] | None]
+"""Answers one action at once; ``None`` = the built-in answer shall be given."""
+Authoriser = Callable[[str, IdToken], str]
+"""Says what becomes of an identity's id token: an AuthorizationStatus (OCPP 1.6 §7.2, P2-201 §3.4)."""
+
+
+def accept_all(identity: str, token: IdToken) -> str:  # noqa: ARG001 - an Authoriser's signature
+    """Accept every token: a technician's endpoint refuses no car."""
+    return "Accepted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +82,12 @@ class Host(Protocol):
     times: Times
     scope: Scope
     answerers: dict[str, Answerer]
+    repliers: dict[str, Replier]
+    authorise: Authoriser
+
+    def manner(self, identity: str) -> Manner:
+        """Return how an identity is treated."""
+        ...
 
     def next_seq(self) -> int:
         """Number a frame."""

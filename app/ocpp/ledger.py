@@ -35,7 +35,7 @@ class Ledger:
         self.unit_id = unit_id
         self.boot: Boot | None = None
         self.statuses: dict[int, StateChange] = {}
-        self.transactions: dict[int, Transaction] = {}
+        self.transactions: dict[int | str, Transaction] = {}
         self.latest: dict[tuple[int, Measurand, str], Reading] = {}
         """The newest reading of each connector, measurand and phase."""
         self._next_transaction = next_transaction

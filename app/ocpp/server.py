@@ -15,15 +15,16 @@ from app.errors import PortInUse, ServerError, TimedOut
 from app.feed import Feed
 from app.model.finding import Finding
 from app.model.frame import Frame, Handshake, Knock, ListenState
-from app.model.observation import Judge, no_opinion
+from app.model.observation import Ended, Judge, Observation, no_opinion
 from app.model.reading import Reading, StateChange
 from app.model.secret import Secret
 from app.model.unit import Sighting
 from app.ocpp import ports, schema
 from app.ocpp.endpoint import Endpoint
-from app.ocpp.host import Answerer, Habits, Times
+from app.ocpp.host import Answerer, Authoriser, Habits, Replier, Times, accept_all
 from app.ocpp.ledger import Ledger
 from app.ocpp.listener import Bounds, Channel, Listener, Receiver
+from app.ocpp.manner import Manner
 from app.ocpp.sightings import on_boot, on_dial, on_hang_up
 from app.scope import Scope, Trouble
 
@@ -68,6 +69,12 @@ class OcppServer:
         self.judge = judge
         self.times = times or Times()
         self.answerers: dict[str, Answerer] = {}
+        """Answer an action in their own time."""
+        self.repliers: dict[str, Replier] = {}
+        """Answer an action at once, where they want to."""
+        self.authorise: Authoriser = accept_all
+        self.endings: Feed[Ended] = Feed()
+        self.manners: dict[str, Manner] = {}
         self.expected = expected
         self.scope = Scope("ocpp", report=report)
         self._sighted = sighted
@@ -168,6 +175,22 @@ class OcppServer:
             f"“{identity}” did not dial this endpoint within {timeout_s:.0f} s.",
             "Check the address in the charger, its network, and how long its model takes to redial.",
         )
+
+    def manner(self, identity: str) -> Manner:
+        """Return how an identity is treated, to be changed in place; kept across its connections."""
+        return self.manners.setdefault(identity, Manner())
+
+    def observed(self, observation: Observation) -> tuple[Finding, ...]:
+        """Have anybody's observation judged, publish the findings and return them."""
+        found = tuple(self.judge(observation))
+        identity = getattr(observation, "identity", "")
+        endpoint = self._endpoints.get(identity)
+        if endpoint is not None:
+            endpoint.find(found)
+            return found
+        for finding in found:
+            self.findings.publish(replace(finding, unit_id=f"ocpp:{identity}") if identity else finding)
+        return found
 
     # For endpoints and listeners ------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ _SCALES: dict[str, tuple[Measurand, dict[str, float]]] = {
 }
 
 
-def answer(action: str, now: datetime, *, transaction_id: int = 0) -> dict[str, Any] | None:
+def answer(action: str, now: datetime, *, transaction_id: int | str = 0) -> dict[str, Any] | None:
     """Return the answer to a charge point's request, ``None`` where a charge point has nothing to ask like that.
 
     DataTransfer is answered UnknownVendorId (OCPP 1.6 §4.3) and SignCertificate Rejected, since we hold no CA yet.

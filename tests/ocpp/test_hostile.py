@@ -126,11 +126,11 @@ async def test_bare_line_feeds_are_tolerated_and_told():
 
 async def test_a_unit_that_speaks_only_another_version_is_told_so():
     async with site() as here:
-        async with websockets.connect(here.url + "CP", subprotocols=["ocpp2.0.1"]) as link:
+        async with websockets.connect(here.url + "CP", subprotocols=["ocpp1.5"]) as link:
             assert link.subprotocol is None
             with pytest.raises(ConnectionClosed):
                 await asyncio.wait_for(link.recv(), 5)
-        assert "ocpp2.0.1" in (await here.finding("VERSION-MIX")).evidence[0].text
+        assert "ocpp1.5" in (await here.finding("VERSION-MIX")).evidence[0].text
         assert not here.server.endpoints
 
 
