@@ -7,7 +7,7 @@ import functools
 import types
 import typing
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeVar, cast
 
@@ -20,7 +20,10 @@ _CLASS = "$"
 
 
 def encode(value: Any) -> Any:
-    """Return a JSON-able copy of a value. A Secret becomes ``None``, half a surrogate pair a question mark."""
+    """Return a JSON-able copy of a value. A Secret becomes ``None``, half a surrogate pair a question mark.
+
+    Bytes are written as text, each byte the character of its number (readable, and found by a search for a secret).
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {_CLASS: type(value).__name__, **fields}
@@ -32,6 +35,8 @@ def encode(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Secret):
         return None
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, (frozenset, set)):
@@ -68,7 +73,10 @@ def _decode(kind: Any, data: Any) -> Any:
     if kind is Secret:
         return Secret("")
     if kind is datetime:
-        return datetime.fromisoformat(data)
+        moment = datetime.fromisoformat(data)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if kind is bytes:
+        return data.encode("latin-1", "replace")
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
     if dataclasses.is_dataclass(kind):

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.storage.backups import BackupStore
 from app.storage.cards import CardStore
 from app.storage.edits import EditStore
+from app.storage.evidence import FORGET, EvidenceStore
 from app.storage.faults import storing
 from app.storage.inspection import inspect
 from app.storage.jobs import JobStore
@@ -37,6 +38,7 @@ class Store:
         self._lock = lock
         self.jobs = JobStore(connection)
         self.traffic = TrafficStore(connection, writer, redact)
+        self.evidence = EvidenceStore(connection, writer, redact)
         self.samples = SampleStore(connection, writer)
         self.units = UnitStore(connection)
         self.backups = BackupStore(connection)
@@ -67,7 +69,8 @@ class Store:
             with storing():
                 migrate(connection)
             bounds = [
-                Bound(table="traffic", key="seq", keep=keep_frames),
+                Bound(table="traffic", key="seq", keep=keep_frames, also=FORGET),
+                Bound(table="evidence", key="seq", keep=keep_frames),
                 Bound(table="readings", key="rowid", keep=keep_samples),
                 Bound(table="states", key="rowid", keep=keep_samples),
             ]

@@ -44,6 +44,8 @@ class Bound:
     key: str
     keep: int
     rows: int = field(default=-1)
+    also: str = ""
+    """What else goes when rows went: one statement."""
 
     def trim(self, connection: sqlite3.Connection) -> bool:
         """Delete one block of the oldest rows if there are a tenth too many; say whether more is left to do."""
@@ -54,6 +56,8 @@ class Bound:
             return False
         oldest = f"SELECT {self.key} FROM {self.table} ORDER BY {self.key} LIMIT {min(excess, TRIM_BLOCK)}"
         self.rows -= connection.execute(f"DELETE FROM {self.table} WHERE {self.key} IN ({oldest})").rowcount
+        if self.also:
+            connection.execute(self.also)
         return True
 
 
