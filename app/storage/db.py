@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.storage.backups import BackupStore
 from app.storage.cards import CardStore
+from app.storage.console import ConsoleStore
 from app.storage.edits import EditStore
 from app.storage.evidence import FORGET, EvidenceStore
 from app.storage.faults import storing
@@ -44,6 +45,7 @@ class Store:
         self.backups = BackupStore(connection)
         self.edits = EditStore(connection)
         self.cards = CardStore(connection)
+        self.console = ConsoleStore(connection)
 
     @classmethod
     def open(
