@@ -1,4 +1,4 @@
-"""The headless program: ``rehome find | show | apply | serve | undo | report | demo | drivers``."""
+"""The headless program: ``rehome find | show | apply | serve | accept | undo | report | demo | drivers``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "show one charger: identity, status, backend, settings",
     "apply": "move a charger to a backend and prove it",
     "serve": "run the test endpoint and show everything that speaks to it",
+    "accept": "test a charger through, case by case, with verdicts (JUnit, JSON)",
     "undo": "take back what a job changed",
     "report": "write a job's report (HTML, PDF, JSON), or list the jobs",
     "demo": "run one complete job on simulated chargers, or keep them running",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import app.drivers
 from app import __version__, resources
 from app import settings as settings_file
+from app.acceptance.desk import AcceptanceDesk
 from app.diagnosis.watch import Watch
 from app.discovery.adapters import adapters as list_adapters
 from app.discovery.adapters import default_adapter
@@ -102,6 +103,7 @@ class Workbench:
         self.finder: Finder
         self.desk: JobDesk
         self.hand: EditDesk
+        self.acceptance: AcceptanceDesk
 
     async def __aenter__(self) -> Workbench:
         async with AsyncExitStack() as stack:
@@ -147,6 +149,9 @@ class Workbench:
         )
         self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
         self.hand = EditDesk(store=self.store, vault=self.vault, bench=self, jobs=self.desk, scope=self.scope)
+        self.acceptance = AcceptanceDesk(
+            server=self.server, folder=self.home / "acceptance", scope=self.scope, report=self._trouble
+        )
 
     async def _start(self, stack: AsyncExitStack) -> None:
         self.scope.required("storage writer", self._drain())

@@ -299,7 +299,8 @@ async def _ended_by(case: Case, stage: Stage) -> BaseException | None:
 
 def _cut_short(case: Case, outcome: BaseException | None) -> tuple[Check, ...]:
     if isinstance(outcome, Interrupted):
-        return (must("The unit stays with us through the case", False, str(outcome)),)
+        return (replace(must("The unit stays with us through the case", False, str(outcome)), is_of_engine=True),)
     if isinstance(outcome, TimeoutError):
-        return (must(f"The case is over within {case.budget_s:.0f} s", False, "it took longer"),)
+        late = must(f"The case is over within {case.budget_s:.0f} s", False, "it took longer")
+        return (replace(late, is_of_engine=True),)
     return ()

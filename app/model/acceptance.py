@@ -44,6 +44,8 @@ class Check:
     is_must: bool = True
     seen: str = ""
     seqs: tuple[int, ...] = ()
+    is_of_engine: bool = False
+    """It tells how the case was cut short; no judge can find that again."""
 
     @property
     def sentence(self) -> str:
