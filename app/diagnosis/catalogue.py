@@ -16,6 +16,7 @@ from typing import Any
 
 from app import resources
 from app.errors import ProfileError
+from app.model.experiment import EXPERIMENTS, Experiment
 from app.model.finding import Finding
 
 MAX_DETAIL = 240
@@ -27,11 +28,13 @@ NOTES = "_notes"
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*\Z")
 _TEXTS = ("title", "symptom", "cause", "remedy", "vendor")
+_TO = ("vendor", "operator", "site")
+_SEEN = frozenset("TPLH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureText:
-    """The explanation of a finding. ``vendor`` is a text to send to the charger's vendor or the backend's operator."""
+    """The explanation of a finding. ``vendor`` is a text to send on, to whom ``to`` says."""
 
     code: str
     title: str
@@ -39,9 +42,17 @@ class FailureText:
     cause: str
     remedy: str
     vendor: str = ""
+    to: str = "vendor"
+    """Whom that text is for: the charger's ``vendor``, the backend's ``operator``, or who runs the ``site``."""
     details: tuple[str, ...] = ()
     """Names of the placeholders its texts may use."""
     sources: tuple[str, ...] = ()
+    rank: int = 0
+    """Its place among the forty of connection-failures; 0 = one of ours."""
+    seen: str = ""
+    """Where it shows: T our endpoint, P the check of the backend, L read from the charger, H asked of a person."""
+    cases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Texts that differ where the code shows itself in another way (``Finding.details["case"]``)."""
     is_known: bool = field(default=True)
 
 
@@ -66,7 +77,32 @@ def explain(finding: Finding) -> FailureText:
         return FailureText(
             code=finding.code, title=finding.code, symptom="", cause="", remedy="Look at the evidence.", is_known=False
         )
-    return filled(text, finding.details)
+    return filled(told_for(text, finding.details.get("case", "")), finding.details)
+
+
+def told_for(text: FailureText, case: str) -> FailureText:
+    """Return the texts of a case; an unknown case is told by the general ones."""
+    texts = {**{name: getattr(text, name) for name in (*_TEXTS, "to")}, **text.cases.get(case, {})}
+    return replace(
+        text,
+        title=texts["title"],
+        symptom=texts["symptom"],
+        cause=texts["cause"],
+        remedy=texts["remedy"],
+        vendor=texts["vendor"],
+        to=texts["to"],
+    )
+
+
+def experiment_of(finding: Finding) -> Experiment | None:
+    """Return the experiment that tells this finding from those that look alike; ``None`` where none is needed."""
+    return EXPERIMENTS.get(finding.details.get("experiment", ""))
+
+
+def look_alikes(finding: Finding) -> tuple[str, ...]:
+    """Return the titles of what this finding might be as well."""
+    codes = [code for code in finding.details.get("alike", "").split(",") if code in catalogue()]
+    return tuple(filled(catalogue()[code], finding.details).title for code in codes)
 
 
 def explain_note(note: str) -> str:
@@ -109,16 +145,54 @@ def parse(code: str, text: str) -> FailureText:
     except tomllib.TOMLDecodeError as error:
         raise _bad(code, str(error)) from error
     values: dict[str, Any] = {name: _text(code, document, name, required=name != "vendor") for name in _TEXTS}
+    values["to"] = _addressee(code, document)
     for name in ("details", "sources"):
         values[name] = _list(code, document, name)
     if not values["sources"]:
         raise _bad(code, "it names no source")
+    values |= _place(code, document)
+    values["cases"] = {case: _case(code, case, table) for case, table in _tables(code, document).items()}
     if document:
         raise _bad(code, f"unknown key “{sorted(document)[0]}”")
-    used = {match for name in _TEXTS for match in _PLACE.findall(values[name])}
+    told = [values[name] for name in _TEXTS] + [text for case in values["cases"].values() for text in case.values()]
+    used = {match for text in told for match in _PLACE.findall(text)}
     if used - set(values["details"]):
         raise _bad(code, f"the placeholder “{sorted(used - set(values['details']))[0]}” is not declared in details")
     return FailureText(code=code, **values)
+
+
+def _place(code: str, document: dict[str, Any]) -> dict[str, Any]:
+    rank, seen = document.pop("rank", 0), document.pop("seen", "")
+    if not isinstance(rank, int) or not 0 <= rank <= 40:
+        raise _bad(code, "“rank” must be a number from 1 to 40")
+    if not isinstance(seen, str) or set(seen) - _SEEN:
+        raise _bad(code, "“seen” may hold the letters T, P, L and H only")
+    return {"rank": rank, "seen": seen}
+
+
+def _addressee(code: str, document: dict[str, Any]) -> str:
+    to = document.pop("to", "vendor")
+    if to not in _TO:
+        raise _bad(code, "“to” must be vendor, operator or site")
+    return str(to)
+
+
+def _tables(code: str, document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    tables = document.pop("case", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise _bad(code, "“case” must hold tables")
+    return tables
+
+
+def _case(code: str, case: str, table: dict[str, Any]) -> dict[str, str]:
+    texts = {name: _text(code, table, name, required=True) for name in _TEXTS if name in table}
+    if "to" in table:
+        texts["to"] = _addressee(code, table)
+    if table or not texts:
+        raise _bad(
+            code, f"the case “{case}” holds " + (f"the unknown key “{sorted(table)[0]}”" if table else "nothing")
+        )
+    return texts
 
 
 def _text(code: str, document: dict[str, Any], name: str, *, required: bool) -> str:

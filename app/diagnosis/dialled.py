@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from app.model.finding import Evidence, Finding, Severity
+from app.diagnosis.naming import found
+from app.model.finding import Finding, Severity
 from app.model.frame import Handshake, Knock
 
 _URL_WORDS = {
@@ -14,6 +16,14 @@ _URL_WORDS = {
     "trailing-slash": "it ends with a slash",
     "query": "something follows a ? or #",
 }
+_GLUED = re.compile(r"/(?:ocpp(?:j|16|1\.6)?|ws|steve|csms)([A-Z0-9][\w-]{2,})\Z")
+"""A known service word and an identity without the slash between them: ``/ocppCP-1``."""
+_NUMBERED = re.compile(r"/\d{1,2}/[^/]+/?\Z")
+"""A lone number before the identity: ``/ocpp/4/CP-1`` (failures 1)."""
+_TWO_PORTS = re.compile(r"(?<!:)(?:\[[^\]]*\])?[^:\[\]]*:\d+:\d+\Z")
+_PROXY_HEADERS = frozenset({"via", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "cf-ray"})
+"""RFC 9110 §7.6.3, RFC 7239, and what nginx and Cloudflare add."""
+SPOKEN = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 
 
 def at_handshake(shake: Handshake) -> Iterator[Finding]:
@@ -21,43 +31,102 @@ def at_handshake(shake: Handshake) -> Iterator[Finding]:
     yield from _url(shake)
     yield from _subprotocol(shake)
     yield from _password(shake)
+    yield from _user(shake)
     yield from _header(shake)
     yield from _spelling(shake)
+    yield from _host(shake)
+    yield from _middlebox(shake)
 
 
 def at_knock(knock: Knock) -> Iterator[Finding]:
     """Judge a peer that did not become an OCPP connection."""
-    first = Evidence(label="first bytes", text=knock.first_bytes[:48].hex(" "), at=knock.at)
-    details = {"remote": knock.remote, "identity": knock.identity}
-    if knock.verdict == "tls":
-        yield Finding(code="SCHEME-PORT", severity=Severity.FAULT, evidence=(first,), details=details, at=knock.at)
-    elif knock.verdict == "soap":
-        line = Evidence(label="request line", text=_first_line(knock.first_bytes), at=knock.at)
-        yield Finding(code="SOAP-LEGACY", severity=Severity.FAULT, evidence=(line,), details=details, at=knock.at)
-    elif knock.verdict == "version":
-        line = Evidence(label="offered", text=knock.text, at=knock.at)
-        yield Finding(code="VERSION-MIX", severity=Severity.FAULT, evidence=(line,), details=details, at=knock.at)
+    judged = _KNOCKS.get(knock.verdict)
+    if judged is not None:
+        code, severity, case, label = judged
+        proof = {
+            "first bytes": knock.first_bytes[:48].hex(" "),
+            "request line": _first_line(knock.first_bytes),
+        }.get(label, knock.text)
+        if case == "http" and _is_browser(knock):
+            return
+        yield found(
+            code,
+            severity,
+            (label, proof),
+            at=knock.at,
+            case=case,
+            remote=knock.remote,
+            identity=knock.identity,
+            faults=knock.text,
+        )
+
+
+_KNOCKS = {
+    "tls": ("SCHEME-PORT", Severity.FAULT, "", "first bytes"),
+    "plain": ("SCHEME-PORT", Severity.FAULT, "plain", "request line"),
+    "soap": ("SOAP-LEGACY", Severity.FAULT, "", "request line"),
+    "version": ("VERSION-MIX", Severity.FAULT, "", "offered"),
+    "garbage": ("SCHEME-PORT", Severity.WARNING, "foreign", "first bytes"),
+    "http": ("SCHEME-PORT", Severity.INFO, "http", "request line"),
+    "http2": ("SCHEME-PORT", Severity.WARNING, "http2", "first bytes"),
+    "refused": ("HS-HEADER", Severity.FAULT, "refused", "what is wrong"),
+    "slow": ("HS-HEADER", Severity.WARNING, "refused", "what is wrong"),
+}
+"""Verdict → code, severity, case and the label of the proof (connection-failures, "First bytes on our port")."""
+
+
+def silent_knocks(knock: Knock, count: int) -> Finding:
+    """Judge a peer that came ``count`` times without a byte."""
+    return found(
+        "SCHEME-PORT",
+        Severity.INFO,
+        ("connections without a byte", f"{count} from {_bare(knock.remote)}"),
+        at=knock.at,
+        case="empty",
+        remote=_bare(knock.remote),
+        count=str(count),
+    )
 
 
 def _url(shake: Handshake) -> Iterator[Finding]:
     faults = [_URL_WORDS[habit] for habit in shake.url_habits if habit in _URL_WORDS]
+    path = shake.path.partition("?")[0]
+    is_grave = bool(faults) and shake.url_habits != ("query",)
+    if _is_glued(shake, path):
+        faults.append("the identity is glued to the word before it")
+        is_grave = True
+    if _NUMBERED.search(path):
+        faults.append("a number stands before the identity")
     if faults:
-        yield Finding(
-            code="URL-COMPOSE",
-            severity=Severity.INFO if shake.url_habits == ("query",) else Severity.WARNING,
-            evidence=(_line(shake),),
-            details={"path": shake.path, "faults": ", ".join(faults), "identity": shake.identity},
+        yield found(
+            "URL-COMPOSE",
+            Severity.WARNING if is_grave else Severity.INFO,
+            _line(shake),
+            at=shake.at,
+            path=shake.path,
+            faults=", ".join(faults),
+            identity=shake.identity,
         )
 
 
+def _is_glued(shake: Handshake, path: str) -> bool:
+    """Say whether the path lacks the slash before the identity; the login's user name proves it best."""
+    user = shake.user or ""
+    if user and shake.identity != user and len(user) > 2 and shake.identity.endswith(user):
+        return True
+    return bool(_GLUED.search(path)) and path.count("/") == 1
+
+
 def _subprotocol(shake: Handshake) -> Iterator[Finding]:
-    if not shake.chosen_subprotocol or shake.chosen_subprotocol.lower() != "ocpp1.6":
+    if shake.chosen_subprotocol.lower() not in SPOKEN:
         offered = ", ".join(shake.subprotocols)
-        yield Finding(
-            code="SUBPROTO-NONE",
-            severity=Severity.WARNING,
-            evidence=(Evidence(label="Sec-WebSocket-Protocol", text=offered or "not sent", at=shake.at),),
-            details={"offered": offered or "nothing"},
+        yield found(
+            "SUBPROTO-NONE",
+            Severity.WARNING,
+            ("Sec-WebSocket-Protocol", offered or "not sent"),
+            at=shake.at,
+            offered=offered or "nothing",
+            identity=shake.identity,
         )
 
 
@@ -73,38 +142,102 @@ def _password(shake: Handshake) -> Iterator[Finding]:
         "bytes": "it sends the bytes that the hexadecimal key stands for",
     }
     user = "no user name" if shake.user is None else f"user name “{shake.user}”"
-    yield Finding(
-        code="AUTH-401",
-        severity=Severity.WARNING if is_wrong else Severity.INFO,
-        evidence=(Evidence(label="Authorization", text=f"{user}; {words[reading]}", at=shake.at),),
-        details={"reading": words[reading], "user": shake.user or "", "identity": shake.identity},
+    yield found(
+        "AUTH-401",
+        Severity.WARNING if is_wrong else Severity.INFO,
+        ("Authorization", f"{user}; {words[reading]}"),
+        at=shake.at,
+        reading=words[reading],
+        user=shake.user or "",
+        identity=shake.identity,
     )
+
+
+def _user(shake: Handshake) -> Iterator[Finding]:
+    if shake.user is not None and shake.user != shake.identity and "no-identity" not in shake.url_habits:
+        yield found(
+            "AUTH-401",
+            Severity.WARNING,
+            ("Authorization", f"user name “{shake.user}”, identity “{shake.identity}”"),
+            at=shake.at,
+            case="user",
+            user=shake.user or "an empty one",
+            identity=shake.identity,
+        )
 
 
 def _header(shake: Handshake) -> Iterator[Finding]:
     if shake.deviations:
-        yield Finding(
-            code="HS-HEADER",
-            severity=Severity.WARNING,
-            evidence=(_line(shake), *(Evidence(label="deviation", text=text) for text in shake.deviations)),
-            details={"faults": "; ".join(shake.deviations)},
+        yield found(
+            "HS-HEADER",
+            Severity.WARNING,
+            _line(shake),
+            *(("deviation", text) for text in shake.deviations),
+            at=shake.at,
+            faults="; ".join(shake.deviations),
+            remote=shake.remote,
         )
 
 
 def _spelling(shake: Handshake) -> Iterator[Finding]:
     odd = {"escaped", "unsafe", "long", "cut"} & set(shake.url_habits)
     if odd:
-        yield Finding(
-            code="ID-SPELLING",
-            severity=Severity.WARNING if odd - {"long"} else Severity.INFO,
-            evidence=(_line(shake),),
-            details={"identity": shake.identity, "path": shake.path},
+        yield found(
+            "ID-SPELLING",
+            Severity.WARNING if odd - {"long"} else Severity.INFO,
+            _line(shake),
+            at=shake.at,
+            identity=shake.identity,
+            path=shake.path,
         )
 
 
-def _line(shake: Handshake) -> Evidence:
-    return Evidence(label="request line", text=shake.request_line, at=shake.at)
+def _host(shake: Handshake) -> Iterator[Finding]:
+    """Judge the Host header: it shows the host and port as typed into the charger."""
+    host = _value(shake, "host")
+    if _TWO_PORTS.search(host):
+        yield found(
+            "SCHEME-PORT",
+            Severity.WARNING,
+            ("Host", host),
+            at=shake.at,
+            case="port-twice",
+            host=host,
+            remote=shake.remote,
+        )
+    if host.partition(":")[0].lower().rstrip(".").endswith(".local"):
+        yield found("DNS-FAIL", Severity.INFO, ("Host", host), at=shake.at, case="local", host=host.partition(":")[0])
+
+
+def _middlebox(shake: Handshake) -> Iterator[Finding]:
+    seen = [f"{name}: {value[:80]}" for name, value in shake.headers if name.lower() in _PROXY_HEADERS]
+    if seen:
+        yield found(
+            "PROXY-CDN",
+            Severity.INFO,
+            *(("header", line) for line in seen[:4]),
+            at=shake.at,
+            case="here",
+            headers="; ".join(seen[:4]),
+            identity=shake.identity,
+        )
+
+
+def _value(shake: Handshake, name: str) -> str:
+    return next((value for key, value in shake.headers if key.lower() == name), "")
+
+
+def _line(shake: Handshake) -> tuple[str, str]:
+    return ("request line", shake.request_line)
 
 
 def _first_line(data: bytes) -> str:
     return data.split(b"\r\n", 1)[0][:200].decode("latin-1")
+
+
+def _is_browser(knock: Knock) -> bool:
+    return b"mozilla/" in knock.first_bytes.lower() or b"curl/" in knock.first_bytes.lower()
+
+
+def _bare(remote: str) -> str:
+    return remote.rpartition(":")[0] or remote
