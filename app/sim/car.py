@@ -5,6 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from app.sim.fault import Fault
+
+FALL_WH = 40.0
+"""How far a falling register falls."""
+
 
 @dataclass(slots=True)
 class Transaction:
@@ -23,6 +28,8 @@ class Outlet:
     time_scale: float = 1.0
     voltage_v: float = 230.0
     limit_a: float = 16.0
+    max_a: float = 32.0
+    phases: int = 1
     energy_register_wh: float = 100_000.0
     temperature_c: float = 28.2
     status: str = "Available"
@@ -32,6 +39,8 @@ class Outlet:
     wants_current: bool = True
     awaited_tag: str | None = None
     transaction: Transaction | None = None
+    energy_factor: float = 1.0
+    _samples: int = field(default=0, repr=False)
     _is_charging: bool = field(default=False, repr=False)
     _since_s: float = field(default=0.0, repr=False)
     _session_from_wh: float = field(default=0.0, repr=False)
@@ -43,8 +52,7 @@ class Outlet:
 
     @is_charging.setter
     def is_charging(self, flows: bool) -> None:
-        self.energy_register_wh = self.energy_wh
-        self._since_s = time.monotonic()
+        self._settle()
         if flows and not self._is_charging:
             self._session_from_wh = self.energy_register_wh
         self._is_charging = flows
@@ -57,7 +65,7 @@ class Outlet:
     @property
     def power_w(self) -> float:
         """Return the present power."""
-        return self.current_a * self.voltage_v
+        return self.current_a * self.voltage_v * self.phases
 
     @property
     def energy_wh(self) -> float:
@@ -65,12 +73,32 @@ class Outlet:
         if not self._is_charging:
             return self.energy_register_wh
         elapsed_s = (time.monotonic() - self._since_s) / self.time_scale
-        return self.energy_register_wh + self.power_w * elapsed_s / 3600
+        return self.energy_register_wh + self.energy_factor * self.power_w * elapsed_s / 3600
 
     @property
     def session_wh(self) -> float:
         """Return the energy since current last began to flow."""
         return self.energy_wh - self._session_from_wh
+
+    def allow(self, limit_a: float) -> None:
+        """Limit the current from now on."""
+        self._settle()
+        self.limit_a = limit_a
+
+    def spoil(self, faults: set[Fault]) -> None:
+        """Do to the meter what its faults say, just before it is read."""
+        factor = 2.0 if Fault.ENERGY_MISMATCH in faults else 1.0
+        if factor != self.energy_factor:
+            self._settle()
+            self.energy_factor = factor
+        self._samples += 1
+        if Fault.REGISTER_FALLS in faults and self._samples % 3 == 0:
+            self._settle()
+            self.energy_register_wh -= FALL_WH
+
+    def _settle(self) -> None:
+        self.energy_register_wh = self.energy_wh
+        self._since_s = time.monotonic()
 
     def sampled(self, measurands: tuple[str, ...], context: str) -> list[dict[str, str]]:
         """Return the OCPP 1.6 §7.43 SampledValue list for the wanted measurands."""

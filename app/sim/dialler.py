@@ -190,8 +190,9 @@ class Dialler(ABC):
     async def power_off(self) -> None:
         """Drop the line without a closing handshake, as a unit that loses power does."""
         self._has_power = False
-        self.booted.clear()
-        self.registration = ""
+        if Fault.RETURNS_WITHOUT_BOOT not in self.faults:
+            self.booted.clear()
+            self.registration = ""
         await self._stop_dialling(abort=True)
 
     def drop(self) -> None:
@@ -232,6 +233,15 @@ class Dialler(ABC):
         self._outbox_filled.set()
 
     # Inside
+
+    def later(self, name: str, pause_s: float, act: Callable[[], None]) -> None:
+        """Do something after a scaled pause."""
+
+        async def wait() -> None:
+            await asyncio.sleep(pause_s * self.time_scale)
+            act()
+
+        self._scope.isolated(name, wait())
 
     async def _later(self, pause_s: float, act: Callable[[], Any]) -> None:
         await asyncio.sleep(pause_s * self.time_scale)

@@ -55,9 +55,9 @@ async def opened(
     async with asyncio.timeout(OPEN_LIMIT_S):
         line = await _reached(host, port)
         try:
-            secured = (
-                {"ssl": tls.context(line, host), "server_hostname": host if tls.sends_sni else ""} if is_tls else {}
-            )
+            secured: dict[str, Any] = {}
+            if is_tls:
+                secured = {"ssl": tls.context(line, host), "server_hostname": host if tls.sends_sni else ""}
             return await connect(
                 url,
                 sock=line,

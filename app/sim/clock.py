@@ -1,0 +1,37 @@
+"""The clock of a simulated unit, right or wrong."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """What the unit believes to be the time. A clock without battery counts from 1970 from when it was started."""
+
+    def __init__(self) -> None:
+        self.is_wrong = False
+        self._started_s = time.monotonic()
+
+    def now(self) -> datetime:
+        """Return the unit's time, in UTC."""
+        if self.is_wrong:
+            return EPOCH + timedelta(seconds=time.monotonic() - self._started_s)
+        return datetime.now(UTC)
+
+    def text(self) -> str:
+        """Return it as OCPP writes it: UTC, milliseconds, ``Z``."""
+        return written(self.now())
+
+
+def written(at: datetime) -> str:
+    """Write a time as OCPP does: UTC, milliseconds, ``Z``."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read(text: str) -> datetime:
+    """Read an ISO 8601 time, without a zone as UTC; raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
