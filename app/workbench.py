@@ -44,6 +44,7 @@ from app.scope import Scope, Trouble
 from app.settings import Settings
 from app.storage.db import Store
 from app.storage.vault import KeyringVault, MemoryVault, Vault
+from app.trace.desk import TraceDesk
 
 if TYPE_CHECKING:
     from app.report.build import Report
@@ -125,11 +126,12 @@ class Workbench:
             self.home / "rehome.db", keep_frames=self.settings.keep_frames, redact=self.vault.redact
         )
         stack.callback(self.store.close)
+        self.traces = TraceDesk(self.store, now=self.now, adapter=lambda: self.adapter_address)
         self.server = OcppServer(
             frames=self.frames,
             samples=self.samples,
             findings=self.findings,
-            judge=Watch(),
+            judge=self.traces.witness.judging(Watch()),
             sighted=self._sighted,
             expected=self._expected_secret,
             first_seq=self.store.traffic.last_seq() + 1,
@@ -156,6 +158,7 @@ class Workbench:
     async def _start(self, stack: AsyncExitStack) -> None:
         self.scope.required("storage writer", self._drain())
         self.scope.isolated("remember units", self._remember())
+        self.scope.isolated("trace witness", self.traces.keep(self.server.arrivals, self.findings, self.desk.changes))
         await asyncio.sleep(0)  # both listen from here on
         await stack.enter_async_context(self.server)
         stack.push_async_callback(self.desk.close)

@@ -57,7 +57,7 @@ Evidence = (
     | HumanStep
     | ProgramStart
 )
-"""What is kept beside the frames. What the frames themselves tell (boots, drift, answers) is not kept: it is derived."""
+"""What is kept beside the frames. What the frames themselves tell (boots, drift, answers) is derived, not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

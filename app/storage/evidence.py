@@ -13,8 +13,8 @@ from app.errors import DamagedFile
 from app.model.coding import decode, encode
 from app.model.trace import Evidence, Record
 from app.storage.faults import storing
-from app.storage.traffic import microseconds, moment
-from app.storage.writer import Batch, Writer
+from app.storage.traffic import Sink, microseconds, moment
+from app.storage.writer import Batch
 
 PAGE = 500
 MAX_DATA = 262_144
@@ -36,7 +36,7 @@ FORGET = (
 class EvidenceStore:
     """Records in the order in which they came. ``redact`` masks known secrets; it runs in the writer's thread."""
 
-    def __init__(self, connection: sqlite3.Connection, writer: Writer, redact: Callable[[str], str]) -> None:
+    def __init__(self, connection: sqlite3.Connection, writer: Sink, redact: Callable[[str], str]) -> None:
         self._connection = connection
         self._writer = writer
         self._redact = redact

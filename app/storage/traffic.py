@@ -6,13 +6,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from app.model.frame import Direction, Frame, FrameKind
 from app.model.masking import mask_secrets
 from app.model.query import FramePage, TrafficQuery
 from app.storage.faults import storing
-from app.storage.writer import Batch, Writer
+from app.storage.writer import Batch
 
 PAGE_LIMIT = 2_000
 FIRST_WINDOW = 4_000
@@ -26,7 +26,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "seq, at, identity, connection, direction, kind, uid, action, text, raw, notes"
 _SEARCHED = ("text", "action", "identity")
 """Where a free text is looked for: an answer does not carry its action in its text."""
-_INSERT = f"INSERT OR IGNORE INTO traffic ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = f"INSERT OR IGNORE INTO traffic ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def microseconds(at: datetime) -> int:
@@ -39,10 +39,24 @@ def moment(stamp: int) -> datetime:
     return _EPOCH + timedelta(microseconds=stamp)
 
 
+class Sink(Protocol):
+    """Who takes batches: the writer thread."""
+
+    dropped: int
+
+    def put(self, batch: Batch, /) -> None:
+        """Take a batch; never waits."""
+        ...
+
+    def flush(self, timeout_s: float = 5.0) -> None:
+        """Wait until everything handed over is on disk."""
+        ...
+
+
 class TrafficStore:
     """Frames by their sequence number. ``redact`` masks known secrets; it runs in the writer's thread."""
 
-    def __init__(self, connection: sqlite3.Connection, writer: Writer, redact: Callable[[str], str]) -> None:
+    def __init__(self, connection: sqlite3.Connection, writer: Sink, redact: Callable[[str], str]) -> None:
         self._connection = connection
         self._writer = writer
         self._redact = redact
@@ -51,7 +65,7 @@ class TrafficStore:
         """Hand frames to the writer; never waits. Passwords in them are masked before they are stored."""
         if frames:
             kept = tuple(frames)
-            batch = Batch(table="traffic", sql=_INSERT, rows=lambda: self._rows(kept), count=len(kept))
+            batch = Batch(table="traffic", sql=INSERT, rows=lambda: self._rows(kept), count=len(kept))
             self._writer.put(batch)
 
     def flush(self) -> None:
@@ -134,11 +148,15 @@ class TrafficStore:
     def _rows(self, frames: Iterable[Frame]) -> Iterator[tuple[Any, ...]]:
         for frame in frames:
             text = frame.text.encode(errors="replace").decode()
-            yield (
-                frame.seq, microseconds(frame.at), frame.identity, frame.connection, frame.direction.value,
-                frame.kind.value, frame.uid, frame.action, self._redact(mask_secrets(text)), frame.raw,
-                " ".join(frame.notes),
-            )  # fmt: skip
+            yield frame_row(frame, self._redact(mask_secrets(text)))
+
+
+def frame_row(frame: Frame, text: str) -> tuple[Any, ...]:
+    """Return a frame as a row of the table, with the text that is to be kept."""
+    return (
+        frame.seq, microseconds(frame.at), frame.identity, frame.connection, frame.direction.value,
+        frame.kind.value, frame.uid, frame.action, text, frame.raw, " ".join(frame.notes),
+    )  # fmt: skip
 
 
 class _Windows:

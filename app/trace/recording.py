@@ -1,0 +1,144 @@
+"""A trace opened for reading: paged like the live traffic, with its times at hand for a scrubber."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from app.model.frame import Frame
+from app.model.trace import Entry, Record, TraceInfo
+from app.storage.evidence import EvidenceStore
+from app.storage.recording import RecordingStore
+from app.storage.traffic import TrafficStore, microseconds, moment
+from app.trace.reading import TraceFile
+
+SLICE_S = 0.012
+"""How long a load works before the window gets its turn (a stall is felt from 100 ms on, a frame lasts 16)."""
+
+BREATH_S = 0.001
+BATCH = 256
+
+Told = Callable[[int, float], None]
+"""Takes the number of frames so far and the part of the work that is done, 0 to 1."""
+
+
+class Recording:
+    """The entries of one file. ``seq`` of its frames ascends; ``at`` of the timeline never goes back.
+
+    Where a file's own frame numbers ascend they are kept (findings quote them), else frames are numbered anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.info: TraceInfo
+        self._store = RecordingStore()
+        self._seqs = array("q")
+        self._times = array("q")
+        self.records: list[Record] = []
+        """The first of them, at most ``MOST_RECORDS``; all are in the store."""
+
+    MOST_RECORDS = 200_000
+
+    @classmethod
+    async def load(cls, path: Path, told: Told = lambda _count, _part: None) -> Recording:
+        """Read a file in small slices; cancelling leaves nothing behind. Raises StoreError, NewerFile, DiskFull."""
+        recording = cls(path)
+        try:
+            with TraceFile(path) as file:
+                await recording._fill(file, told)
+                recording.info = file.info
+        except BaseException:
+            recording.close()
+            raise
+        return recording
+
+    async def _fill(self, file: TraceFile, told: Told) -> None:
+        entries = iter(file)
+        until = time.perf_counter() + SLICE_S
+        while batch := list(islice(entries, BATCH)):
+            self._add(batch)
+            if time.perf_counter() >= until:
+                told(len(self._seqs), file.done)
+                await asyncio.sleep(BREATH_S)
+                until = time.perf_counter() + SLICE_S
+        told(len(self._seqs), 1.0)
+
+    def _add(self, batch: list[Entry]) -> None:
+        frames = [self._numbered(entry) for entry in batch if isinstance(entry, Frame)]
+        records = [entry for entry in batch if isinstance(entry, Record)]
+        self.records += records[: max(0, self.MOST_RECORDS - len(self.records))]
+        self._store.add(frames, records)
+
+    def _numbered(self, frame: Frame) -> Frame:
+        last = self._seqs[-1] if self._seqs else 0
+        at = microseconds(frame.at)
+        if frame.seq <= last:
+            frame = replace(frame, seq=last + 1)
+        self._seqs.append(frame.seq)
+        self._times.append(max(at, self._times[-1]) if self._times else at)
+        return frame
+
+    def close(self) -> None:
+        """Forget the recording. Idempotent."""
+        self._store.close()
+
+    @property
+    def traffic(self) -> TrafficStore:
+        """Return the frames, to be read page by page."""
+        return self._store.traffic
+
+    @property
+    def evidence(self) -> EvidenceStore:
+        """Return what stands beside the frames."""
+        return self._store.evidence
+
+    @property
+    def count(self) -> int:
+        """Return the number of frames."""
+        return len(self._seqs)
+
+    @property
+    def start_at(self) -> datetime:
+        """Return when the first thing happened."""
+        return min((self.info.first_at, *self._first_frame()), default=moment(0)) if self.info.first_at else moment(0)
+
+    @property
+    def end_at(self) -> datetime:
+        """Return when the last thing happened."""
+        return self.info.last_at or moment(0)
+
+    def _first_frame(self) -> tuple[datetime, ...]:
+        return (moment(self._times[0]),) if self._times else ()
+
+    def seq_until(self, at: datetime) -> int:
+        """Return the number of the last frame up to a time, 0 where none was yet."""
+        place = bisect_right(self._times, microseconds(at))
+        return self._seqs[place - 1] if place else 0
+
+    def next_seq(self, seq: int) -> int | None:
+        """Return the number of the frame behind another."""
+        place = bisect_right(self._seqs, seq)
+        return self._seqs[place] if place < len(self._seqs) else None
+
+    def previous_seq(self, seq: int) -> int:
+        """Return the number of the frame before another, 0 where it is the first."""
+        place = bisect_left(self._seqs, seq)
+        return self._seqs[place - 1] if place else 0
+
+    def place_of(self, seq: int) -> int:
+        """Return how many frames there are up to a number."""
+        return bisect_right(self._seqs, seq)
+
+    def time_of(self, seq: int) -> datetime | None:
+        """Return when a frame came, on the timeline; ``None`` where there is no such frame."""
+        place = bisect_left(self._seqs, seq)
+        if place >= len(self._seqs) or self._seqs[place] != seq:
+            return None
+        return moment(self._times[place])
