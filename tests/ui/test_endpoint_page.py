@@ -14,13 +14,11 @@ import websockets
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.model.backend import JoinRule
 from app.model.frame import Knock
 from app.model.profile import Profile, parse
-from ui.dialogs import Question
-from ui.models.console_actions import COMMANDS, payload, raw_payload
 from ui.models.dialling import for_profile
 from ui.models.knocks import KNOCK_FIELDS, knock_key
 from ui.models.listing import Listing
@@ -83,18 +81,8 @@ async def charger(
                 task.cancel()
 
 
-def asked(got: list[Any], action: str) -> list[Any]:
-    """Return what was asked of the charger under one action (discovery reads its settings as well)."""
-    return [call[1] for call in got if call[0] == action]
-
-
 def click(button: QWidget) -> None:
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-async def press(parent: QWidget, name: str) -> None:
-    await until(lambda: [box for box in parent.findChildren(Question) if box.isVisible()])
-    click(parent.findChild(QPushButton, f"answer-{name}"))
 
 
 async def selected(page: EndpointPage, identity: str) -> None:
@@ -294,119 +282,6 @@ async def test_selection_survives_chargers_coming_and_going(bench: Any) -> None:
                 assert page.table.current().identity == "B"
         await until(lambda: sum(row.is_open for row in page.model.items) == 1)
         assert page.table.current().identity == "B"
-
-
-# The console
-
-
-async def test_command_is_sent_and_its_answer_shown_beside_it(bench: Any) -> None:
-    settings = {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "60"}]}
-    async with opened(bench) as page, charger(bench, answers={"GetConfiguration": settings}) as got:
-        await selected(page, "CP-1")
-        console = page.unit.console
-        QTest.keyClicks(console.findChild(QLineEdit, "field-key"), "HeartbeatInterval, Foo")
-        click(console.send)
-        await until(
-            lambda: "HeartbeatInterval" in console.answer.toPlainText() and "after" in console.answer.toPlainText()
-        )
-        assert ["GetConfiguration", {"key": ["HeartbeatInterval", "Foo"]}] in got
-        assert "GetConfiguration" in console.lines.item(0).text()
-
-
-async def test_change_asks_first_and_hides_the_password(bench: Any) -> None:
-    async with opened(bench) as page, charger(bench) as got:
-        await selected(page, "CP-1")
-        console = page.unit.console
-        console.command.setCurrentIndex([command.action for command in COMMANDS].index("ChangeConfiguration"))
-        assert not console.send.isEnabled()
-        QTest.keyClicks(console.findChild(QLineEdit, "field-key"), "AuthorizationKey")
-        QTest.keyClicks(console.findChild(QLineEdit, "field-value"), "geheim12")
-        click(console.send)
-        await press(console, "close")
-        await until(lambda: not page.tasks.is_running("send CP-1"))
-        assert not asked(got, "ChangeConfiguration")
-        click(console.send)
-        await press(console, "send")
-        await press(console, "bare")  # this charger shows no settings, so no backup can be made
-        await until(lambda: asked(got, "ChangeConfiguration"))
-        assert asked(got, "ChangeConfiguration") == [{"key": "AuthorizationKey", "value": "geheim12"}]
-        await until(lambda: "after" in console.answer.toPlainText())
-        assert "geheim12" not in console.answer.toPlainText()
-
-
-async def test_a_change_of_a_known_charger_is_kept_and_read_back(bench: Any) -> None:
-    settings = {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "60"}]}
-    async with opened(bench) as page, charger(bench, answers={"GetConfiguration": settings}) as got:
-        await selected(page, "CP-1")
-        console = page.unit.console
-        console.command.setCurrentIndex([command.action for command in COMMANDS].index("ChangeConfiguration"))
-        QTest.keyClicks(console.findChild(QLineEdit, "field-key"), "HeartbeatInterval")
-        QTest.keyClicks(console.findChild(QLineEdit, "field-value"), "30")
-        click(console.send)
-        await press(console, "send")
-        await until(lambda: "readBack" in console.answer.toPlainText())
-        assert asked(got, "ChangeConfiguration") == [{"key": "HeartbeatInterval", "value": "30"}]
-        (unit,) = bench.finder.units.values()
-        (edit,) = bench.edits(unit.unit_id)
-        assert (edit.key, edit.before, edit.after) == ("HeartbeatInterval", "60", "30")
-        assert "holds something else" in edit.note
-        await bench.undo_edit(edit.id)
-        assert asked(got, "ChangeConfiguration")[-1] == {"key": "HeartbeatInterval", "value": "60"}
-
-
-async def test_raw_mode_checks_json_and_schema_and_sends_all_the_same(bench: Any) -> None:
-    refusal = ["NotSupported", "no such thing <b>", {}]
-    async with opened(bench) as page, charger(bench, answers={"TriggerMessage": refusal}) as got:
-        await selected(page, "CP-1")
-        console = page.unit.console
-        click(console.is_raw)
-        console.raw_action.setText("TriggerMessage")
-        console.raw.setPlainText('{"requestedMessage":')
-        assert "Not JSON" in console.problem.text()
-        assert not console.send.isEnabled()
-        console.raw.setPlainText('{"requestedMessage":"Nonsense"}')
-        assert "Against the standard" in console.problem.text()
-        console.raw.setFocus()
-        QTest.keyClick(console.raw, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-        await until(lambda: "NotSupported" in console.answer.toPlainText())
-        assert asked(got, "TriggerMessage") == [{"requestedMessage": "Nonsense"}]
-        console.raw_action.setText("Dance")
-        assert "no action “Dance”" in console.problem.text()
-
-
-async def test_each_charger_has_its_own_history(bench: Any) -> None:
-    async with opened(bench) as page, charger(bench, "A"), charger(bench, "B"):
-        await selected(page, "A")
-        page.unit.console.submit()
-        await until(lambda: page.unit.console.lines.count() == 1)
-        await selected(page, "B")
-        assert page.unit.console.lines.count() == 0
-        await selected(page, "A")
-        assert page.unit.console.lines.count() == 1
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.action)
-def test_every_form_makes_what_the_standard_allows(command: Any) -> None:
-    from app.ocpp import schema
-
-    values = {field.name: field.default or (field.choices[0] if field.choices else "1") for field in command.fields}
-    made, problems = payload(command, values)
-    assert problems == {}
-    assert schema.violations("1.6", command.action, made, is_request=True) == []
-
-
-def test_forms_name_what_is_missing_or_wrong() -> None:
-    unlock = next(command for command in COMMANDS if command.action == "UnlockConnector")
-    assert payload(unlock, {})[1] == {"connectorId": "Connector is missing."}
-    assert "whole number" in payload(unlock, {"connectorId": "²"})[1]["connectorId"]
-    change = next(command for command in COMMANDS if command.action == "ChangeConfiguration")
-    assert payload(change, {"key": "x" * 51})[1]
-    assert payload(change, {"key": "x", "value": ""})[0] == {"key": "x", "value": ""}
-
-
-@pytest.mark.parametrize("text", ["[]", "1", "{", "[" * 50_000, "x" * 200_000, '{"a":' + "1" * 10_000 + "}"])
-def test_raw_payload_refuses_what_is_no_object(text: str) -> None:
-    assert raw_payload(text)[1]
 
 
 # Knocks

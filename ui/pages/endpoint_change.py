@@ -11,6 +11,8 @@ from app.model.address import OcppAddress
 from app.model.masking import SECRET_KEYS
 from app.model.setting import Change
 from app.model.unit import Unit
+from app.ocpp.devicemodel import name_of
+from app.ocpp.masking import is_secret_key
 from ui.dialogs import Button, ask
 from ui.i18n import translate
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from app.workbench import Workbench
 
-ACTION = "ChangeConfiguration"
+ACTIONS = ("ChangeConfiguration", "SetVariables")
 
 
 def unit_of(bench: Workbench, identity: str) -> Unit | None:
@@ -27,22 +29,33 @@ def unit_of(bench: Workbench, identity: str) -> Unit | None:
     return bench.finder.at(OcppAddress(identity=identity))
 
 
-def is_change(action: str, made: Mapping[str, Any]) -> bool:
-    """Say whether this is one setting with its value, as the standard has it."""
-    return action == ACTION and set(made) == {"key", "value"} and all(isinstance(item, str) for item in made.values())
+def driver_of(unit: Unit, identity: str) -> str:
+    """Return the driver that reaches a charger over its connection to our endpoint."""
+    address = OcppAddress(identity=identity)
+    return next((way.driver_id for way in unit.ways if way.address == address), "")
+
+
+def written(action: str, made: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return key and value if this is one setting with its value, as the standard has it."""
+    if action == "ChangeConfiguration":
+        is_plain = set(made) == {"key", "value"} and all(isinstance(item, str) for item in made.values())
+        return (made["key"], made["value"]) if is_plain else None
+    if action == "SetVariables" and set(made) == {"setVariableData"}:
+        return _one_variable(made["setVariableData"])
+    return None
 
 
 async def change(
-    bench: Workbench, unit: Unit, identity: str, made: Mapping[str, str], secret_keys: Iterable[str]
+    bench: Workbench, unit: Unit, identity: str, key: str, value: str, secret_keys: Iterable[str]
 ) -> dict[str, Any]:
     """Write one setting over the charger's connection to our endpoint; return status and what was read back.
 
     Raises JobError or NotSupported where no backup can be made (then nothing was sent), Refused, LinkError.
     """
-    address, key = OcppAddress(identity=identity), made["key"]
-    driver_id = next((way.driver_id for way in unit.ways if way.address == address), "")
-    is_secret = key.lower() in SECRET_KEYS | {name.lower() for name in secret_keys}
-    wanted = Change(key=key, before=None, after=made["value"], is_secret=is_secret, reason="sent from the console")
+    lowered = key.lower()
+    is_secret = is_secret_key(key) or lowered in SECRET_KEYS | {name.lower() for name in secret_keys}
+    wanted = Change(key=key, before=None, after=value, is_secret=is_secret, reason="sent from the console")
+    driver_id = driver_of(unit, identity)
     async with bench.open(unit.unit_id, capability=WritesSettings, driver_id=driver_id) as session:
         result = await bench.edit(unit.unit_id, session, wanted)
     status = "RebootRequired" if result.needs_restart else "Accepted" if result.is_accepted else "Rejected"
@@ -62,3 +75,18 @@ async def is_wanted_bare(parent: QWidget, error: AppError) -> bool:
     why = f"{error.message} {error.advice}".strip()
     answer = await ask(parent, title, text.format(why=why), buttons, icon_name="triangle-alert", tone="attention")
     return answer == "bare"
+
+
+def _one_variable(entries: object) -> tuple[str, str] | None:
+    if not isinstance(entries, list) or len(entries) != 1 or not isinstance(entries[0], dict):
+        return None
+    entry, name = entries[0], name_of(entries[0])
+    is_plain = set(entry) <= {"component", "variable", "attributeValue", "attributeType"}
+    if name is None or not is_plain or entry.get("attributeType", "Actual") != "Actual":
+        return None
+    value = entry.get("attributeValue")
+    return (name.text, value) if isinstance(value, str) and name.selector == _selector(entry) else None
+
+
+def _selector(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"component": entry["component"], "variable": entry["variable"]}

@@ -1,65 +1,38 @@
-"""The console: send one command to a charger and see its answer beside it, with the time it took."""
+"""The console: send any command of the standard to a charger, see its answer, the time it took and what it means."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QPlainTextEdit,
-    QPushButton,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from app.errors import AppError, JobError, NotSupported
-from app.model.masking import mask_secrets
-from ui import icons
+from app.errors import AppError, JobError, NotSupported, StoreError
+from app.model.exchange import Exchange, Favourite
+from app.ocpp import actions
+from app.ocpp.actions import Action, Situation
+from app.ocpp.shown import has_mask, masked
 from ui.dialogs import Button, ask
-from ui.i18n import worded
-from ui.models.console_actions import COMMANDS, Command, Entry, payload, raw_payload
-from ui.models.plain import clock_text, latency_text, visible, visible_lines
+from ui.models.console import SHOWN_LIMIT, is_unlisted, pretty, promised_profiles, raw_payload
+from ui.models.plain import visible
 from ui.pages import endpoint_change
+from ui.pages.endpoint_console_form import Composer
+from ui.pages.endpoint_console_sent import SentPanel
 from ui.tasks import Tasks
-from ui.theme import SPACE_8, SPACE_12, set_look, set_role, theme
-from ui.widgets.frameview import plain_label
+from ui.theme import SPACE_4, SPACE_8
+from ui.widgets.actiontree import ActionTree
 
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
     from app.workbench import Workbench
 
-MOST_LINES = 200
-ANSWER_LIMIT = 100_000
-VERSION = "1.6"
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One command and what came back. Texts are masked."""
-
-    identity: str
-    action: str
-    request: str
-    sent_at: datetime
-    answer: str = ""
-    trouble: str = ""
-    took_s: float | None = None
+TIMEOUT_S = 30
+"""How long an answer is waited for."""
 
 
 class Console(QWidget):
-    """Form or raw JSON on the left, what was sent and answered on the right."""
+    """Commands at the left, the request in the middle, what was sent and answered at the right."""
 
     exchanged = Signal()
 
@@ -69,284 +42,323 @@ class Console(QWidget):
         self._tasks = tasks
         self._secret_keys = secret_keys
         self._identity = ""
+        self._version = ""
         self._history: dict[str, list[Exchange]] = {}
-        self._fields: dict[str, QLineEdit | QComboBox] = {}
+        self._payloads: dict[tuple[str, str], dict[str, Any]] = {}
+        self._promises: dict[str, frozenset[str]] = {}
+        self.tree = ActionTree(self)
+        self.composer = Composer(bench.now, self)
+        self.sent_panel = SentPanel(self)
+        self.is_gentle = QCheckBox(self.tr("Mark what it doesn't list"), self)
+        self.is_gentle.setToolTip(self.tr("Asks the charger what it supports, and marks the commands it doesn't list"))
+        self.form, self.raw, self.raw_action = self.composer.form, self.composer.raw, self.composer.raw_action
+        self.is_raw, self.problem, self.send = self.composer.is_raw, self.composer.problem, self.composer.send
+        self.lines, self.answer = self.sent_panel.lines, self.sent_panel.answer
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        left = QWidget(self)
+        inside = QVBoxLayout(left)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(SPACE_4)
+        inside.addWidget(self.tree, 1)
+        inside.addWidget(self.is_gentle)
         splitter = QSplitter(Qt.Orientation.Horizontal, self)
         splitter.setChildrenCollapsible(False)
-        splitter.addWidget(self._build_left())
-        splitter.addWidget(self._build_right())
-        splitter.setSizes([400, 600])
-        layout = QVBoxLayout(self)
+        for widget in (left, self.composer, self.sent_panel):
+            splitter.addWidget(widget)
+        splitter.setSizes([230, 500, 440])
+        splitter.setStretchFactor(1, 1)
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(0, SPACE_8, 0, 0)
         layout.addWidget(splitter)
-        self._show_command()
 
-    def _build_left(self) -> QWidget:
-        box = QWidget(self)
-        self.command = QComboBox(box)
-        self.command.setAccessibleName(self.tr("Command"))
-        for command in COMMANDS:
-            self.command.addItem(f"{worded(command.title)}  ({command.action})", command)
-        self.command.currentIndexChanged.connect(self._show_command)
-        self.is_raw = QCheckBox(self.tr("Raw JSON"), box)
-        self.is_raw.setToolTip(self.tr("Any action, any payload"))
-        self.is_raw.toggled.connect(self._show_command)
-        self.form = QFormLayout()
-        self.form.setSpacing(SPACE_8)
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.raw_action = QLineEdit(box)
-        self.raw_action.setMaxLength(64)
-        self.raw_action.setAccessibleName(self.tr("Action"))
-        self.raw = QPlainTextEdit(box)
-        set_role(self.raw, "mono")
-        self.raw.setAccessibleName(self.tr("Payload as JSON"))
-        self.raw.setTabChangesFocus(True)
-        self.raw.textChanged.connect(self._check)
-        self.raw_action.textChanged.connect(self._check)
-        self.problem = plain_label(box, "caption", is_wrapped=True)
-        self.send = QPushButton(self.tr("Send"), box)
-        set_role(self.send, "primary")
-        icons.dress(self.send, "send", "accent_text")
-        self.send.setToolTip(self.tr("Send to the charger (Ctrl+Enter)"))
-        self.send.clicked.connect(self.submit)
-        QShortcut(QKeySequence("Ctrl+Return"), box, self.submit, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        top = QHBoxLayout()
-        top.setSpacing(SPACE_8)
-        top.addWidget(self.command, 1)
-        top.addWidget(self.is_raw)
-        bottom = QHBoxLayout()
-        bottom.addWidget(self.problem, 1)
-        bottom.addWidget(self.send)
-        layout = QVBoxLayout(box)
-        layout.setContentsMargins(0, 0, SPACE_12, 0)
-        layout.setSpacing(SPACE_8)
-        layout.addLayout(top)
-        layout.addLayout(self.form)
-        layout.addWidget(self.raw_action)
-        layout.addWidget(self.raw, 1)
-        layout.addLayout(bottom)
-        layout.addStretch(0)
-        self._left = layout
-        return box
+    def _connect(self) -> None:
+        self.tree.picked.connect(self._picked)
+        self.tree.wanted.connect(self.form.focus_first)
+        self.composer.sent.connect(self.submit)
+        self.composer.kept.connect(self._keep)
+        self.composer.written.connect(self._written)
+        self.sent_panel.again.connect(self._again)
+        self.sent_panel.edited.connect(self._edit)
+        self.sent_panel.forgotten.connect(self._forget)
+        self.is_gentle.toggled.connect(self._gentle)
+        self._show_favourites()
 
-    def _build_right(self) -> QWidget:
-        box = QWidget(self)
-        self.lines = QListWidget(box)
-        self.lines.setAccessibleName(self.tr("Sent commands"))
-        self.lines.setUniformItemSizes(True)
-        self.lines.currentRowChanged.connect(self._show_answer)
-        self.answer = QPlainTextEdit(box)
-        self.answer.setReadOnly(True)
-        self.answer.setPlaceholderText(self.tr("Commands and their answers appear here."))
-        self.answer.setAccessibleName(self.tr("Request and answer"))
-        set_role(self.answer, "mono")
-        layout = QVBoxLayout(box)
-        layout.setContentsMargins(SPACE_12, 0, 0, 0)
-        layout.setSpacing(SPACE_8)
-        layout.addWidget(self.lines, 2)
-        layout.addWidget(self.answer, 3)
-        return box
-
-    # The form
+    # Which charger
 
     def show_charger(self, identity: str) -> None:
         """Talk to this charger from now on."""
         if identity == self._identity:
             return
         self._identity = identity
+        self._take_version(is_other=True)
         self._show_history()
-        self._check()
-
-    @property
-    def chosen(self) -> Command:
-        """Return the command of the form."""
-        command: Command = self.command.currentData()
-        return command
-
-    def _show_command(self) -> None:
-        is_raw = self.is_raw.isChecked()
-        while self.form.rowCount():
-            self.form.removeRow(0)
-        self._fields.clear()
-        self.raw.setVisible(is_raw)
-        self.raw_action.setVisible(is_raw)
-        if is_raw:
-            self.raw_action.setText(self.chosen.action)
-            made, _ = payload(self.chosen, {field.name: field.default for field in self.chosen.fields})
-            self.raw.setPlainText(json.dumps(made, indent=2))
-        else:
-            self._build_form(self.chosen)
-        self._check()
-
-    def _build_form(self, command: Command) -> None:
-        for field in command.fields:
-            widget: QLineEdit | QComboBox
-            if field.entry is Entry.CHOICE:
-                widget = QComboBox(self)
-                widget.addItems(field.choices)
-                widget.currentTextChanged.connect(self._check)
-            else:
-                widget = QLineEdit(field.default, self)
-                widget.setPlaceholderText(worded(field.hint) if field.hint else "")
-                widget.setMaxLength(field.limit)
-                widget.textChanged.connect(self._check)
-                widget.returnPressed.connect(self.submit)
-            widget.setAccessibleName(worded(field.label))
-            widget.setObjectName(f"field-{field.name}")
-            self._fields[field.name] = widget
-            self.form.addRow(worded(field.label), widget)
-
-    def _values(self) -> dict[str, str]:
-        return {
-            name: widget.currentText() if isinstance(widget, QComboBox) else widget.text()
-            for name, widget in self._fields.items()
-        }
-
-    def _made(self) -> tuple[str, dict[str, Any], str]:
-        """Return action, payload, and what keeps it from being sent."""
-        if self.is_raw.isChecked():
-            made, problem = raw_payload(self.raw.toPlainText())
-            action = self.raw_action.text().strip()
-            return action, made, problem or ("" if action else self.tr("The action is missing."))
-        made, problems = payload(self.chosen, self._values())
-        return self.chosen.action, made, " ".join(problems.values())
-
-    def _check(self) -> None:
-        """Say beside the form what is wrong; a breach of the schema is told but can be sent."""
-        action, made, problem = self._made()
-        for name, widget in self._fields.items():
-            missing = isinstance(widget, QLineEdit) and name in payload(self.chosen, self._values())[1]
-            set_look(widget, tone="fault" if missing and widget.text() else "")  # type: ignore[union-attr]
-        warning = "" if problem or not self.is_raw.isChecked() else _breaches(action, made)
-        self.problem.setText(problem or warning)
-        set_look(self.problem, tone="fault" if problem and self.is_raw.isChecked() else "attention" if warning else "")
-        self._show_readiness(bool(problem))
-
-    def _show_readiness(self, is_wrong: bool) -> None:
-        is_busy = self._tasks.is_running(f"send {self._identity}")
-        self.send.setEnabled(not is_wrong and not is_busy and self._endpoint() is not None)
+        self._show_promises()
+        if self.is_gentle.isChecked():
+            self._gentle(True)
 
     def refresh(self) -> None:
         """Show whether the charger can be talked to at the moment."""
-        self._show_readiness(bool(self._made()[2]))
+        self._take_version()
+        self._show_readiness()
+
+    def _take_version(self, *, is_other: bool = False) -> None:
+        endpoint = self._endpoint()
+        version = endpoint.version if endpoint is not None else self._version or "1.6"
+        if version == self._version and not is_other:
+            return
+        self._version = version
+        self.tree.show_version(version)
+        if self.tree.chosen is not None:
+            self._picked(self.tree.chosen)
 
     def _endpoint(self) -> Endpoint | None:
         return self._bench.server.endpoint(self._identity) if self._identity else None
+
+    def situation(self) -> Situation:
+        """Return what new forms are filled from."""
+        endpoint, now = self._endpoint(), self._bench.now()
+        number = int(now.timestamp()) % 1_000_000_000
+        if endpoint is None:
+            return Situation(now=now, number=number)
+        running = [session for session in endpoint.transactions.values() if session.is_running]
+        connectors = [place for place in endpoint.statuses if place > 0]
+        connector = running[-1].connector if running else min(connectors, default=1)
+        nothing: int | str = 0 if endpoint.version == "1.6" else ""
+        return Situation(
+            now=now,
+            connector=connector,
+            evse=connector,
+            transaction=running[-1].transaction_id if running else nothing,
+            tag=(running[-1].tag if running else "") or "REHOME",
+            number=number,
+        )
+
+    # Composing
+
+    def _picked(self, choice: Action | Favourite) -> None:
+        if isinstance(choice, Favourite):
+            payload, _ = raw_payload(choice.request)
+            self.composer.show_request(choice.version, choice.action, payload)
+        else:
+            self.composer.show_action(self._version or "1.6", choice, self.situation())
+        self._show_promises()
+
+    def _written(self, text: str) -> None:
+        made, problem = self.composer.made()
+        self.sent_panel.show_preview(text if problem else pretty(masked(made, self._secret_keys)))
+        self._show_readiness()
+
+    def _show_readiness(self) -> None:
+        is_busy = self._tasks.is_running(f"send {self._identity}")
+        is_possible = not self.composer.made()[1] and self._endpoint() is not None
+        self.send.setEnabled(is_possible and not is_busy)
 
     # Sending
 
     def submit(self) -> None:
         """Send what the form says."""
+        self.composer.check()
         if self.send.isEnabled():
-            self._tasks.start_once(f"send {self._identity}", self._send())
+            made, _ = self.composer.made()
+            self._start(self.composer.action, made, list(self.composer.breaches))
 
-    async def _send(self) -> None:
-        action, made, _ = self._made()
+    def _start(self, action: str, made: dict[str, Any], breaches: list[str]) -> None:
+        self._tasks.start_once(f"send {self._identity}", self._send(action, made, breaches))
+
+    async def _send(self, action: str, made: dict[str, Any], breaches: list[str]) -> None:
         endpoint = self._endpoint()
-        if endpoint is None or not await self._is_wanted(action):
+        if endpoint is None or not await self._is_wanted(action, made, breaches):
             return
-        exchange = Exchange(self._identity, action, self._shown(made), self._bench.now())
+        exchange = Exchange(
+            identity=endpoint.identity,
+            version=endpoint.version,
+            action=action,
+            request=self._shown(made),
+            sent_at=self._bench.now(),
+        )
+        self._payloads[exchange.action, exchange.request] = made
         self._add(exchange)
+        done = exchange
         try:
-            exchange.answer = self._shown(await self._answer(endpoint, action, made, exchange))
+            done = await self._sent(endpoint, made, exchange)
         except AppError as error:
-            exchange.trouble = f"{error.message} {error.advice}"
+            done = replace(exchange, trouble=f"{error.message} {error.advice}".strip())
         finally:
-            exchange.took_s = (self._bench.now() - exchange.sent_at).total_seconds()
-            self._show_history()
-            self.exchanged.emit()
+            took_s = (self._bench.now() - done.sent_at).total_seconds()
+            self._settle(exchange, replace(done, took_s=took_s))
 
-    async def _answer(
-        self, endpoint: Endpoint, action: str, made: dict[str, Any], exchange: Exchange
-    ) -> dict[str, Any]:
+    async def _sent(self, endpoint: Endpoint, made: dict[str, Any], exchange: Exchange) -> Exchange:
         """Send a command; a change of a known charger's setting with a backup, unless a person does without."""
-        identity = exchange.identity
-        unit = endpoint_change.unit_of(self._bench, identity)
-        if unit is not None and endpoint_change.is_change(action, made):
+        unit = endpoint_change.unit_of(self._bench, exchange.identity)
+        written = endpoint_change.written(exchange.action, made)
+        if self.composer.is_without_answer:
+            await endpoint.send(exchange.action, made)
+            return replace(exchange, answer="{}")
+        if unit is not None and written is not None:
             try:
-                return await endpoint_change.change(self._bench, unit, identity, made, self._secret_keys)
+                answer = await endpoint_change.change(self._bench, unit, exchange.identity, *written, self._secret_keys)
+                return replace(exchange, answer=self._shown(answer))
             except (JobError, NotSupported) as error:
                 if not await endpoint_change.is_wanted_bare(self, error):
                     raise
-            exchange.sent_at = self._bench.now()
-        return await endpoint.call(action, made, timeout_s=30)
+            exchange = replace(exchange, sent_at=self._bench.now())
+        answer = await endpoint.call(exchange.action, made, timeout_s=TIMEOUT_S)
+        self._learn(exchange, answer)
+        return replace(exchange, answer=self._shown(answer))
 
-    async def _is_wanted(self, action: str) -> bool:
-        command = next((known for known in COMMANDS if known.action == action), None)
-        if command is None or not command.warning:
+    async def _is_wanted(self, action: str, made: dict[str, Any], breaches: list[str]) -> bool:
+        known = actions.action(self._version, action)
+        warning = known.warning if known is not None else ""
+        if endpoint_change.written(action, made) is not None:
+            warning = self._change_warning()
+        if not warning and not breaches:
             return True
-        buttons = (
-            Button(key="send", text=self.tr("Send {action}").format(action=action), role="primary"),
-            Button(key="close", text=self.tr("Cancel")),
-        )
-        title = f"{worded(command.title)}?"
-        text = worded(command.warning)
-        if action == endpoint_change.ACTION and endpoint_change.unit_of(self._bench, self._identity) is None:
-            text = self.tr("This charger is not a known one: no backup is made, and there is no way back.")
-        answer = await ask(self, title, text, buttons, icon_name="triangle-alert", tone="attention")
+        texts = [warning] if warning else []
+        if breaches:
+            listed = "\n".join(f"• {visible(breach, 160)}" for breach in breaches[:8])
+            texts.append(self.tr("This is against the standard:\n{what}").format(what=listed))
+        words = self.tr("Send anyway") if breaches else self.tr("Send {action}").format(action=visible(action, 40))
+        role = "danger" if breaches else "primary"
+        send, close = Button(key="send", text=words, role=role), Button(key="close", text=self.tr("Cancel"))
+        title = f"{known.title if known is not None else visible(action, 64)}?"
+        buttons = (close, send) if breaches else (send, close)
+        answer = await ask(self, title, "\n\n".join(texts), buttons, icon_name="triangle-alert", tone="attention")
         return answer == "send"
 
+    def _change_warning(self) -> str:
+        if endpoint_change.unit_of(self._bench, self._identity) is None:
+            return self.tr("This charger is not a known one: no backup is made, and there is no way back.")
+        return self.tr(
+            "The old value is kept first, and the new one is read back. The way back is in the charger's history."
+        )
+
     def _shown(self, value: dict[str, Any]) -> str:
-        try:
-            text = json.dumps(value, indent=2, ensure_ascii=False)
-        except (RecursionError, ValueError):
-            text = "(nested too deeply to be shown)"
-        return visible_lines(mask_secrets(text[:ANSWER_LIMIT], self._secret_keys))
+        return pretty(masked(value, self._secret_keys))[:SHOWN_LIMIT]
 
     # History
 
+    def _of(self, identity: str) -> list[Exchange]:
+        if identity not in self._history:
+            self._history[identity] = list(self._bench.store.console.of(identity))
+        return self._history[identity]
+
     def _add(self, exchange: Exchange) -> None:
-        lines = self._history.setdefault(exchange.identity, [])
-        lines.append(exchange)
-        del lines[: max(0, len(lines) - MOST_LINES)]
-        self._show_history()
+        self._of(exchange.identity).append(exchange)
+        if exchange.identity == self._identity:
+            self.sent_panel.show_exchanges(self._of(self._identity), is_new=True)
+
+    def _settle(self, waiting: Exchange, done: Exchange) -> None:
+        lines = self._of(waiting.identity)
+        place = next((row for row, line in enumerate(lines) if line is waiting), None)
+        if place is not None:
+            lines[place] = done
+        try:
+            self._bench.store.console.add(done)
+        except StoreError as error:
+            self._tasks.start("tell", _raise(error))
+        if done.identity == self._identity:
+            self._show_history()
+        self.exchanged.emit()
 
     def _show_history(self) -> None:
-        lines = self._history.get(self._identity, [])
-        self.lines.clear()
-        for exchange in lines:
-            item = QListWidgetItem(_line(exchange))
-            if exchange.trouble:
-                item.setForeground(theme().tokens.color("fault"))
-            self.lines.addItem(item)
-        self.lines.setCurrentRow(len(lines) - 1)
-        if not lines:
-            self.answer.setPlainText("")
+        self.sent_panel.show_exchanges(self._of(self._identity) if self._identity else [])
 
-    def _show_answer(self, row: int) -> None:
-        lines = self._history.get(self._identity, [])
-        if not 0 <= row < len(lines):
+    def _payload_of(self, exchange: Exchange) -> dict[str, Any]:
+        live = self._payloads.get((exchange.action, exchange.request))
+        return live if live is not None else raw_payload(exchange.request)[0]
+
+    def _again(self, exchange: Exchange) -> None:
+        made = self._payload_of(exchange)
+        if has_mask(made):
+            self._edit(exchange)
+            self.problem.setText(self.tr("A password is not kept in the history: type it again."))
             return
-        exchange = lines[row]
-        parts = [f"→ {exchange.action}", exchange.request]
-        if exchange.took_s is not None:
-            parts += ["", f"← after {latency_text(exchange.took_s)}", exchange.trouble or exchange.answer]
-        self.answer.setPlainText("\n".join(parts))
+        if self._endpoint() is not None:
+            self._start(exchange.action, made, [])
+
+    def _edit(self, exchange: Exchange) -> None:
+        self.composer.show_request(exchange.version, exchange.action, self._payload_of(exchange))
+        if exchange.version == self._version:
+            self.tree.blockSignals(True)
+            self.tree.choose(exchange.action)
+            self.tree.blockSignals(False)
+
+    def _forget(self) -> None:
+        self._bench.store.console.forget(self._identity)
+        self._history[self._identity] = []
+        self._show_history()
+
+    # Favourites
+
+    def _show_favourites(self) -> None:
+        self.tree.show_favourites(self._bench.store.console.favourites())
+
+    def _keep(self) -> None:
+        self._tasks.start_once("keep favourite", self._keeping(), busy=self.composer.keep)
+
+    async def _keeping(self) -> None:
+        chosen = self.tree.chosen
+        if isinstance(chosen, Favourite) and not self.composer.made()[1]:
+            buttons = (Button(key="keep", text=self.tr("Keep it")), Button(key="drop", text=self.tr("Drop it")))
+            text = self.tr("“{title}” is a favourite.").format(title=visible(chosen.title, 80))
+            if await ask(self, self.tr("Favourite"), text, buttons, icon_name="pin") == "drop":
+                self._bench.store.console.drop(chosen.title)
+                self._show_favourites()
+            return
+        made, problem = self.composer.made()
+        if problem:
+            return
+        known = actions.action(self._version, self.composer.action)
+        title = f"{known.title if known is not None else self.composer.action} · {_gist(made)}".strip(" ·")
+        self._bench.store.console.keep(
+            Favourite(title=title[:120], version=self._version, action=self.composer.action, request=self._shown(made))
+        )
+        self._show_favourites()
+
+    # Gentle mode
+
+    def _gentle(self, is_on: bool) -> None:
+        if is_on and self._identity not in self._promises and self._endpoint() is not None:
+            self._tasks.start_once(f"features {self._identity}", self._ask_features(), busy=self.is_gentle)
+        self._show_promises()
+
+    async def _ask_features(self) -> None:
+        endpoint = self._endpoint()
+        if endpoint is None:
+            return
+        if endpoint.version == "1.6":
+            keys = ["SupportedFeatureProfiles", "SecurityProfile"]
+            answer = await endpoint.call("GetConfiguration", {"key": keys}, timeout_s=TIMEOUT_S)
+            promised = promised_profiles(answer)
+        else:
+            model = await endpoint.device_model()
+            off = {one.name.component for one in model if one.name.variable == "Available" and one.value == "false"}
+            promised = frozenset(one.name.component for one in model) - off
+        if promised is not None:
+            self._promises[endpoint.identity] = promised
+        self._show_promises()
+
+    def _learn(self, exchange: Exchange, answer: dict[str, Any]) -> None:
+        promised = promised_profiles(answer) if exchange.action == "GetConfiguration" else None
+        if promised is not None:
+            self._promises[exchange.identity] = promised | self._promises.get(exchange.identity, frozenset())
+            self._show_promises()
+
+    def _show_promises(self) -> None:
+        promises = self._promises.get(self._identity) if self.is_gentle.isChecked() else None
+        self.tree.show_promises(promises)
+        chosen = self.tree.chosen
+        self.composer.show_mark(isinstance(chosen, Action) and is_unlisted(chosen, promises))
 
 
-def _line(exchange: Exchange) -> str:
-    start = f"{clock_text(exchange.sent_at)[:8]}  {visible(exchange.action, 64)}"
-    if exchange.took_s is None:
-        return f"{start}  waiting …"
-    if exchange.trouble:
-        return f"{start}  {visible(exchange.trouble, 160)}"
-    return f"{start}  {_outcome(exchange.answer)}, {latency_text(exchange.took_s)}"
+def _gist(made: dict[str, Any]) -> str:
+    """Name a request by its plain values."""
+    plain = [str(value) for value in made.values() if isinstance(value, str | int | float) and str(value)]
+    return visible(" ".join(plain), 60)
 
 
-def _outcome(answer: str) -> str:
-    try:
-        value = json.loads(answer)
-    except (ValueError, RecursionError):
-        return "answered"
-    status = value.get("status") if isinstance(value, dict) else None
-    return visible(status, 50) if isinstance(status, str) else "answered"
-
-
-def _breaches(action: str, made: dict[str, Any]) -> str:
-    """Name what the standard's schema objects to; loaded only when the raw mode needs it."""
-    from app.ocpp import schema
-
-    if action not in schema.actions(VERSION):
-        return f"OCPP {VERSION} has no action “{visible(action, 64)}”. It can be sent all the same."
-    texts = schema.violations(VERSION, action, made, is_request=True)
-    return f"Against the standard: {visible('; '.join(texts), 300)}" if texts else ""
+async def _raise(error: AppError) -> None:
+    raise error
