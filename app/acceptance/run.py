@@ -177,8 +177,6 @@ class Run:
             real_s = self._tempo.real(self._tempo.returns_s)
             if not await self._recorder.until(lambda: self._is_there, real_s):
                 return "The charger was away."
-        if case.needs_person and self.plan.skips_prompts:
-            return "Nobody was there to help."
         there = self._server.endpoint(self.result.identity)
         if case.needs_idle and there is not None:
             busy = [number for number, change in there.statuses.items() if change.state in BUSY]

@@ -1,0 +1,160 @@
+"""Reset and the way back (OCPP 1.6 §5.14; J16 §5.4; commissioning: reboot survival)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from app.acceptance.case import EVERY, REPAIR, case
+from app.acceptance.cases16 import moves
+from app.acceptance.facts import can_write
+from app.acceptance.stage import Stage
+from app.acceptance.take import Take, seq_of
+from app.model.acceptance import Check, must, should
+
+RETURN_S = 120.0
+"""How long a restart may take before it counts as failed [OURS]; most units need 20 to 90 s."""
+QUICK_S = 90.0
+
+
+async def restarted(stage: Stage, kind: str, within_s: float = RETURN_S) -> bool:
+    """Reset the unit; true once it is back with a Boot and its states, or back without them."""
+    began = datetime.now(UTC)
+    since = stage.last_seq
+    reply = await stage.call("Reset", {"type": kind})
+    if reply.status != "Accepted":
+        return False
+    if not await stage.returned(after=began, within_s=within_s):
+        return False
+    if await stage.heard("BootNotification", within_s=30, since=since):
+        await stage.heard("StatusNotification", where=lambda m: m.get("connectorId") == stage.connector, within_s=20)
+    return True
+
+
+def judge_reset(take: Take) -> Iterator[Check]:
+    """Look at the answer, the time away, the Boot and the states."""
+    for reset in take.asked("Reset")[:1]:
+        yield must("Reset is accepted (§5.14)", reset.status == "Accepted", reset.status, *reset.seqs)
+        if reset.status != "Accepted":
+            return
+        later = [number for number in take.connections if number > reset.request.frame.connection]
+        back = [message for message in take.after(reset).messages if message.frame.connection in later]
+        first = next(iter(back), None)
+        away_s = take.seconds(reset.ended_at, first.at) if first else 0.0
+        seen = f"after {away_s:.0f} s" if first else "it did not dial again"
+        yield must(f"It dials again within {RETURN_S:.0f} s", first is not None, seen, seq_of(first))
+        if first is None:
+            return
+        yield should(f"and within {QUICK_S:.0f} s", away_s <= QUICK_S + take.slack_s, seen, seq_of(first))
+        boots = [message for message in back if message.is_in and message.action == "BootNotification"]
+        yield must("It says BootNotification after the restart (§4.2)", bool(boots), "", *map(seq_of, boots[:1]))
+        states = [message for message in back if message.is_in and message.action == "StatusNotification"]
+        yield must("and its states", bool(states), f"{len(states)} came", *map(seq_of, states[:4]))
+
+
+@case(
+    "A16-RESET-01",
+    "Soft reset: it restarts and comes back",
+    "OCPP 1.6 §5.14",
+    judge=judge_reset,
+    budget_s=150,
+    suites=EVERY,
+    idle=True,
+)
+async def soft(stage: Stage) -> None:
+    """Reset it softly and wait for its return."""
+    await restarted(stage, "Soft")
+
+
+@case(
+    "A16-RESET-02",
+    "Hard reset: it restarts and comes back",
+    "OCPP 1.6 §5.14",
+    judge=judge_reset,
+    budget_s=180,
+    suites=[REPAIR],
+    idle=True,
+)
+async def hard(stage: Stage) -> None:
+    """Reset it hard and wait for its return."""
+    await restarted(stage, "Hard")
+
+
+def judge_in_session(take: Take) -> Iterator[Check]:
+    """Look for the end of the session, before or after the restart."""
+    yield from moves.judge_start(take)
+    resets = take.asked("Reset")
+    if not resets:
+        return
+    yield from judge_reset(take)
+    wanted = "SoftReset" if resets[0].request.text("type") == "Soft" else "HardReset"
+    yield from moves.judge_stop(take, (wanted, "PowerLoss", "Reboot"))
+
+
+@case(
+    "A16-RESET-03",
+    "Soft reset in a session: the session ends in order",
+    "OCPP 1.6 §5.14, §7.36",
+    judge=judge_in_session,
+    budget_s=240,
+    person=True,
+    idle=True,
+)
+async def soft_in_session(stage: Stage) -> None:
+    """Start a session, reset softly, wait for the session's end and the unit's return."""
+    await _in_session(stage, "Soft")
+
+
+@case(
+    "A16-RESET-04",
+    "Hard reset in a session: the session's end is told",
+    "OCPP 1.6 §5.14, §7.36",
+    judge=judge_in_session,
+    budget_s=240,
+    person=True,
+    idle=True,
+)
+async def hard_in_session(stage: Stage) -> None:
+    """Start a session, reset hard, wait for the session's end and the unit's return."""
+    await _in_session(stage, "Hard")
+
+
+async def _in_session(stage: Stage, kind: str) -> None:
+    number = await moves.must_begin(stage)
+    if await restarted(stage, kind):
+        await moves.stop_of(stage, number, within_s=30)
+
+
+def judge_survival(take: Take) -> Iterator[Check]:
+    """Compare the value written before the restart with the one read after it."""
+    writes = take.asked("ChangeConfiguration", lambda message: message.get("key") == "MeterValueSampleInterval")
+    if not writes:
+        return
+    value = writes[0].request.text("value")
+    yield must(
+        "The value is taken", writes[0].status in ("Accepted", "RebootRequired"), writes[0].status, *writes[0].seqs
+    )
+    yield from judge_reset(take)
+    for read in take.after(writes[0]).asked("GetConfiguration")[-1:]:
+        listed = read.get("configurationKey")
+        now = next((item.get("value") for item in listed or [] if item.get("key") == "MeterValueSampleInterval"), None)
+        yield must(
+            "and is still there after the restart (§5.3)", now == value, f"written {value}, read {now}", *read.seqs
+        )
+
+
+@case(
+    "A16-RESET-05",
+    "What was written outlives a restart",
+    "OCPP 1.6 §5.3, §5.14; commissioning: reboot survival",
+    judge=judge_survival,
+    budget_s=200,
+    idle=True,
+    needs=[can_write("MeterValueSampleInterval")],
+)
+async def survival(stage: Stage) -> None:
+    """Write MeterValueSampleInterval, restart, read it, and put the old value back."""
+    old = stage.facts.value("MeterValueSampleInterval")
+    await stage.set("MeterValueSampleInterval", "45" if old != "45" else "50")
+    if await restarted(stage, "Soft"):
+        await stage.call("GetConfiguration", {"key": ["MeterValueSampleInterval"]})
