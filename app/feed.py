@@ -47,6 +47,11 @@ class Subscription(Generic[T]):
                 self._waiter = None
         return self._items.popleft()
 
+    @property
+    def has_waiting(self) -> bool:
+        """Say whether values wait to be taken."""
+        return bool(self._items)
+
     def take(self) -> list[T]:
         """Return all waiting values at once, oldest first, and forget them."""
         items = list(self._items)
@@ -56,10 +61,17 @@ class Subscription(Generic[T]):
     def close(self) -> None:
         """Stop listening; an iterator in progress ends after the values it still has. Idempotent."""
         self._closed = True
-        self._feed._subscriptions.discard(self)
+        self._feed._subscriptions = tuple(other for other in self._feed._subscriptions if other is not self)
         self._wake()
 
-    def _push(self, items: Sequence[T]) -> None:
+    def _push(self, item: T) -> None:
+        if len(self._items) == self._depth:
+            self.dropped += 1
+        self._items.append(item)
+        if self._waiter is not None:
+            self._wake()
+
+    def _push_all(self, items: Sequence[T]) -> None:
         surplus = len(self._items) + len(items) - self._depth
         if surplus > 0:
             self.dropped += surplus
@@ -75,7 +87,7 @@ class Feed(Generic[T]):
     """A typed broadcast. ``publish`` never blocks."""
 
     def __init__(self) -> None:
-        self._subscriptions: set[Subscription[T]] = set()
+        self._subscriptions: tuple[Subscription[T], ...] = ()
 
     @property
     def is_heard(self) -> bool:
@@ -84,16 +96,16 @@ class Feed(Generic[T]):
 
     def publish(self, item: T) -> None:
         """Give one value to every listener."""
-        for subscription in tuple(self._subscriptions):
-            subscription._push((item,))
+        for subscription in self._subscriptions:
+            subscription._push(item)
 
     def publish_all(self, items: Sequence[T]) -> None:
         """Give several values to every listener, in order."""
-        for subscription in tuple(self._subscriptions):
-            subscription._push(items)
+        for subscription in self._subscriptions:
+            subscription._push_all(items)
 
     def subscribe(self, depth: int = 1024) -> Subscription[T]:
         """Listen from now on, keeping at most ``depth`` values."""
         subscription = Subscription(self, depth)
-        self._subscriptions.add(subscription)
+        self._subscriptions += (subscription,)
         return subscription
