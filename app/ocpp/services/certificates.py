@@ -144,7 +144,7 @@ async def delete(endpoint: Endpoint, which: CertificateId) -> Change:
     words = {
         "Accepted": "Deleted." if not is_there else "The charger says Accepted, but still lists it.",
         "NotFound": "The charger has no such certificate.",
-        "Failed": "The charger keeps it: the certificate it serves itself with can't be deleted (SEC16 M04.FR.06).",
+        "Failed": "The charger keeps it: the certificate it serves itself with can't be deleted.",
     }
     text = words.get(status, f"The charger answers {status or 'nothing'}.")
     return Change(status=status, is_seen=None if is_there is None else not is_there, text=text)
@@ -229,7 +229,7 @@ class CertificateDesk:
 
 
 def _name_note(chain: str, identity: str) -> str:
-    """Say where a certificate names somebody else than the identity that asked (SEC16 A00.FR.405: its serial number)."""
+    """Say where a certificate names somebody else than the identity that asked."""
     name = common_name(chain)
     return (
         "" if name == identity else f" It stands for “{name[:80]}”, while the charger calls itself “{identity[:80]}”."

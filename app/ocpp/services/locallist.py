@@ -108,7 +108,7 @@ def messages(
 ) -> list[dict[str, Any]]:
     """Write the SendLocalList requests. A full list that needs several goes on differentially, all of one version.
 
-    The version counts up with each message (P2-201 D01.FR.04: a differential has to be newer), so that the last one
+    The version counts up with each message (a differential update has to be newer), so that the last one
     carries ``list_version``. Raises ValueRejected where it takes too many.
     """
     size = per_message or max(1, len(changes))
@@ -226,7 +226,7 @@ async def send_list(endpoint: Endpoint, cards: Iterable[Card], shelf: CardShelf,
     read_back = await _read_version(endpoint)
     if status == "Accepted":
         shelf.keep_list(SentList(identity=endpoint.identity, version=version, sent_at=now, entries=new))
-    result = Listed(
+    return Listed(
         status=status,
         update=update,
         version=version,
@@ -236,7 +236,6 @@ async def send_list(endpoint: Endpoint, cards: Iterable[Card], shelf: CardShelf,
         read_back=read_back,
         text=_words(status, read_back, version, allowed),
     )
-    return result
 
 
 def _requests(

@@ -72,6 +72,6 @@ def firmware_oddities(statuses: tuple[StatusSeen, ...], *, fetched: int, size: i
     if places != sorted(places):
         odd.append(f"The statuses come in an odd order: {', '.join(told)}.")
     if "Installed" in told and "Installing" not in told:
-        odd.append("It never said Installing (L01.FR.01 and OCPP 1.6 §4.5 want every step told).")
+        odd.append("It never said Installing (OCPP 1.6 §4.5 and use case L01 want every step told).")
     odd += [f"“{status[:40]}” is no status of the standard." for status in told if status not in FIRMWARE]
     return tuple(odd)
