@@ -1,44 +1,53 @@
-"""Dial a backend as a charger would, and name what its answer means (connection-failures, "Decode tables")."""
+"""Dial a backend as a charger would, and name what its answer means (connection-failures, "Decode tables").
+
+Where the answer is 404 two more handshakes tell a wrong path from an unknown identity; they never carry the password.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import logging
+import secrets
 import socket
 import ssl
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidURI, ProtocolError
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
-from websockets.uri import parse_uri
+from websockets.uri import WebSocketURI, parse_uri
 
+from app.diagnosis import thresholds, tls
+from app.errors import BadCertificate
+from app.jobs import verdicts
+from app.jobs.verdicts import Answer, Reply
+from app.model.finding import Finding
 from app.model.secret import Secret
+from app.trust.describe import describe
 
 CONNECT_S = 8.0
 ANSWER_S = 8.0
+LINGER_S = 0.2
+"""How long a backend that took us may hang up at once [OURS]."""
 LIMIT = 65_536
 """Bytes of an answer that are read at most."""
 
 OCPP16 = Subprotocol("ocpp1.6")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the backend did. ``verdict``: accepted, refused, unreachable, odd. ``code`` names a catalogued failure."""
+@dataclass(slots=True)
+class _Visit:
+    """One handshake. ``close`` is what a backend said that hung up at once."""
 
-    verdict: str
-    text: str
-    code: str = ""
-    lines: tuple[str, ...] = ()
-
-    @property
-    def is_good(self) -> bool:
-        """Say whether it took the identity."""
-        return self.verdict == "accepted"
+    response: Response | None
+    subprotocol: str | None
+    failure: Exception | None
+    close: tuple[int, str] | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 async def ask(url: str, *, identity: str, secret: Secret) -> Answer:
@@ -46,9 +55,17 @@ async def ask(url: str, *, identity: str, secret: Secret) -> Answer:
 
     Never raises for what the backend or the network does; the password stands in no result.
     """
+    answer = await _asked(url, identity, secret)
+    if answer.code == "ID-UNKNOWN" and answer.lines[:1] and answer.lines[0].startswith("HTTP 404"):
+        return await _told_apart(url, answer)
+    return answer
+
+
+async def _asked(url: str, identity: str, secret: Secret) -> Answer:
     try:
         async with asyncio.timeout(CONNECT_S + ANSWER_S):
-            return await _ask(url, identity, secret)
+            visit = await _visit(url, identity, secret)
+            return _judged(visit, secret)
     except TimeoutError:
         return Answer(
             verdict="unreachable", text=f"The backend did not answer within {CONNECT_S + ANSWER_S:.0f} s from here."
@@ -56,20 +73,50 @@ async def ask(url: str, *, identity: str, secret: Secret) -> Answer:
     except socket.gaierror as error:
         host = urllib.parse.urlsplit(url).hostname or url
         text = f"The name “{host}” can't be resolved from this computer."
-        return Answer(verdict="unreachable", text=text, code="BACKEND-DNS", lines=(str(error),))
+        return Answer(verdict="unreachable", text=text, code="DNS-FAIL", case="", lines=(str(error),))
     except ssl.SSLError as error:
-        return _tls(error)
+        return verdicts.tls_failure(error)
     except (ConnectionResetError, ConnectionAbortedError) as error:
-        return judged(None, None, error, secret)
+        return verdicts.judged(None, None, error, secret)
     except OSError as error:
         text = "The backend can't be reached from this computer. That may be only because it is offline here."
         return Answer(verdict="unreachable", text=text, lines=(str(error),))
     except (InvalidHandshake, InvalidURI, ProtocolError, EOFError, ValueError) as error:
         text = "What answers there is not a WebSocket server."
-        return Answer(verdict="odd", text=text, code="BACKEND-SCHEME", lines=_lines(error))
+        return Answer(verdict="odd", text=text, code="SCHEME-PORT", lines=verdicts.error_lines(error))
 
 
-async def _ask(url: str, identity: str, secret: Secret) -> Answer:
+def _judged(visit: _Visit, secret: Secret) -> Answer:
+    answer = verdicts.judged(visit.response, visit.subprotocol, visit.failure, secret)
+    if answer.is_good and visit.close is not None:
+        answer = verdicts.hung_up(*visit.close, answer.lines, secret)
+    return replace(answer, others=visit.findings)
+
+
+async def _told_apart(url: str, first: Answer) -> Answer:
+    """Ask for an identity and for a path that nobody has, without a password; at most these two more handshakes."""
+    strange = f"REHOME-TEST-{secrets.token_hex(4).upper()}"
+    parts = urllib.parse.urlsplit(url)
+    base = parts.path.rpartition("/")[0]
+    by_identity = parts._replace(path=f"{base}/{strange}").geturl()
+    by_path = parts._replace(path=f"/rehome-test-{secrets.token_hex(4)}/{strange}").geturl()
+    try:
+        async with asyncio.timeout(CONNECT_S + ANSWER_S):
+            replies = [
+                Reply.of(
+                    (await _visit(asked, strange, Secret(""))).response,
+                    asked,
+                    urllib.parse.urlsplit(asked).path,
+                    strange,
+                )
+                for asked in (by_identity, by_path)
+            ]
+    except (TimeoutError, OSError, InvalidHandshake, ProtocolError, EOFError, ValueError):
+        return replace(first, case="", alike=("URL-COMPOSE",), experiment="nonsense-identity")
+    return replace(verdicts.told_apart(first, *replies), others=first.others)
+
+
+async def _visit(url: str, identity: str, secret: Secret) -> _Visit:
     uri = parse_uri(url)
     protocol = ClientProtocol(uri, subprotocols=[OCPP16], max_size=LIMIT, logger=_mute())
     request = protocol.connect()
@@ -78,17 +125,20 @@ async def _ask(url: str, identity: str, secret: Secret) -> Answer:
         request.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
     protocol.send_request(request)
     async with asyncio.timeout(CONNECT_S):
+        beside = await _looked_up(uri)
         context = ssl.create_default_context() if uri.secure else None
         reader, writer = await asyncio.open_connection(uri.host, uri.port, ssl=context)
     try:
         writer.write(b"".join(protocol.data_to_send()))
         async with asyncio.timeout(ANSWER_S):
             response = await _receive(protocol, reader)
-        answer = judged(response, protocol.subprotocol, protocol.handshake_exc, secret)
-        if answer.is_good:
-            protocol.send_close(1000)
+        visit = _Visit(response, protocol.subprotocol, protocol.handshake_exc, findings=(*beside, *_expiry(writer)))
+        if response is not None and response.status_code == 101 and protocol.subprotocol:
+            visit.close = await _close_at_once(protocol, reader)
+            if visit.close is None:
+                protocol.send_close(1000)
             writer.write(b"".join(protocol.data_to_send()))
-        return answer
+        return visit
     finally:
         writer.close()
         try:
@@ -96,6 +146,26 @@ async def _ask(url: str, identity: str, secret: Secret) -> Answer:
                 await writer.wait_closed()
         except (TimeoutError, OSError, ssl.SSLError):
             writer.transport.abort()
+
+
+async def _looked_up(uri: WebSocketURI) -> tuple[Finding, ...]:
+    """Look the name up, as a charger would have to."""
+    if tls.is_address(uri.host):
+        return ()
+    found = await asyncio.get_running_loop().getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in found]
+    if found and all(entry[0] == socket.AF_INET6 for entry in found):
+        return (verdicts.ipv6_only(uri.host, addresses),)
+    return ()
+
+
+def _expiry(writer: asyncio.StreamWriter) -> tuple[Finding, ...]:
+    session = writer.get_extra_info("ssl_object")
+    data = session.getpeercert(True) if session is not None else None
+    try:
+        return tuple(tls.expiry(describe(data), datetime.now(UTC), thresholds.standard())) if data else ()
+    except BadCertificate:
+        return ()
 
 
 def _mute() -> logging.Logger:
@@ -120,63 +190,15 @@ async def _receive(protocol: ClientProtocol, reader: asyncio.StreamReader) -> Re
             return response
 
 
-def judged(response: Response | None, subprotocol: str | None, failure: Exception | None, secret: Secret) -> Answer:
-    """Name what an answer to an upgrade request means."""
-    if response is None:
-        text = "The backend hung up without a word. Does it want wss:// there?"
-        return Answer(verdict="odd", text=text, code="BACKEND-SCHEME", lines=_lines(failure))
-    lines = _response_lines(response, secret)
-    status = response.status_code
-    if status == 101 and failure is not None:
-        return Answer(verdict="odd", text="The backend's upgrade answer is broken.", code="BACKEND-PROXY", lines=lines)
-    if status == 101 and not subprotocol:
-        text = "The backend took the connection but did not agree on OCPP 1.6: chargers are told to hang up then."
-        return Answer(verdict="refused", text=text, code="BACKEND-VERSION", lines=lines)
-    if status == 101:
-        return Answer(verdict="accepted", text="The new backend takes this identity from this computer.", lines=lines)
-    text, code = _STATUS.get(status, ("The backend refused.", ""))
-    if _is_middlebox(response) and status in (400, 426):
-        text, code = "A proxy in front of the backend did not pass the WebSocket on.", "BACKEND-PROXY"
-    return Answer(verdict="refused", text=f"{text.removesuffix('.')} (HTTP {status}).", code=code, lines=lines)
-
-
-_STATUS = {
-    400: ("The backend does not take this identity's spelling, the OCPP version or the login.", "BACKEND-SPELLING"),
-    401: ("The backend refuses the password, wants one, or wants wss://.", "BACKEND-LOGIN"),
-    403: ("The backend refuses this identity.", "BACKEND-LOGIN"),
-    404: ("The backend does not know this identity, or the path is wrong.", "BACKEND-UNKNOWN"),
-    426: ("The backend asks for another protocol version.", "BACKEND-VERSION"),
-    500: ("The backend failed; some answer an unregistered identity so.", "BACKEND-UNKNOWN"),
-    503: ("The backend is busy, or still holds an old connection of this identity.", "BACKEND-BUSY"),
-}
-"""connection-failures, "HTTP answer to an upgrade"."""
-
-
-def _is_middlebox(response: Response) -> bool:
-    server = response.headers.get("Server", "").lower()
-    return any(name in server for name in ("nginx", "cloudflare", "cloudfront", "varnish", "akamai"))
-
-
-def _response_lines(response: Response, secret: Secret) -> tuple[str, ...]:
-    head = f"HTTP {response.status_code} {response.reason_phrase}"
-    shown = [f"{name}: {value}" for name, value in response.headers.raw_items() if name.lower() in _TELLING]
-    body = (response.body or b"")[:200].decode("utf-8", "replace").strip()
-    return tuple(secret.redact(line)[:300] for line in (head, *shown, body) if line)
-
-
-_TELLING = frozenset({"server", "sec-websocket-protocol", "www-authenticate", "location", "via"})
-
-
-def _lines(failure: Exception | None) -> tuple[str, ...]:
-    return (f"{type(failure).__name__}: {failure}"[:300],) if failure is not None else ()
-
-
-def _tls(error: ssl.SSLError) -> Answer:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        text = f"This computer does not trust the backend's certificate: {error.verify_message}"
-        return Answer(verdict="refused", text=text, code="BACKEND-TLS", lines=(str(error)[:300],))
-    if "WRONG_VERSION_NUMBER" in str(error):
-        text = "The backend does not speak TLS there: ws:// instead of wss://?"
-        return Answer(verdict="odd", text=text, code="BACKEND-SCHEME", lines=(str(error)[:300],))
-    text = "The TLS connection to the backend failed."
-    return Answer(verdict="refused", text=text, code="BACKEND-TLS", lines=(str(error)[:300],))
+async def _close_at_once(protocol: ClientProtocol, reader: asyncio.StreamReader) -> tuple[int, str] | None:
+    """Give a backend that took us a moment to think better of it; what it then said, else ``None``."""
+    try:
+        async with asyncio.timeout(LINGER_S):
+            while protocol.close_rcvd is None:
+                data = await reader.read(4096)
+                if not data:
+                    return (1006, "")
+                protocol.receive_data(data)
+    except (TimeoutError, OSError):
+        return None
+    return (protocol.close_rcvd.code, protocol.close_rcvd.reason)

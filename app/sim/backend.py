@@ -187,7 +187,9 @@ class NewBackend:
             return self._tell(path)
         base, _, last = path.rpartition("/")
         identity = urllib.parse.unquote(last)
-        if base != self._path or identity not in self.passwords:
+        if base != self._path:
+            return self._refusal(identity, http.HTTPStatus.NOT_FOUND, b"no such path")
+        if identity not in self.passwords:
             return self._refusal(identity, http.HTTPStatus.NOT_FOUND)
         if not self._is_welcome(identity, request.headers.get("Authorization", "")):
             return self._refusal(identity, http.HTTPStatus.UNAUTHORIZED)
@@ -207,14 +209,14 @@ class NewBackend:
             return False
         return scheme.lower() == "basic" and sent == f"{identity}:{wanted}".encode()
 
-    def _refusal(self, identity: str, status: http.HTTPStatus) -> Response:
+    def _refusal(self, identity: str, status: http.HTTPStatus, body: bytes = b"") -> Response:
         if identity in self.passwords:
             self._seen(identity).refusals.append(int(status))
             del self._seen(identity).refusals[:-50]
-        headers = Headers({"Content-Length": "0", "Connection": "close"})
+        headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
         if status is http.HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
-        return Response(int(status), status.phrase, headers, b"")
+        return Response(int(status), status.phrase, headers, body)
 
     def _tell(self, path: str) -> Response:
         wanted = path.removeprefix("/api/stations").strip("/")

@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
+from app.diagnosis.catalogue import explain
 from app.jobs.checking import ask
 from app.model.secret import Secret
 from app.sim.backend import NewBackend
@@ -49,17 +51,88 @@ async def test_a_backend_that_knows_the_identity_takes_it_and_is_left_at_once() 
         assert answer.code == ""
 
 
+async def test_an_unknown_identity_is_told_from_a_wrong_path() -> None:
+    async with NewBackend({"CP1": SECRET.reveal()}) as new:
+        unknown = await ask(f"{new.url}/CP2", identity="CP2", secret=SECRET)
+        astray = await ask(f"{new.url}x/CP1", identity="CP1", secret=SECRET)
+    assert (unknown.code, astray.code) == ("ID-UNKNOWN", "URL-COMPOSE")
+    (finding,) = unknown.findings(f"{new.url}/CP2", "CP2")
+    assert "the path is right" in explain(finding).cause
+
+
+async def test_telling_them_apart_takes_two_more_questions_and_never_the_password() -> None:
+    async with answering(http("404 Not Found")) as (port, heard):
+        await ask(f"ws://127.0.0.1:{port}/ocpp/CP1", identity="CP1", secret=SECRET)
+    assert len(heard) == 3
+    assert b"Authorization" in heard[0]
+    assert b"Authorization" not in heard[1] + heard[2]
+    assert heard[1].startswith(b"GET /ocpp/REHOME-TEST-")
+    assert not heard[2].startswith(b"GET /ocpp/")
+
+
+async def test_an_answer_that_repeats_the_question_is_no_difference() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        writer.write(http("404 Not Found", "", f"nothing at {path}, request 4711"))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await ask(f"ws://127.0.0.1:{port}/ocpp/CP1", identity="CP1", secret=SECRET)
+    assert answer.code == "URL-COMPOSE"
+    assert answer.alike == ("ID-UNKNOWN",)
+
+
+async def test_a_backend_that_takes_and_closes_at_once_is_told_by_its_close_code() -> None:
+    async def refuse(link: ServerConnection) -> None:
+        await link.close(1013, "already connected")
+
+    async with serve(refuse, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        answer = await ask(f"ws://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
+    assert (answer.verdict, answer.code) == ("refused", "ZOMBIE-SESSION")
+    assert "1013" in answer.text
+
+
+async def test_a_backend_with_ipv6_alone_works_and_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    real = loop.getaddrinfo
+
+    async def six(host: str, port: int, **more: object) -> list[tuple[object, ...]]:
+        if host != "six.example":
+            return await real(host, port, **more)  # type: ignore[arg-type]
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))]
+
+    async def take(link: ServerConnection) -> None:
+        await link.wait_closed()
+
+    try:
+        server = await serve(take, "::1", 0, subprotocols=["ocpp1.6"])
+    except OSError:
+        pytest.skip("no IPv6 here")
+    async with server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        monkeypatch.setattr(loop, "getaddrinfo", six)
+        answer = await ask(f"ws://six.example:{port}/CP1", identity="CP1", secret=SECRET)
+    assert answer.is_good
+    (finding,) = answer.findings("ws://six.example/CP1", "CP1")
+    assert finding.code == "DNS-FAIL"
+    assert "IPv4" in explain(finding).cause
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "code"),
     [
-        ("401 Unauthorized", 'WWW-Authenticate: Basic realm="x"\r\n', "BACKEND-LOGIN"),
-        ("403 Forbidden", "", "BACKEND-LOGIN"),
-        ("404 Not Found", "", "BACKEND-UNKNOWN"),
-        ("400 Bad Request", "", "BACKEND-SPELLING"),
-        ("400 Bad Request", "Server: nginx/1.18\r\n", "BACKEND-PROXY"),
-        ("426 Upgrade Required", "", "BACKEND-VERSION"),
-        ("500 Oops", "", "BACKEND-UNKNOWN"),
-        ("503 Busy", "", "BACKEND-BUSY"),
+        ("401 Unauthorized", 'WWW-Authenticate: Basic realm="x"\r\n', "AUTH-401"),
+        ("403 Forbidden", "", "AUTH-401"),
+        ("404 Not Found", "", "URL-COMPOSE"),
+        ("400 Bad Request", "", "ID-SPELLING"),
+        ("400 Bad Request", "Server: nginx/1.18\r\n", "PROXY-CDN"),
+        ("426 Upgrade Required", "", "PROXY-CDN"),
+        ("500 Oops", "", "ID-UNKNOWN"),
+        ("503 Busy", "", "ZOMBIE-SESSION"),
         ("302 Found", "Location: https://elsewhere.example/\r\n", ""),
     ],
 )
@@ -94,7 +167,7 @@ async def test_what_is_no_backend_is_called_odd(answer: bytes) -> None:
     async with answering(answer) as (port, _):
         found = await ask(f"ws://127.0.0.1:{port}/CP1", identity="CP1", secret=Secret(""))
     assert found.verdict == "odd"
-    assert found.code in ("BACKEND-SCHEME", "BACKEND-PROXY")
+    assert found.code in ("SCHEME-PORT", "PROXY-CDN")
 
 
 async def test_nobody_there_is_not_held_against_the_backend(free_port: int) -> None:
@@ -109,7 +182,7 @@ async def test_a_name_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
     answer = await ask("ws://does-not-exist.invalid/CP1", identity="CP1", secret=SECRET)
     assert answer.verdict == "unreachable"
-    assert answer.code == "BACKEND-DNS"
+    assert answer.code == "DNS-FAIL"
 
 
 @pytest.fixture
@@ -129,14 +202,14 @@ def self_signed(tmp_path: Path) -> ssl.SSLContext:
 async def test_a_certificate_nobody_knows_is_named(self_signed: ssl.SSLContext) -> None:
     async with answering(http("404 x"), context=self_signed) as (port, _):
         answer = await ask(f"wss://localhost:{port}/CP1", identity="CP1", secret=SECRET)
-    assert (answer.verdict, answer.code) == ("refused", "BACKEND-TLS")
+    assert (answer.verdict, answer.code) == ("refused", "TLS-TRUST")
 
 
 async def test_tls_to_a_plain_port_is_named() -> None:
     async with NewBackend({}) as new:
         port = new.url.rsplit(":", 1)[1].split("/")[0]
         answer = await ask(f"wss://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
-    assert (answer.verdict, answer.code) in (("odd", "BACKEND-SCHEME"), ("refused", "BACKEND-TLS"))
+    assert (answer.verdict, answer.code) in (("odd", "SCHEME-PORT"), ("refused", "TLS-SUITE"))
 
 
 async def test_the_login_stands_in_no_log(caplog: pytest.LogCaptureFixture) -> None:

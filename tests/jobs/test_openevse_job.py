@@ -185,7 +185,7 @@ async def test_a_claim_of_being_connected_is_never_called_proved(tmp_path: Path)
         assert job.state is JobState.DONE
         (claim,) = [proof for proof in job.step(StepKind.SWITCH).proofs if "connected to the new" in proof.text]
         assert claim.strength is Strength.CLAIMED
-        assert "BACKEND-UNKNOWN" in [finding.code for finding in job.findings]
+        assert "ID-UNKNOWN" in [finding.code for finding in job.findings]
 
 
 async def test_the_backends_own_word_counts_as_proof(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ async def test_a_wrong_password_is_named_before_anything_is_written(tmp_path: Pa
         await bench.done(job_id)
         bench.desk.choose(job_id, wanted(new.url))
         job = await bench.done(job_id)
-        assert [finding.code for finding in job.findings] == ["BACKEND-LOGIN"]
+        assert [finding.code for finding in job.findings] == ["AUTH-401"]
         assert not job.has_written
 
 

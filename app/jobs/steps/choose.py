@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from app.errors import StepBlocked
-from app.jobs.checking import Answer, ask
+from app.jobs.checking import ask
 from app.jobs.stepping import StepRun
+from app.jobs.verdicts import Answer
 from app.model.backend import JoinRule, check, dialled_url
-from app.model.finding import Severity
 from app.model.job import Strength
 
 
@@ -33,7 +33,5 @@ def _tell(step: StepRun, answer: Answer, url: str, identity: str) -> None:
     facts = {"backend_check": {"verdict": answer.verdict, "text": answer.text}}
     strength = Strength.PROVED if answer.is_good else Strength.OPEN
     step.note(answer.text, detail=evidence, strength=strength, facts=facts)
-    if answer.code:
-        proofs = [("dialled", url), *(("answer", line) for line in answer.lines)]
-        details = {"identity": identity, "url": url, "answer": answer.lines[0] if answer.lines else "nothing"}
-        step.report(answer.code, Severity.WARNING, *proofs, details=details)
+    for finding in answer.findings(url, identity):
+        step.found(finding)
