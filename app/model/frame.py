@@ -166,6 +166,13 @@ class ListenState:
     trouble: str = ""
     advice: str = ""
     suggestion: int = 0
+    has_tls: bool = False
+    """TLS is answered on the same port."""
+
+    @property
+    def secure_url(self) -> str:
+        """Return the base URL over TLS, empty where TLS is not answered."""
+        return self.url.replace("ws://", "wss://", 1) if self.has_tls else ""
 
     @property
     def url(self) -> str:

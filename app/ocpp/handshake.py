@@ -1,24 +1,20 @@
-"""Read the HTTP request with which a charger knocks: tolerantly, exactly, and without keeping the password. Pure."""
+"""Gather what an upgrade request tells: identity, versions, credentials; the password itself is not kept. Pure."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
+import hmac
 import re
 import unicodedata
 import urllib.parse
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from app.model.backend import IDENTITY_LIMIT, SAFE_IDENTITY
-from app.model.frame import Handshake
+from app.model.frame import Handshake, TlsSession
 from app.model.secret import MASK, Secret
-
-HEADER_LIMIT = 16_384
-"""Longest request head in bytes [OURS]; chargers send about 300."""
-
-MAX_HEADERS = 100
+from app.ocpp.request import Request, upgrade_faults, without_password
 
 WS_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 §1.3."""
@@ -31,85 +27,17 @@ NOT_IDENTITIES = frozenset({"", ".", "..", "ocpp", "ocppj", "ocpp16", "ocpp1.6",
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")
 """RFC 9110 §5.6.2."""
-_END = re.compile(rb"\r?\n\r?\n")
-_LINE = re.compile(rb"\r?\n")
-_CREDENTIALS = re.compile(
-    rb"((?:authorization|cookie)[ \t]*:[ \t]*)(basic[ \t]+)?[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE
-)
-"""Also where the value goes on in further lines (RFC 9112 §5.2, obsolete but read)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request head taken apart. ``headers`` keep their order and spelling."""
-
-    method: str
-    target: str
-    version: str
-    headers: tuple[tuple[str, str], ...]
-    deviations: tuple[str, ...]
-
-    def get(self, name: str) -> str:
-        """Return all values of a header joined by a comma; an empty text where it is missing."""
-        wanted = name.lower()
-        return ", ".join(value for key, value in self.headers if key.lower() == wanted)
-
-    @property
-    def wants_websocket(self) -> bool:
-        """Say whether this is meant as an upgrade: any of the RFC 6455 headers will do."""
-        return "websocket" in self.get("Upgrade").lower() or bool(self.get("Sec-WebSocket-Key"))
-
-
-def end_of_head(data: bytes | bytearray) -> int:
-    """Return where the head ends (behind the empty line), or -1. Bare line feeds are tolerated."""
-    match = _END.search(data)
-    return match.end() if match else -1
-
-
-def parse_request(head: bytes) -> Request | None:
-    """Take a request head apart; ``None`` where the first line is no HTTP request line."""
-    lines = _LINE.split(head.rstrip(b"\r\n"))
-    first = _decoded(lines[0]).split(" ")
-    if len(first) < 2 or not first[0].isalpha():
-        return None
-    found = _line_faults(head, first)
-    headers: list[tuple[str, str]] = []
-    for line in lines[1 : MAX_HEADERS + 1]:
-        text = line.decode("latin-1")
-        name, colon, value = text.partition(":")
-        if text[:1] in (" ", "\t") and headers:
-            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {text.strip()}")
-        elif not colon or not name.strip():
-            found.append("a header line without a colon")
-        else:
-            headers.append((name.strip(), value.strip()))
-    version = first[-1] if len(first) > 2 else ""
-    target = " ".join(first[1:-1]) if len(first) > 2 else first[1]
-    return Request(first[0], target[:2048], version[:16], tuple(headers), tuple(dict.fromkeys(found)))
-
-
-def upgrade_faults(request: Request) -> tuple[str, ...]:
-    """List the deviations from RFC 6455 §4.1 in an upgrade request, in words."""
-    found = list(request.deviations)
-    if request.method != "GET":
-        found.append(f"method {request.method[:16]} instead of GET")
-    if request.version != "HTTP/1.1":
-        found.append(f"{request.version or 'no version'} instead of HTTP/1.1")
-    if not request.get("Host"):
-        found.append("the Host header is missing")
-    if "websocket" not in request.get("Upgrade").lower():
-        found.append("the header “Upgrade: websocket” is missing")
-    if "upgrade" not in request.get("Connection").lower():
-        found.append("the header “Connection: Upgrade” is missing")
-    if request.get("Sec-WebSocket-Version") != "13":
-        found.append(f"Sec-WebSocket-Version is “{request.get('Sec-WebSocket-Version')[:16]}” instead of 13")
-    if not _is_key(request.get("Sec-WebSocket-Key")):
-        found.append("Sec-WebSocket-Key is not the base64 of 16 bytes")
-    return tuple(found)
 
 
 def read_handshake(
-    head: bytes, request: Request, expected: Callable[[str], Secret | None], *, remote: str, local: str
+    head: bytes,
+    request: Request,
+    expected: Callable[[str], Secret | None],
+    *,
+    remote: str,
+    local: str,
+    tls: TlsSession | None = None,
+    is_strict: bool = False,
 ) -> Handshake:
     """Gather everything an upgrade request tells. ``expected`` gives the password an identity should send."""
     path = request.target
@@ -132,8 +60,10 @@ def read_handshake(
         password_reading=reading(password, expected(identity)),
         remote=remote,
         local=local,
-        deviations=upgrade_faults(request),
+        deviations=tuple(fault.text for fault in upgrade_faults(request)),
         url_habits=habits,
+        tls=tls,
+        is_strict=is_strict,
     )
 
 
@@ -197,12 +127,13 @@ def reading(password: bytes | None, expected: Secret | None) -> str:
     if password is None:
         return "none"
     secret = expected.reveal()
-    if password == secret.encode():
+    same = hmac.compare_digest
+    if same(password, secret.encode()):
         return "plain"
-    if password.lower() == secret.encode().hex().encode():
+    if same(password.lower(), secret.encode().hex().encode()):
         return "hex"
     try:
-        return "bytes" if password == bytes.fromhex(secret) else "wrong"
+        return "bytes" if same(password, bytes.fromhex(secret)) else "wrong"
     except ValueError:
         return "wrong"
 
@@ -231,37 +162,8 @@ def accept_key(request: Request) -> str:
     return base64.b64encode(hashlib.sha1(key + WS_GUID, usedforsecurity=False).digest()).decode()
 
 
-def without_password(data: bytes) -> bytes:
-    """Mask the credentials in raw request bytes."""
-    return _CREDENTIALS.sub(lambda match: match[1] + (match[2] or b"") + MASK.encode(), data)
-
-
-def _decoded(line: bytes) -> str:
-    """Read a request line: some chargers send UTF-8 where percent-encoding is due."""
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
-
-
 def _masked_header(name: str, value: str) -> tuple[str, str]:
     if name.lower() not in ("authorization", "proxy-authorization", "cookie"):
         return name, value
     scheme = value.partition(" ")[0]
     return name, f"{scheme} {MASK}" if scheme.lower() == "basic" else MASK
-
-
-def _line_faults(head: bytes, first: list[str]) -> list[str]:
-    found = []
-    if re.search(rb"(?<!\r)\n", head):
-        found.append("lines end with a bare line feed")
-    if len(first) != 3:
-        found.append("the request line does not have three parts")
-    return found
-
-
-def _is_key(key: str) -> bool:
-    try:
-        return len(base64.b64decode(key, validate=True)) == 16
-    except (binascii.Error, ValueError):
-        return False

@@ -93,7 +93,7 @@ def records(data: bytes) -> tuple[list[Record], bytes]:
 
 
 def read_hello(data: bytes) -> Hello | None:
-    """Read the ClientHello at the start of a connection, however it is cut into records; ``None`` while it is not whole.
+    """Read the ClientHello at the start of a connection, however it is cut into records; ``None`` until it is whole.
 
     Raises Garbled where the bytes can't become one.
     """
@@ -205,7 +205,7 @@ class _Extensions:
 
 
 def _alpn(reader: _Reader) -> tuple[str, ...]:
-    found = []
+    found: list[str] = []
     while reader.is_left and len(found) < 16:
         found.append(_text(reader.take(reader.number(1))))
     return tuple(found)

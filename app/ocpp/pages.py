@@ -6,10 +6,16 @@ import html
 import http
 import re
 
-from app.ocpp.handshake import Request
+from app.model.observation import TlsEnd, TlsFailed
+from app.ocpp.hello import is_ssl2
+from app.ocpp.request import Request
+from app.ocpp.tlsnames import ALERT_WORDS, ALERTS, ON_CERTIFICATE, REFUSALS
 
 _METHOD = re.compile(rb"[A-Za-z]{1,16}( |\Z)")
 _LONGEST_METHOD = 17
+SILENT = "It connected and said nothing."
+_GOAWAY = bytes.fromhex("000000040000000000") + bytes.fromhex("000008070000000000000000000000000d")
+"""An empty SETTINGS frame and a GOAWAY with HTTP_1_1_REQUIRED (RFC 9113 §3.4, §6.8, §7)."""
 
 
 def first_look(data: bytes | bytearray) -> tuple[str, str] | None:
@@ -27,6 +33,11 @@ def first_look(data: bytes | bytearray) -> tuple[str, str] | None:
             "This charger tries TLS (wss) here, but this endpoint speaks plain ws. "
             "Change wss:// to ws:// in its address.",
         )
+    if is_ssl2(bytes(data[:8])):
+        return (
+            "tls",
+            "It tries SSL 2, which nobody speaks any more. Its firmware is too old for TLS; use ws:// in its address.",
+        )
     return "garbage", "It sent bytes that are neither HTTP nor TLS. Check that it speaks OCPP over JSON (OCPP-J)."
 
 
@@ -37,14 +48,48 @@ def unfinished(data: bytes) -> tuple[str, str]:
     return "unfinished", "Its request stopped in the middle."
 
 
-def plain(request: Request, local: str) -> tuple[str, str, bytes]:
+def tls_alert(number: int) -> bytes:
+    """Write a fatal TLS alert in the clear, so that the charger's own log shows a reason (RFC 8446 §6)."""
+    return bytes((0x15, 3, 1, 0, 2, 2, number))
+
+
+def last_words(verdict: str) -> bytes:
+    """Return what is answered, in its own language, to a peer that we do not go on with."""
+    return {"tls": tls_alert(40), "http2": _GOAWAY}.get(verdict, b"")
+
+
+def tls_failed(failed: TlsFailed) -> str:
+    """Say in words how TLS came to nothing."""
+    if failed.end is TlsEnd.ALERT_FROM_UNIT:
+        number = failed.alert if failed.alert is not None else -1
+        name = ALERTS.get(number, "unknown").replace("_", " ").replace("ca", "CA" if number == 48 else "ca")
+        what = "rejected our certificate" if number in ON_CERTIFICATE else "broke off TLS"
+        return f"The charger {what}: {name} (alert {number}). {ALERT_WORDS.get(number, '')}".strip()
+    if failed.end is TlsEnd.REFUSED_BY_US:
+        why = failed.reason.removeprefix("CERTIFICATE_VERIFY_FAILED: ")
+        if why != failed.reason:
+            return f"We refused its client certificate: {why}."
+        return f"We refused it in TLS: {REFUSALS.get(why, why.replace('_', ' ').lower())}."
+    seen = {
+        "": "before our answer",
+        "ServerHello": "after our first answer",
+        "Certificate": "after it saw our certificate, without saying why: it probably does not trust it",
+        "Finished": "although TLS was agreed: often the name in our certificate is not the one it dials",
+    }[failed.after]
+    if failed.end is TlsEnd.SILENT:
+        return f"It fell silent in the middle of TLS {seen.partition(',')[0]}."
+    return f"In TLS, {failed.reason} {seen}."
+
+
+def plain(request: Request, local: str, *, is_secure: bool = False) -> tuple[str, str, bytes]:
     """Answer HTTP that is no upgrade: verdict, text and the bytes of a page that helps."""
     kind = request.get("Content-Type").lower()
     if request.method == "POST" and ("soap" in kind or "xml" in kind or request.get("SOAPAction")):
         text = "It speaks OCPP over SOAP. Choose “OCPP 1.6 JSON” (OCPP-J) in its menu, if its firmware has it."
         return "soap", text, answer(415, text)
     text = "It sent plain HTTP (a browser, or a charger with http:// in its address). Use ws:// in the address."
-    return "http", text, answer(426, _page(local), kind="text/html; charset=utf-8", extra="Upgrade: websocket\r\n")
+    page = _page(f"{'wss' if is_secure else 'ws'}://{local}/")
+    return "http", text, answer(426, page, kind="text/html; charset=utf-8", extra="Upgrade: websocket\r\n")
 
 
 def switching(accept: str, subprotocol: str) -> bytes:
@@ -70,11 +115,11 @@ def answer(status: int, text: str, *, kind: str = "text/plain; charset=utf-8", e
     return head.encode() + body
 
 
-def _page(local: str) -> str:
-    url = html.escape(f"ws://{local}/")
+def _page(address: str) -> str:
+    url = html.escape(address)
     return (
         "<!doctype html><title>Rehome endpoint</title><h1>This is Rehome’s OCPP endpoint</h1>"
-        "<p>It works. Chargers reach it with OCPP 1.6 over JSON; a browser can’t.</p>"
+        "<p>It works. Chargers reach it with OCPP 1.6, 2.0.1 or 2.1 over JSON; a browser can’t.</p>"
         f"<p>Type this address into the charger: <code>{url}</code> "
         "(most chargers append a slash and their identity by themselves).</p>"
     )

@@ -120,30 +120,50 @@ ALERTS = {
 """RFC 8446 §6, with those of older versions."""
 
 ALERT_WORDS = {
-    20: "a record did not decrypt: the two sides do not agree on the keys",
-    40: "it found no common cipher suite, or wants something this side did not offer",
-    42: "bad certificate: it can’t read it, or its signature or dates do not please it",
-    43: "unsupported certificate: it can’t work with this kind of key or signature",
-    44: "the certificate was revoked",
-    45: "the certificate is expired or not yet valid by its clock",
-    46: "the certificate is not acceptable, it does not say why",
-    47: "it did not like a value in our answer",
-    48: "unknown CA: it does not have the root certificate, or the chain to it is incomplete",
-    49: "access denied",
-    50: "it could not read our answer",
-    51: "a signature did not verify",
-    70: "it does not speak this TLS version",
-    71: "our cipher suite is too weak for it",
-    80: "an error of its own",
-    86: "it had already tried a better TLS version",
-    90: "it gave up",
-    109: "it misses an extension in our answer",
-    110: "it does not know an extension in our answer",
-    112: "it expects another server name",
-    116: "it demands a certificate",
-    120: "no common protocol (ALPN)",
+    20: "A record did not decrypt: the two sides do not agree on the keys.",
+    40: "It found no common cipher suite, or wants something this side did not offer.",
+    42: "It can’t read it, or does not like its signature.",
+    43: "It can’t work with this kind of key or signature.",
+    44: "It holds it for revoked.",
+    45: "By its clock the certificate is expired or not yet valid: look at the charger’s time.",
+    46: "It does not say why.",
+    47: "It did not like a value in our answer.",
+    48: "It does not have our root certificate, or misses a certificate between it and ours.",
+    50: "It could not read our answer.",
+    51: "A signature did not verify.",
+    70: "It does not speak this TLS version.",
+    71: "Our cipher suite is too weak for it.",
+    80: "It had an error of its own.",
+    86: "It had already tried a better TLS version.",
+    90: "It gave up.",
+    112: "It expects another name.",
+    116: "It demands a client certificate.",
+    120: "There is no common protocol (ALPN).",
 }
-"""What an alert means in a technician's words; connection-failures, "TLS alerts"."""
+"""What an alert from a unit means to a technician; connection-failures, "TLS alerts"."""
+
+REFUSALS = {
+    "NO_SHARED_CIPHER": "we have no cipher suite in common",
+    "NO_SHARED_CIPHERS": "we have no cipher suite in common",
+    "NO_CIPHERS_AVAILABLE": "we have no cipher suite in common",
+    "UNSUPPORTED_PROTOCOL": "we have no TLS version in common",
+    "NO_PROTOCOLS_AVAILABLE": "we have no TLS version in common",
+    "VERSION_TOO_LOW": "we have no TLS version in common",
+    "WRONG_SSL_VERSION": "we have no TLS version in common",
+    "WRONG_VERSION_NUMBER": "its records name an impossible TLS version",
+    "NO_SHARED_SIGNATURE_ALGORITHMS": "we have no signature algorithm in common",
+    "NO_SHARED_SIGNATURE_ALGORITHM": "we have no signature algorithm in common",
+    "NO_SUITABLE_SIGNATURE_ALGORITHM": "we have no signature algorithm in common",
+    "NO_SHARED_GROUP": "we have no curve in common",
+    "NO_SHARED_GROUPS": "we have no curve in common",
+    "NO_SUITABLE_KEY_SHARE": "we have no curve in common",
+    "NO_SUITABLE_GROUPS": "we have no curve in common",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it showed no client certificate",
+    "INAPPROPRIATE_FALLBACK": "it tried a lower TLS version a second time (fallback)",
+    "LENGTH_MISMATCH": "its message contradicts itself",
+    "BAD_EXTENSION": "it sent a broken extension",
+}
+"""Reasons of the library for refusing a unit, in words that follow “we refused it:”."""
 
 ON_CERTIFICATE = frozenset({42, 43, 44, 45, 46, 48, 51, 112, 113})
 """Alerts by which a unit says that it does not like our certificate."""

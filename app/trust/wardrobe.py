@@ -40,6 +40,8 @@ class Outfit:
     served: Certificate
     shown: list[bytes] = field(default_factory=list)
     asks: bool = False
+    trusts: Callable[[str], bool] = lambda _: False
+    """Says whether our CA signed a certificate (PEM)."""
 
 
 class Wardrobe:
@@ -70,7 +72,7 @@ class Wardrobe:
         place = (face, str(is_strict), *(() if face == "imported" else names))
         if asks:  # it learns whom to trust while it shakes hands, so it is nobody else's
             context, served = self._made(face, names, is_strict)
-            outfit = Outfit(context, personality, served, asks=True)
+            outfit = Outfit(context, personality, served, asks=True, trusts=self.authority.has_issued)
             self._ask(outfit, is_strict)
             return outfit
         if place not in self._kept or self._is_stale(self._kept[place][1]):

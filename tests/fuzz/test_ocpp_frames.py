@@ -17,7 +17,8 @@ from app.model.secret import Secret
 from app.ocpp import schema, v16
 from app.ocpp.conversation import Answered, Asked, Broken, Conversation
 from app.ocpp.frame import Call, Malformed, decode, encode_call, encode_error, encode_result, head
-from app.ocpp.handshake import clean_identity, end_of_head, identity_of, parse_request, read_handshake, without_password
+from app.ocpp.handshake import clean_identity, identity_of, read_handshake
+from app.ocpp.request import end_of_head, parse_request, without_password
 from app.ocpp.ledger import Ledger
 from app.ocpp.lenient import MAX_DEPTH, depth
 
@@ -93,7 +94,7 @@ def test_any_payload_can_be_judged_and_entered(action: str, payload: dict[str, A
     schema.findings("1.6", action, payload, is_request=False)
     ledger = Ledger("ocpp:x", lambda: 1)
     answer, events = ledger.take(action, payload, NOW)
-    assert events
+    assert len(events) <= 3
     if answer is not None:
         assert schema.is_valid("1.6", action, answer, is_request=False)
 
@@ -162,7 +163,7 @@ def test_a_conversation_knows_repetitions_and_garbage():
     text = encode_call("1", "Heartbeat", {})
     first = talk.received(text, 0.0)
     assert isinstance(first, Asked)
-    talk.replied(first.call, text, "the answer")
+    talk.replied(first.call.uid, "the answer")
     again = talk.received(text, 0.0)
     assert isinstance(again, Asked)
     assert again.reply == "the answer"

@@ -1,0 +1,232 @@
+"""One open WebSocket: frames in, texts up; texts down, frames out; who pings, who closes, and what was wrong.
+
+Frames are parsed by the sans-I/O protocol of ``websockets``. permessage-deflate is never agreed (OCPP-J 1.6 §5.1,
+connection-failures 37): a frame with its bit set is a fault that ``fault`` tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, cast
+
+from websockets.frames import Frame as WsFrame
+from websockets.frames import Opcode
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from app.errors import LinkLost
+from app.ocpp.channel import Pipe, Receiver, Text
+from app.ocpp.frame import MAX_SHOWN, MAX_TEXT
+
+if TYPE_CHECKING:
+    from app.ocpp.listener import Listener
+
+_wire_log = logging.getLogger("app.ocpp.wire")
+_wire_log.setLevel(logging.CRITICAL)
+
+MAX_MESSAGE = 10_000_000
+"""Longest WebSocket message in bytes, all fragments together; longer ones end with close code 1009."""
+IDLE_LOOK_S = 30.0
+"""How often a connection without pings is looked at, to see whether its manner has changed."""
+
+
+class Peer(asyncio.Protocol):
+    """One WebSocket connection. Is the ``Channel`` of its unit, and the protocol of its pipe."""
+
+    __slots__ = (
+        "_close",
+        "_heard_s",
+        "_is_corked",
+        "_is_ending",
+        "_listener",
+        "_loop",
+        "_opcode",
+        "_parts",
+        "_pipe",
+        "_receiver",
+        "_timer",
+        "_ws",
+        "identity",
+        "is_by_us",
+        "peer_pings",
+        "pings",
+        "pongs",
+    )
+
+    def __init__(self, listener: Listener, pipe: Pipe, identity: str) -> None:
+        self._listener = listener
+        self._pipe = pipe
+        self._loop = asyncio.get_running_loop()
+        self._ws = ServerProtocol(state=OPEN, max_size=MAX_MESSAGE, logger=_wire_log)
+        self._receiver: Receiver | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard_s = self._loop.time()
+        self._parts = bytearray()
+        self._opcode = Opcode.TEXT
+        self._is_corked = False
+        self._is_ending = False
+        self._close = (1006, "")
+        self.identity = identity
+        self.is_by_us = False
+        self.pings = 0
+        self.pongs = 0
+        self.peer_pings = 0
+
+    @property
+    def silent_s(self) -> float:
+        """Return how long the unit has said nothing at all."""
+        return self._loop.time() - self._heard_s
+
+    @property
+    def fault(self) -> str:
+        """Say what the WebSocket layer objected to."""
+        error = self._ws.parser_exc
+        return "" if error is None or isinstance(error, EOFError) else (str(error) or type(error).__name__)[:200]
+
+    def opened(self, receiver: Receiver) -> None:
+        """Begin: from here on ``receiver`` gets what comes."""
+        self._receiver = receiver
+        self._watch()
+
+    # The transport's side -----------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in."""
+        ws = self._ws
+        self._heard_s = self._loop.time()
+        ws.receive_data(data)
+        self._is_corked = True
+        try:
+            texts = [text for event in ws.events_received() if (text := self._assembled(cast(WsFrame, event)))]
+            if texts and self._receiver is not None:
+                self._receiver.received(texts)
+        finally:
+            self._is_corked = False
+            self._flush()
+
+    def eof_received(self) -> bool:
+        """End our side too."""
+        self._ws.receive_eof()
+        self._flush()
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Tell everybody once."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._listener.left(self)
+        if self._receiver is not None:
+            receiver, self._receiver = self._receiver, None
+            receiver.closed(*self._close)
+
+    def pause_writing(self) -> None:
+        """Stop reading from a peer that does not take our answers: its memory, not ours."""
+        self._pipe.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        if not self._pipe.is_closing():
+            self._pipe.resume_reading()
+
+    # The Channel's side -------------------------------------------------------------------------------------------
+
+    def send(self, text: str) -> None:
+        """Send a text; raises LinkLost when the connection is closed or closing."""
+        ws = self._ws
+        if ws.state is not OPEN:
+            raise LinkLost("The connection to the charger is closed.", "Wait until it dials again.")
+        ws.send_text(text.encode("utf-8", "replace"))
+        if not self._is_corked:
+            self._flush()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Start the closing handshake; a peer that does not answer it is cut off."""
+        ws = self._ws
+        if ws.state is OPEN:
+            self.is_by_us = True
+            self._close = (code, reason)
+            ws.send_close(code, reason.encode()[:120].decode(errors="ignore"))
+            self._flush()
+            self._end_within(self._listener.bounds.closing_s)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._pipe.abort()
+
+    # Inside -------------------------------------------------------------------------------------------------------
+
+    def _assembled(self, frame: WsFrame) -> Text | None:
+        opcode = frame.opcode
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if frame.fin:
+                return _text(bytes(frame.data), opcode)
+            self._parts, self._opcode = bytearray(frame.data), opcode
+        elif opcode is Opcode.CONT:
+            self._parts += frame.data
+            if frame.fin:
+                whole, self._parts = bytes(self._parts), bytearray()
+                return _text(whole, self._opcode)
+        elif opcode is Opcode.PING:
+            self.peer_pings += 1
+        elif opcode is Opcode.PONG:
+            self.pongs += 1
+        return None
+
+    def _flush(self) -> None:
+        ws = self._ws
+        writes = ws.data_to_send()
+        if not writes:
+            return
+        is_over = not writes[-1]
+        self._pipe.write(b"".join(writes))
+        if is_over or ws.state is not OPEN:
+            self._over(ws)
+
+    def _over(self, ws: ServerProtocol) -> None:
+        self._parts.clear()
+        if ws.parser_exc is not None and self.fault:
+            self.is_by_us = True
+        spoken = ws.close_rcvd or ws.close_sent
+        if spoken is not None:
+            self._close = (spoken.code, spoken.reason)
+        if ws.eof_sent and self._pipe.can_write_eof() and not self._pipe.is_closing():
+            self._pipe.write_eof()
+        self._end_within(self._listener.bounds.closing_s)
+
+    def _end_within(self, limit_s: float) -> None:
+        """Cut the connection after a while; a peer can't put that off by going on to talk."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(limit_s, self._pipe.abort)
+
+    def _watch(self) -> None:
+        ping_s = self._ping_s()
+        idle_s = self.silent_s
+        if self._ws.state is OPEN and not self._is_ending:
+            if ping_s and idle_s >= self._listener.bounds.silence_s:
+                self.close(1011, "no answer to pings")
+                return
+            if ping_s and idle_s >= ping_s:
+                self.pings += 1
+                self._ws.send_ping(b"rehome")
+                self._flush()
+        if not self._is_ending:
+            self._timer = self._loop.call_later(min(ping_s / 2, IDLE_LOOK_S) if ping_s else IDLE_LOOK_S, self._watch)
+
+    def _ping_s(self) -> float:
+        wanted = self._listener.keeper.manner(self.identity).ping_s
+        return self._listener.bounds.ping_s if wanted is None else wanted
+
+
+def _text(data: bytes, opcode: Opcode) -> Text:
+    notes = ("BINARY",) if opcode is Opcode.BINARY else ()
+    if len(data) > MAX_TEXT:
+        return Text(data[:MAX_SHOWN].decode(errors="replace"), None, (*notes, "TOO-LONG", f"CUT-{len(data)}"))
+    try:
+        return Text(data.decode(), None, notes)
+    except UnicodeDecodeError:
+        return Text(data.decode(errors="replace"), data, (*notes, "BAD-UTF8"))
