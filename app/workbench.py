@@ -35,7 +35,7 @@ from app.model.edit import Edit
 from app.model.finding import Finding
 from app.model.frame import Adapter, Frame, ListenState
 from app.model.query import TrafficQuery
-from app.model.reading import Reading, StateChange
+from app.model.reading import Sampled, StateChange
 from app.model.secret import Secret
 from app.model.setting import Change
 from app.model.unit import Sighting, Unit, UnitChange, Way, authority
@@ -85,7 +85,7 @@ class Workbench:
         self.home = home
         self.is_demo = is_demo
         self.frames: Feed[Frame] = Feed()
-        self.samples: Feed[Reading | StateChange] = Feed()
+        self.samples: Feed[Sampled] = Feed()
         self.findings: Feed[Finding] = Feed()
         self.troubles: Feed[Trouble] = Feed()
         self.settings_changes: Feed[Settings] = Feed()
@@ -388,7 +388,7 @@ class Workbench:
             frames.close()
             samples.close()
 
-    def _write(self, frames: list[Frame], samples: list[Reading | StateChange]) -> None:
+    def _write(self, frames: list[Frame], samples: list[Sampled]) -> None:
         if frames:
             self.store.traffic.add(frames)
         if samples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -66,3 +67,44 @@ class StateChange:
     at: datetime
     error: str = ""
     detail: str = ""
+
+
+Row = tuple[Measurand, float, datetime, int, str]
+"""A reading without its unit: measurand, value, time, connector, phase."""
+
+
+class Samples:
+    """The readings of one message, worked out only when somebody looks: most messages are merely recorded."""
+
+    __slots__ = ("_rows", "_work", "unit_id")
+
+    def __init__(self, unit_id: str, work: Callable[[], Sequence[Row]]) -> None:
+        self.unit_id = unit_id
+        self._work = work
+        self._rows: Sequence[Row] | None = None
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Return the readings as plain rows, for those who store many."""
+        if self._rows is None:
+            self._rows = self._work()
+        return self._rows
+
+    def __iter__(self) -> Iterator[Reading]:
+        for measurand, value, at, connector, phase in self.rows:
+            yield Reading(
+                unit_id=self.unit_id, measurand=measurand, value=value, at=at, connector=connector, phase=phase
+            )
+
+
+Sampled = Reading | StateChange | Samples
+"""What is published about a unit's state."""
+
+
+def spread(sampled: Iterable[Sampled]) -> Iterator[Reading | StateChange]:
+    """Return readings and states one by one, in order."""
+    for item in sampled:
+        if isinstance(item, Samples):
+            yield from item
+        else:
+            yield item

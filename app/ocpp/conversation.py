@@ -9,11 +9,10 @@ States of an outgoing call::
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from app.ocpp.frame import Call, Error, Malformed, Message, Result, decode, encode_call
+from app.ocpp.frame import Call, Error, Malformed, Message, Result, Send, decode, encode_call, encode_send
 
 REMEMBERED = 64
 """How many answered requests, and how many timed out calls, are remembered for repetitions and late answers."""
@@ -26,6 +25,23 @@ class Asked:
     call: Call
     text: str
     reply: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Told:
+    """The peer sends what wants no answer (SEND of OCPP 2.1)."""
+
+    call: Send
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Objected:
+    """The peer can't make sense of an answer of ours (CALLRESULTERROR of OCPP 2.1); ``action`` if still known."""
+
+    error: Error
+    action: str
     notes: tuple[str, ...] = ()
 
 
@@ -70,7 +86,7 @@ class Broken:
     notes: tuple[str, ...] = ()
 
 
-Event = Asked | Answered | RefusedCall | Stray | Broken
+Event = Asked | Told | Answered | RefusedCall | Objected | Stray | Broken
 
 
 @dataclass(slots=True)
@@ -81,30 +97,49 @@ class _Waiting:
     until_s: float
 
 
+@dataclass(slots=True)
+class _Reply:
+    """What became of a request of the peer's."""
+
+    digest: int
+    action: str
+    text: str | None = None
+
+
 class Conversation:
     """Everything one connection must remember about who asked what."""
+
+    __slots__ = ("_late", "_numbers", "_prefix", "_replies", "_waiting")
 
     def __init__(self, *, prefix: str = "") -> None:
         self._numbers = itertools.count(1)
         self._prefix = prefix
         self._waiting: dict[str, _Waiting] = {}
-        self._late: OrderedDict[str, str] = OrderedDict()
-        self._replies: OrderedDict[str, tuple[int, str | None]] = OrderedDict()
+        self._late: dict[str, str] = {}
+        self._replies: dict[str, _Reply] = {}
 
     def call(self, action: str, payload: dict[str, Any], now_s: float, *, timeout_s: float) -> tuple[str, str]:
         """Register an outgoing call; returns its id and the text to send."""
         uid = f"{self._prefix}{next(self._numbers)}"
         text = encode_call(uid, action, payload)
-        self._waiting[uid] = _Waiting(action, payload, now_s, now_s + timeout_s)
+        self.called(uid, action, payload, now_s, timeout_s=timeout_s)
         return uid, text
+
+    def called(self, uid: str, action: str, payload: dict[str, Any], now_s: float, *, timeout_s: float) -> None:
+        """Register a call that somebody else has written (a trace)."""
+        self._waiting[uid] = _Waiting(action, payload, now_s, now_s + timeout_s)
+
+    def send(self, action: str, payload: dict[str, Any]) -> tuple[str, str]:
+        """Write a SEND; returns its id and the text to send. Nothing is waited for."""
+        uid = f"{self._prefix}{next(self._numbers)}"
+        return uid, encode_send(uid, action, payload)
 
     def forget(self, uid: str) -> None:
         """Stop waiting for an answer; should it still come, it is late."""
         waiting = self._waiting.pop(uid, None)
         if waiting is not None:
             self._late[uid] = waiting.action
-            if len(self._late) > REMEMBERED:
-                self._late.popitem(last=False)
+            _trim(self._late)
 
     def received(self, text: str, now_s: float) -> Event:
         """Take in one text."""
@@ -116,18 +151,34 @@ class Conversation:
             return self._asked(message, text)
         if type(message) is Malformed:
             return Broken(message, message.notes)
+        if type(message) is Send:
+            return Told(message, message.notes)
         assert isinstance(message, Result | Error)
+        if type(message) is Error and message.is_of_result:
+            reply = self._replies.get(message.uid)
+            return Objected(message, reply.action if reply else "", message.notes)
         return self._answered(message, now_s)
 
-    def replied(self, call: Call, text: str, reply: str) -> None:
+    def replied(self, uid: str, reply: str) -> None:
         """Remember what a request was answered, for the case that the peer repeats it."""
-        if call.uid in self._replies:
-            self._replies[call.uid] = (hash(text), reply)
+        asked = self._replies.get(uid)
+        if asked is not None:
+            asked.text = reply
+
+    def asked(self, uid: str) -> str:
+        """Return the action of a recent request of the peer's, else an empty text."""
+        reply = self._replies.get(uid)
+        return reply.action if reply else ""
 
     def action_of(self, uid: str) -> str:
         """Return the action of a call of ours that waits or is late, else an empty text."""
         waiting = self._waiting.get(uid)
         return waiting.action if waiting else self._late.get(uid, "")
+
+    def waiting_for(self, uid: str) -> tuple[str, dict[str, Any], float] | None:
+        """Return action, payload and time of a call of ours that waits."""
+        waiting = self._waiting.get(uid)
+        return None if waiting is None else (waiting.action, waiting.payload, waiting.sent_s)
 
     def deadline(self) -> float | None:
         """Return when the next waiting call expires."""
@@ -135,19 +186,23 @@ class Conversation:
 
     def expired(self, now_s: float) -> list[str]:
         """Give up the calls whose time has come and return their ids."""
-        over = [uid for uid, waiting in self._waiting.items() if waiting.until_s <= now_s]
+        over = self.overdue(now_s)
         for uid in over:
             self.forget(uid)
         return over
 
+    def overdue(self, now_s: float) -> list[str]:
+        """Return the ids of the calls whose time has come."""
+        return [uid for uid, waiting in self._waiting.items() if waiting.until_s <= now_s]
+
     def _asked(self, call: Call, text: str) -> Asked:
+        digest = hash(text)
         before = self._replies.get(call.uid)
-        if before is not None and before[0] == hash(text):
-            return Asked(call, text, before[1], (*call.notes, "REPEATED"))
+        if before is not None and before.digest == digest:
+            return Asked(call, text, before.text, (*call.notes, "REPEATED"))
         notes = call.notes if before is None else (*call.notes, "ID-REUSED")
-        self._replies[call.uid] = (hash(text), None)
-        if len(self._replies) > REMEMBERED:
-            self._replies.popitem(last=False)
+        self._replies[call.uid] = _Reply(digest, call.action)
+        _trim(self._replies)
         return Asked(call, text, None, notes)
 
     def _answered(self, message: Result | Error, now_s: float) -> Event:
@@ -159,3 +214,8 @@ class Conversation:
         if isinstance(message, Result):
             return Answered(message.uid, waiting.action, waiting.payload, message.payload, took_s, message.notes)
         return RefusedCall(message.uid, waiting.action, waiting.payload, message, took_s, message.notes)
+
+
+def _trim(memory: dict[str, Any]) -> None:
+    if len(memory) > REMEMBERED:
+        del memory[next(iter(memory))]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.model.frame import Boot
-from app.model.reading import Reading, StateChange
+from app.model.reading import Reading, Samples, StateChange
 
 
 class IdToken(NamedTuple):
@@ -34,6 +34,8 @@ class Transaction:
     stopped_at: datetime | None = None
     meter_stop_wh: float | None = None
     reason: str = ""
+    state: str = ""
+    """Its charging state in 1.6's words, where the station tells one (2.x)."""
 
     @property
     def is_running(self) -> bool:
@@ -50,9 +52,10 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booted:
-    """A BootNotification was received and accepted."""
+    """A BootNotification was received and answered with ``status``."""
 
     boot: Boot
+    status: str = "Accepted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,24 +75,29 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionStarted:
-    """A StartTransaction was received (or a running transaction recognised by its meter values)."""
+    """A transaction began (or a running one was recognised by what it sends)."""
 
     transaction: Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionStopped:
-    """A StopTransaction was received."""
+    """A transaction ended."""
 
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class MeterSampled:
-    """Meter values were received."""
+    """Meter values were received; they are worked out when somebody looks at them."""
 
-    readings: tuple[Reading, ...]
+    samples: Samples
     transaction_id: int | str | None = None
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Return the values in SI units."""
+        return tuple(self.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

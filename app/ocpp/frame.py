@@ -1,7 +1,8 @@
 """One OCPP-J text: decode it tolerantly, encode it exactly. Pure.
 
 Terms follow OCPP-J 1.6 §4.2: CALL ``[2, id, action, payload]``, CALLRESULT ``[3, id, payload]``, CALLERROR
-``[4, id, code, description, details]``. Whatever is wrong with a text is named in ``notes`` (short deviation codes);
+``[4, id, code, description, details]``; and J201 2.1 §4.2: CALLRESULTERROR ``[5, …]`` (as CALLERROR), SEND ``[6, …]``
+(as CALL). Whatever is wrong with a text is named in ``notes`` (short deviation codes);
 what can't be used at all becomes ``Malformed`` together with the standard's error answer.
 """
 
@@ -18,7 +19,7 @@ from app.model.frame import FrameKind
 from app.ocpp.lenient import Unreadable, load
 
 MAX_TEXT = 1_000_000
-"""Longest text that is parsed, in characters. Longer ones are kept (cut) and answered with FormationViolation."""
+"""Longest text that is parsed, in characters. Longer ones are kept (cut) and answered with an error."""
 
 MAX_SHOWN = 262_144
 """Longest text kept in a published frame, in characters; the rest is cut and noted."""
@@ -32,11 +33,25 @@ MAX_ACTION = 64
 UNKNOWN_UID = "-1"
 """What answers a message whose id can't be read (OCPP-J 2.0.1 §4.2.3 says so; 1.6 names nothing)."""
 
-FORMATION = "FormationViolation"
+# Error codes in the spelling of J201 §4.3; ``spelled_code`` turns them into what a version says.
+NO_MESSAGE = "RpcFrameworkError"
+"""Not a message at all, or its id can't be read."""
+FORMAT = "FormatViolation"
+UNKNOWN_KIND = "MessageTypeNotSupported"
+SECURITY = "SecurityError"
+INTERNAL = "InternalError"
 NOT_IMPLEMENTED = "NotImplemented"
-"""The action is not known (OCPP-J 1.6 §4.2.3)."""
+"""The action is not known (OCPP-J 1.6 §4.2.3, J201 §4.3)."""
 NOT_SUPPORTED = "NotSupported"
-"""The action is known but not offered here (OCPP-J 1.6 §4.2.3)."""
+"""The action is known but not offered here (OCPP-J 1.6 §4.2.3, J201 §4.3)."""
+
+_CODES_16 = {
+    NO_MESSAGE: "FormationViolation",
+    FORMAT: "FormationViolation",
+    UNKNOWN_KIND: "NotSupported",
+    "OccurrenceConstraintViolation": "OccurenceConstraintViolation",
+}
+"""OCPP-J 1.6 §4.2.3 where it differs, its misspelling included."""
 
 
 @dataclass(slots=True)
@@ -51,6 +66,11 @@ class Call:
 
 
 @dataclass(slots=True)
+class Send(Call):
+    """A message of OCPP 2.1 that wants no answer (type 6)."""
+
+
+@dataclass(slots=True)
 class Result:
     """An answer."""
 
@@ -61,43 +81,57 @@ class Result:
 
 @dataclass(slots=True)
 class Error:
-    """A refusal. ``details`` is whatever was sent: some chargers put a text there instead of an object."""
+    """A refusal of a CALL, or of a CALLRESULT (``is_of_result``, type 5 of OCPP 2.1).
+
+    ``details`` is whatever was sent: some chargers put a text there instead of an object.
+    """
 
     uid: str
     code: str
     description: str
     details: Any = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    is_of_result: bool = False
 
 
 @dataclass(slots=True)
 class Malformed:
-    """A text that is no message. ``is_answerable`` is false for broken answers: answering those would never end."""
+    """A text that is no message. ``is_answerable`` is false for broken answers: answering those would never end.
+
+    ``is_unknown_kind``: an array with a message type number that OCPP 1.6 ignores and 2.x refuses.
+    """
 
     reason: str
     echo: Any = UNKNOWN_UID
     action: str = ""
-    code: str = FORMATION
+    code: str = NO_MESSAGE
     is_answerable: bool = True
     notes: tuple[str, ...] = ()
+    is_unknown_kind: bool = False
 
 
 Message = Call | Result | Error | Malformed
 
 _HEAD = re.compile(
-    r'\ufeff?\s*\[\s*([234])\s*,\s*(?:"((?:[^"\\]|\\.){0,128})"|(-?\d{1,20}))\s*(?:,\s*"([^"\\]{0,64})"|(?=,|\]))'
+    r'\ufeff?\s*\[\s*([2-6])\s*,\s*(?:"((?:[^"\\]|\\.){0,128})"|(-?\d{1,20}))\s*(?:,\s*"([^"\\]{0,64})"|(?=,|\]))'
 )
-_KINDS = {"2": FrameKind.CALL, "3": FrameKind.RESULT, "4": FrameKind.ERROR}
+_KINDS = {
+    "2": FrameKind.CALL,
+    "3": FrameKind.RESULT,
+    "4": FrameKind.ERROR,
+    "5": FrameKind.RESULT_ERROR,
+    "6": FrameKind.SEND,
+}
 
 
 def head(text: str) -> tuple[FrameKind, str, str]:
-    """Tell kind, message id and action (of a CALL) from the first characters, without parsing the rest."""
+    """Tell kind, message id and action (of a CALL or SEND) from the first characters, without parsing the rest."""
     match = _HEAD.match(text[:512])
     if match is None:
         return FrameKind.BROKEN, "", ""
     kind = _KINDS[match[1]]
     uid = match[2] if match[2] is not None else match[3]
-    if kind is FrameKind.CALL:
+    if kind in (FrameKind.CALL, FrameKind.SEND):
         return (kind, uid, match[4]) if match[4] is not None else (FrameKind.BROKEN, uid, "")
     return kind, uid, ""
 
@@ -117,17 +151,29 @@ def decode(text: str) -> Message:
     kind = value[0]
     if isinstance(kind, str) and kind in _KINDS:
         kind, notes = int(kind), (*notes, "TYPE-AS-TEXT")
-    if kind == 2 and type(kind) is int:
-        return _call(value, notes)
-    if kind in (3, 4) and type(kind) is int:
-        return _answer(kind, value, notes)
-    # OCPP-J 1.6 §4.1.3: a message with another type number is to be ignored.
-    return Malformed(f"unknown message type {str(kind)[:20]}", is_answerable=False, notes=(*notes, "UNKNOWN-TYPE"))
+    if type(kind) is int:
+        if kind == 2:
+            return _call(value, notes)
+        if 3 <= kind <= 5:
+            return _answer(kind, value, notes)
+        if kind == 6:
+            return _sent(value, notes)
+    return _of_unknown_kind(value, notes)
+
+
+def spelled_code(code: str, version: str) -> str:
+    """Return an error code as the version spells it."""
+    return _CODES_16.get(code, code) if version == "1.6" else code
 
 
 def encode_call(uid: str, action: str, payload: dict[str, Any]) -> str:
     """Write a CALL."""
     return _written([2, uid, action, payload])
+
+
+def encode_send(uid: str, action: str, payload: dict[str, Any]) -> str:
+    """Write a SEND (OCPP 2.1)."""
+    return _written([6, uid, action, payload])
 
 
 def encode_result(echo: Any, payload: dict[str, Any]) -> str:
@@ -161,8 +207,30 @@ def _call(value: list[Any], notes: tuple[str, ...]) -> Message:
     payload = value[3]
     if type(payload) is not dict:
         reason = f"the payload is a JSON {_json_name(payload)} instead of an object"
-        return Malformed(reason, echo, action, notes=(*notes, "BAD-PAYLOAD"))
+        return Malformed(reason, echo, action, FORMAT, notes=(*notes, "BAD-PAYLOAD"))
     return Call(uid, echo, action, payload, notes)
+
+
+def _sent(value: list[Any], notes: tuple[str, ...]) -> Message:
+    call = _call(value, notes)
+    if isinstance(call, Call):
+        return Send(call.uid, call.echo, call.action, call.payload, call.notes)
+    if isinstance(call, Malformed):
+        call.is_answerable = False  # nobody waits for an answer to a SEND
+    return call
+
+
+def _of_unknown_kind(value: list[Any], notes: tuple[str, ...]) -> Malformed:
+    """OCPP-J 1.6 §4.1.3: to be ignored; J201 §4.3 has an error for it, of use only where an id can be echoed."""
+    echo, uid, _ = _uid(value, ())
+    return Malformed(
+        f"unknown message type {str(value[0])[:20]}",
+        UNKNOWN_UID if uid is None else echo,
+        code=UNKNOWN_KIND,
+        is_answerable=False,
+        notes=(*notes, "UNKNOWN-TYPE"),
+        is_unknown_kind=uid is not None,
+    )
 
 
 def _answer(kind: int, value: list[Any], notes: tuple[str, ...]) -> Message:
@@ -179,7 +247,7 @@ def _answer(kind: int, value: list[Any], notes: tuple[str, ...]) -> Message:
     if len(value) != 5:
         notes = (*notes, f"ELEMENTS-{len(value)}")
     code, description, details = (*value[2:5], "", "", {})[:3]
-    return Error(uid, str(code)[:50], str(description)[:255], details, notes)
+    return Error(uid, str(code)[:50], str(description)[:255], details, notes, kind == 5)
 
 
 def _uid(value: list[Any], notes: tuple[str, ...]) -> tuple[Any, str | None, tuple[str, ...]]:
@@ -195,8 +263,8 @@ def _uid(value: list[Any], notes: tuple[str, ...]) -> tuple[Any, str | None, tup
 
 def _unusable(text: str, reason: str, notes: tuple[str, ...]) -> Malformed:
     kind, uid, action = head(text)
-    is_answer = kind in (FrameKind.RESULT, FrameKind.ERROR)
-    return Malformed(reason, uid or UNKNOWN_UID, action, is_answerable=not is_answer, notes=notes)
+    is_answerable = kind in (FrameKind.CALL, FrameKind.BROKEN)
+    return Malformed(reason, uid or UNKNOWN_UID, action, is_answerable=is_answerable, notes=notes)
 
 
 def _json_name(value: Any) -> str:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from app.feed import Feed
 from app.model.finding import Finding
 from app.model.frame import Frame
-from app.model.observation import Judge
-from app.model.reading import Reading, StateChange
+from app.model.observation import Ended, Judge
+from app.model.reading import Sampled
 from app.model.setting import Setting
+from app.ocpp.devicemodel import Variable
 from app.ocpp.events import IdToken
 from app.ocpp.manner import Manner
+from app.ocpp.times import Times as Times
 from app.scope import Scope
 
 if TYPE_CHECKING:
@@ -33,22 +35,6 @@ def accept_all(identity: str, token: IdToken) -> str:  # noqa: ARG001 - an Autho
     return "Accepted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """How patient an endpoint is. Seconds."""
-
-    command_gate_s: float = 30.0
-    """No command goes out before Boot is accepted, or this long (failures 9: Wallbox, EN+ loop otherwise)."""
-    trigger_boot_s: float | None = 30.0
-    """A unit that sent no Boot by then is asked for one; ``None`` = never (failures 29)."""
-    status_s: float = 30.0
-    """A unit that sent no status this long after Boot gets a finding (failures 31, evcc)."""
-    queue_s: float = 120.0
-    """Longest wait of a command for its turn [OURS]."""
-    key_s: float = 10.0
-    """Longest wait for the answer to a batch of configuration keys [OURS]."""
-
-
 @dataclass(slots=True)
 class Habits:
     """What was learnt about an identity and outlives its connections."""
@@ -65,18 +51,24 @@ class Habits:
     """The keys it reported earlier, or when it was asked for the address keys alone."""
     is_looked: bool = False
     """It was asked for the address keys on this connection."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """ItemsPerMessage and BytesPerMessage of a 2.x station by message, as it told them (part 1 §4.5)."""
+    has_asked_limits: bool = False
+    """It was asked for its limits on this connection."""
+    model: tuple[Variable, ...] | None = None
+    """The device model of a 2.x station as reported on this connection."""
 
     def forget_values(self) -> None:
         """Doubt the values that may have changed while it was away; which keys it has, and can bear, stays known."""
         self.addresses = {**self.addresses, **(self.settings or {})}
-        self.settings, self.is_looked = None, False
+        self.settings, self.is_looked, self.model, self.has_asked_limits = None, False, None, False
 
 
 class Host(Protocol):
     """The server, seen from an endpoint."""
 
     frames: Feed[Frame]
-    samples: Feed[Reading | StateChange]
+    samples: Feed[Sampled]
     findings: Feed[Finding]
     judge: Judge
     times: Times
@@ -101,6 +93,6 @@ class Host(Protocol):
         """Learn that an endpoint has (again) said who it is."""
         ...
 
-    def ended(self, endpoint: Endpoint) -> None:
+    def ended(self, endpoint: Endpoint, ended: Ended) -> None:
         """Learn that an endpoint's connection is over."""
         ...

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.ocpp.v16 import BOOT_INTERVAL_S
+BOOT_INTERVAL_S = 300
+"""Heartbeat interval we hand out (commissioning §4: 300 s default)."""
 
 
 @dataclass(slots=True)
@@ -31,3 +32,7 @@ class Manner:
     def is_usual(self) -> bool:
         """Say whether nothing is special."""
         return self == Manner()
+
+
+USUAL = Manner()
+"""How a unit is treated of which nothing else was said. Never changed."""

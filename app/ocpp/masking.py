@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import orjson
 
 from app.model.masking import mask_secrets
 from app.model.secret import MASK, Secret
@@ -15,7 +17,21 @@ MIN_SECRET = 6
 _SECRET_KEY = re.compile(
     r"authori[sz]ationkey|password|passwd|passphrase|secret|\APW-|psk|simpin|pin\Z|(?:_|[a-z])pass\Z", re.IGNORECASE
 )
-_NAME = re.compile(r'"key"\s*:\s*"([^"\\]{1,100})"', re.IGNORECASE)
+SECRET_FIELDS = ("apnPassword", "basicAuthPassword", "password", "key", "simPin")
+"""Fields of SetNetworkProfile's connectionData that are secrets (part 2 §2.5, §2.36, §2.52; 2.1 adds the second)."""
+_FIELD = re.compile(
+    r'("(?:apnPassword|basicAuthPassword|simPin)"\s*:\s*|"password"\s*:\s*(?=[^{])|"vpn"\s*:\s*\{[^{}]*"key"\s*:\s*)'
+    r'("(?:[^"\\]|\\.)*"|[^",{}\[\]\s]+)'
+)
+_LISTS = {
+    "GetConfiguration": "configurationKey",
+    "GetVariables": "getVariableResult",
+    "SetVariables": "setVariableData",
+    "NotifyReport": "reportData",
+}
+CARRIERS = frozenset({"ChangeConfiguration", "SetNetworkProfile", *_LISTS})
+"""Messages that may carry a secret."""
+_NAME = re.compile(r'"(?:key|name)"\s*:\s*"([^"\\]{1,100})"', re.IGNORECASE)
 
 
 def is_secret_key(key: str) -> bool:
@@ -24,25 +40,70 @@ def is_secret_key(key: str) -> bool:
 
 
 def masked_request(text: str, action: str, payload: Mapping[str, Any]) -> str:
-    """Return a CALL's text as it may be shown: the value of a secret key is masked."""
-    key = payload.get("key")
-    if action != "ChangeConfiguration" or not isinstance(key, str) or not is_secret_key(key):
+    """Return a CALL's text as it may be shown: values of secret keys and variables, and passwords, are masked."""
+    if action not in CARRIERS:
         return text
-    return mask_secrets(text, (key,))
+    text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', text)
+    secret = [(name, value) for name, value in _pairs(action, payload) if is_secret_key(name)]
+    if not secret:
+        return text
+    if action == "NotifyReport":
+        # The value stands in an object beside the one with the name, where mask_secrets does not look.
+        for _, value in secret:
+            text = text.replace(f'"{value}"', f'"{MASK}"') if value else text
+    return mask_secrets(text, [name for name, _ in secret])
 
 
 def masked_answer(text: str, action: str, payload: Mapping[str, Any]) -> str:
-    """Return a CALLRESULT's text as it may be shown: values of secret keys in a GetConfiguration answer are masked."""
-    entries = payload.get("configurationKey")
-    if action != "GetConfiguration" or not isinstance(entries, list):
-        return text
-    names = [str(entry.get("key")) for entry in entries if isinstance(entry, dict) and entry.get("value")]
-    secret = [name for name in names if is_secret_key(name)]
-    return mask_secrets(text, secret) if secret else text
+    """Return a CALLRESULT's text as it may be shown: values of secret keys and variables are masked."""
+    return masked_request(text, action, payload) if action in ("GetConfiguration", "GetVariables") else text
+
+
+def masked_payload(action: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a payload as it may be kept and judged."""
+    if action not in CARRIERS:
+        return payload
+    shown: dict[str, Any] = orjson.loads(masked_request(orjson.dumps(payload).decode(), action, payload))
+    return shown
+
+
+def secret_values(action: str, payload: Mapping[str, Any]) -> list[str]:
+    """Return the passwords that a CALL of ours carries."""
+    found = [str(value) for name, value in _pairs(action, payload) if is_secret_key(name) and value]
+    data = payload.get("connectionData")
+    return found + _passwords(data) if action == "SetNetworkProfile" and isinstance(data, dict) else found
+
+
+def _pairs(action: str, payload: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Name the keys or variables of a message with their values."""
+    if action == "ChangeConfiguration":
+        yield str(payload.get("key")), payload.get("value")
+    entries = payload.get(_LISTS.get(action, ""))
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, dict):
+            continue
+        variable = entry.get("variable")
+        if isinstance(variable, dict):
+            name = str(variable.get("name"))
+            yield name, entry.get("attributeValue")
+            yield from ((name, value) for value in _attributes(entry))
+        else:
+            yield str(entry.get("key")), entry.get("value")
+
+
+def _attributes(entry: Mapping[str, Any]) -> list[object]:
+    told = entry.get("variableAttribute")
+    return [item.get("value") for item in told if isinstance(item, dict)] if isinstance(told, list) else []
+
+
+def _passwords(data: Mapping[str, Any]) -> list[str]:
+    inner = [part for part in data.values() if isinstance(part, dict)]
+    return [str(value) for part in (data, *inner) for name, value in part.items() if name in SECRET_FIELDS and value]
 
 
 def masked_loosely(text: str) -> str:
     """Mask secret configuration values in a text that could not be parsed, or that nobody asked for."""
+    text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', text)
     names = [name for name in _NAME.findall(text) if is_secret_key(name)]
     return mask_secrets(text, names) if names else text
 

@@ -74,6 +74,24 @@ def violations(version: str, action: str, payload: dict[str, Any], *, is_request
         return [str(error)[:200]]
 
 
+def error_of(version: str, action: str, payload: dict[str, Any]) -> tuple[str, str]:
+    """Return the CALLERROR code (J201 §4.3) that a payload deserves, and what is wrong with it."""
+    check = validator(version, action, True)
+    error = None if check is None else next(iter(check.iter_errors(payload)), None)
+    if error is None:
+        return "FormatViolation", ""
+    return _CODES.get(type(error.kind).__name__.rpartition("_")[2], "PropertyConstraintViolation"), _told(error)
+
+
+_CODES = {
+    "Required": "OccurrenceConstraintViolation",
+    "MinItems": "OccurrenceConstraintViolation",
+    "MaxItems": "OccurrenceConstraintViolation",
+    "Type": "TypeConstraintViolation",
+    "AdditionalProperties": "FormatViolation",
+}
+
+
 def findings(version: str, action: str, payload: dict[str, Any], *, is_request: bool) -> tuple[Finding, ...]:
     """Return one finding (BOOT-SCHEMA or SCHEMA) if the payload breaks its schema."""
     if is_valid(version, action, payload, is_request=is_request):

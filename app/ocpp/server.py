@@ -7,38 +7,47 @@ import itertools
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from app.errors import PortInUse, ServerError, TimedOut
 from app.feed import Feed
 from app.model.finding import Finding
-from app.model.frame import Frame, Handshake, Hello, Knock, ListenState
-from app.model.listening import ListenPlan
-from app.model.observation import Ended, Judge, Observation, SelfTested, TlsFailed, no_opinion
-from app.model.reading import Reading, StateChange
+from app.model.frame import Frame, Handshake, Knock, ListenState
+from app.model.observation import Ended, Judge, Observation, Replaced, no_opinion
+from app.model.reading import Sampled
 from app.model.secret import Secret
 from app.model.unit import Sighting
-from app.ocpp import ports, schema, selftest
+from app.ocpp import ports, schema
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.host import Answerer, Authoriser, Habits, Replier, Times, accept_all
 from app.ocpp.ledger import Ledger
 from app.ocpp.listener import Bounds, Channel, Listener, Receiver
 from app.ocpp.manner import Manner
+from app.ocpp.past import Past
 from app.ocpp.sightings import on_boot, on_dial, on_hang_up
 from app.scope import Scope, Trouble
-
-if TYPE_CHECKING:
-    from app.trust.wardrobe import Wardrobe
 
 log = logging.getLogger(__name__)
 
 MAX_KNOCKS = 500
 MAX_REMEMBERED = 500
 """Identities whose books and habits are kept after they left."""
-WARM_UP = ("BootNotification", "StatusNotification", "MeterValues", "Heartbeat")
+WARM_UP = tuple(
+    (version, action)
+    for version in ("1.6", "2.0.1")
+    for action in ("BootNotification", "StatusNotification", "MeterValues", "Heartbeat")
+)
+
+
+@dataclass(slots=True)
+class Books:
+    """What is kept of one identity beyond its connections."""
+
+    ledger: Ledger
+    habits: Habits
+    past: Past
 
 
 class OcppServer:
@@ -55,7 +64,7 @@ class OcppServer:
         self,
         *,
         frames: Feed[Frame],
-        samples: Feed[Reading | StateChange],
+        samples: Feed[Sampled],
         sighted: Callable[[Sighting], None],
         expected: Callable[[str], Secret | None] = lambda _: None,
         first_seq: int = 1,
@@ -64,8 +73,6 @@ class OcppServer:
         times: Times | None = None,
         bounds: Bounds | None = None,
         report: Callable[[Trouble], None] | None = None,
-        plan: ListenPlan | None = None,
-        wardrobe: Callable[[], Wardrobe] | None = None,
     ) -> None:
         self.frames = frames
         self.samples = samples
@@ -85,10 +92,6 @@ class OcppServer:
         self.expected = expected
         self.scope = Scope("ocpp", report=report)
         self._sighted = sighted
-        self.personality_for: dict[str, str] = {}
-        """Address (without port) → TLS personality that its next connections get instead of the plan's."""
-        self._plan = plan or ListenPlan(host="", port=0)
-        self._wardrobe = wardrobe
         self._bounds = bounds or Bounds()
         self._seq = itertools.count(first_seq)
         self._knock_seq = itertools.count(1)
@@ -96,7 +99,7 @@ class OcppServer:
         self._transactions = itertools.count(int(datetime.now(UTC).timestamp()) & 0x3FFFFFFF)
         self._endpoints: dict[str, Endpoint] = {}
         self._ending: set[Endpoint] = set()
-        self._books: OrderedDict[str, tuple[Ledger, Habits]] = OrderedDict()
+        self._books: OrderedDict[str, Books] = OrderedDict()
         self._knocks: deque[Knock] = deque(maxlen=MAX_KNOCKS)
         self._listener: Listener | None = None
         self._moving = asyncio.Lock()
@@ -105,8 +108,8 @@ class OcppServer:
     # Life ---------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> OcppServer:
-        for action in WARM_UP:
-            schema.validator("1.6", action, True)
+        for version, action in WARM_UP:
+            schema.validator(version, action, True)
         return self
 
     async def __aexit__(
@@ -158,35 +161,13 @@ class OcppServer:
             if old is not None and (old.host, old.port) == (host, port):
                 return self._state
             new = await self._opened(host, port, old)
-            self._listener, self._plan = new, new.plan
-            count, has_tls = len(self._endpoints), new.has_tls
-            self._tell(ListenState(is_listening=True, host=new.host, port=new.port, connections=count, has_tls=has_tls))
+            self._listener = new
+            count = len(self._endpoints)
+            self._tell(ListenState(is_listening=True, host=new.host, port=new.port, connections=count))
             if old is not None:
                 await old.close("the endpoint moves")
             self._count()
             return self._state
-
-    @property
-    def plan(self) -> ListenPlan:
-        """Return how the endpoint listens, or will when it is started."""
-        return self._plan
-
-    async def adopt(self, plan: ListenPlan) -> ListenState:
-        """Listen as planned from now on; open connections stay, unless the place changes. Raises ServerError."""
-        if (plan.host, plan.port) != (self._plan.host, self._plan.port) and self._listener is not None:
-            await self.move(plan.host, plan.port)
-            plan = replace(plan, host=self._plan.host, port=self._plan.port)
-        self._plan = plan
-        if self._listener is not None:
-            self._listener.plan = plan
-            self._tell(replace(self._state, has_tls=self._listener.has_tls))
-        return self._state
-
-    async def self_test(self, address: str = "") -> SelfTested:
-        """Dial our own port from a second socket over an adapter's address; the findings are published."""
-        tested = await selftest.of(self._listener, address)
-        self.observed(tested)
-        return tested
 
     async def arrival(self, identity: str, *, timeout_s: float, after: datetime | None = None) -> Endpoint:
         """Return the open connection of an identity, or wait for one; ``after``: only a connection opened later.
@@ -240,43 +221,42 @@ class OcppServer:
         handshake = replace(handshake, at=self.now())
         handshake = replace(handshake, findings=tuple(self.judge(handshake)))
         identity = handshake.identity
-        ledger, habits = self._remembered(identity)
-        habits.forget_values()
+        books = self._remembered(identity)
+        books.habits.forget_values()
+        older = self._endpoints.get(identity)
         endpoint = Endpoint(
             identity=identity,
             connection=next(self._connections),
             handshake=handshake,
             channel=channel,
             host=self,
-            ledger=ledger,
-            habits=habits,
+            ledger=books.ledger,
+            habits=books.habits,
             secret=self.expected(identity),
+            past=books.past,
         )
-        older = self._endpoints.get(identity)
         self._endpoints[identity] = endpoint
+        endpoint.find(handshake.findings)
+        self._tell_of_return(endpoint, older, books.past)
         if older is not None:
             older.replaced()
-        endpoint.find(handshake.findings)
         self._sighted(on_dial(endpoint))
         self._count()
         self.arrivals.publish(endpoint)
         return endpoint
 
-    def tls_failed(self, failed: TlsFailed) -> None:
-        """Have a TLS handshake judged that came to nothing."""
-        self.observed(failed)
+    def _tell_of_return(self, endpoint: Endpoint, older: Endpoint | None, past: Past) -> None:
+        if older is not None:
+            silent_s = (endpoint.opened_at - older.last_heard_at).total_seconds()
+            remotes = (endpoint.handshake.remote, older.handshake.remote)
+            seen = Replaced(
+                identity=endpoint.identity, remote=remotes[0], older_remote=remotes[1], silent_s=max(0.0, silent_s)
+            )
+            endpoint.observe((seen,))
+        elif (returned := past.returned(endpoint.identity, endpoint.opened_at)) is not None:
+            endpoint.observe((returned,))
 
-    def knocked(
-        self,
-        verdict: str,
-        text: str,
-        remote: str,
-        first: bytes,
-        identity: str,
-        *,
-        local: str = "",
-        hello: Hello | None = None,
-    ) -> None:
+    def knocked(self, verdict: str, text: str, remote: str, first: bytes, identity: str) -> None:
         """Enter a peer in the knock list."""
         knock = Knock(
             seq=next(self._knock_seq),
@@ -286,8 +266,6 @@ class OcppServer:
             text=text,
             first_bytes=first,
             identity=identity,
-            local=local,
-            hello=hello,
         )
         self._knocks.append(knock)
         self.knocks.publish(knock)
@@ -298,8 +276,10 @@ class OcppServer:
         """Tell discovery who a unit says it is."""
         self._sighted(on_boot(endpoint))
 
-    def ended(self, endpoint: Endpoint) -> None:
+    def ended(self, endpoint: Endpoint, ended: Ended) -> None:
         """Forget a connection, and tell discovery unless a newer one took its place."""
+        endpoint.observe((ended,))
+        self.endings.publish(ended)
         self._ending.add(endpoint)
         if not self.scope.is_closed:
             self.scope.isolated(f"end {endpoint.connection}", self._finish(endpoint))
@@ -315,8 +295,7 @@ class OcppServer:
     # Inside -------------------------------------------------------------------------------------------------------
 
     async def _opened(self, host: str, port: int, old: Listener | None) -> Listener:
-        wardrobe, chosen = self._wardrobe, self.personality_for
-        listener = Listener(self, self._bounds, self._plan, wardrobe=wardrobe, personality_for=chosen)
+        listener = Listener(self, self._bounds)
         shares_port = old is not None and port == old.port
         if old is not None and shares_port:
             old.stop_accepting()
@@ -328,7 +307,6 @@ class OcppServer:
                 await old.open(old.host, old.port)
             self._troubled(problem, host, port)
             raise problem from error
-        listener.plan = replace(self._plan, host=listener.host, port=listener.port)
         return listener
 
     def _troubled(self, problem: ServerError, host: str, port: int) -> None:
@@ -341,14 +319,29 @@ class OcppServer:
             )
         )
 
-    def _remembered(self, identity: str) -> tuple[Ledger, Habits]:
+    def _remembered(self, identity: str) -> Books:
         books = self._books.pop(identity, None)
         if books is None:
-            books = (Ledger(f"ocpp:{identity}", lambda: next(self._transactions)), Habits())
+            ledger = Ledger(
+                f"ocpp:{identity}",
+                lambda: next(self._transactions),
+                manner=self.manner(identity),
+                authorise=lambda token: self.authorise(identity, token),
+            )
+            books = Books(ledger, Habits(), Past())
         self._books[identity] = books
         if len(self._books) > MAX_REMEMBERED:
-            self._books.popitem(last=False)
+            self._forget_one()
         return books
+
+    def _forget_one(self) -> None:
+        """Forget the identity that was away longest; what is connected, or treated in a special way, is kept."""
+        for identity in self._books:
+            manner = self.manners.get(identity)
+            if identity not in self._endpoints and (manner is None or manner.is_usual):
+                del self._books[identity]
+                self.manners.pop(identity, None)
+                return
 
     def _count(self) -> None:
         if self._state.connections != len(self._endpoints):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 
 from app import resources
-from app.errors import Garbled, LinkLost, NotSupported, Refused, TimedOut
+from app.errors import Garbled, LinkLost, NotSupported, Refused, TimedOut, ValueRejected
 from app.model.setting import Setting, SettingKind
 from app.ocpp import v16
 from app.ocpp.host import Habits
@@ -21,6 +21,21 @@ ALL_FACTOR = 3
 """A whole configuration may take so many times as long as a batch of keys [OURS]."""
 MAX_SILENCES = 3
 """After so many unanswered questions in a row a unit counts as silent."""
+
+
+KEY_LIMIT = 50
+VALUE_LIMIT = 500
+"""ChangeConfiguration.req (OCPP 1.6 §6.9): CiString50 and CiString500."""
+
+
+def must_fit(key: str, value: str) -> None:
+    """Raise ValueRejected where OCPP 1.6 can't carry key or value."""
+    if len(key) > KEY_LIMIT or len(value) > VALUE_LIMIT:
+        raise ValueRejected(
+            f"“{key[:60]}” with {len(value)} characters does not fit into OCPP 1.6 "
+            f"({KEY_LIMIT} for the key, {VALUE_LIMIT} for the value).",
+            "Use a shorter address or value.",
+        )
 
 
 class Caller(Protocol):

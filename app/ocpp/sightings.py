@@ -38,7 +38,7 @@ def identity_of(name: str, boot: Boot | None) -> Identity:
     """
     claims: list[Claim | None] = [claim(ClaimKind.IDENTITY, name)]
     fields = boot.fields if boot else {}
-    serials = [fields.get(key, "") for key in ("chargePointSerialNumber", "chargeBoxSerialNumber")]
+    serials = [fields.get(key, "") for key in ("chargePointSerialNumber", "chargeBoxSerialNumber", "serialNumber")]
     claims += [claim(ClaimKind.SERIAL, serial) for serial in serials]
     mac = next((serial for serial in serials if _MAC.match(serial)), "")
     claims.append(claim(ClaimKind.MAC, mac))
@@ -56,11 +56,14 @@ def identity_of(name: str, boot: Boot | None) -> Identity:
 def _sighting(endpoint: Endpoint, at: datetime, boot: Boot | None) -> Sighting:
     shake = endpoint.handshake
     hints = {
+        # Families are known by the words of 1.6.
+        **({"chargePointVendor": boot.vendor, "chargePointModel": boot.model} if boot else {}),
         **(dict(boot.fields) if boot else {}),
         "identity": endpoint.identity,
         "path": shake.path,
         "remote": shake.remote,
         "subprotocol": shake.chosen_subprotocol,
+        "version": endpoint.version,
     }
     return Sighting(
         source=SourceKind.DIAL_IN,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from app.model.frame import Direction, Frame, FrameKind
@@ -10,11 +11,12 @@ from app.model.secret import Secret
 from app.ocpp import masking
 from app.ocpp.frame import MAX_SHOWN
 from app.ocpp.host import Host
-from app.ocpp.v16 import text as plain_text
 
 
 class Tap:
     """The frames of one connection on their way to the feed."""
+
+    __slots__ = ("_connection", "_forms", "_host", "_identity")
 
     def __init__(self, host: Host, identity: str, connection: int, secret: Secret | None) -> None:
         self._host = host
@@ -24,9 +26,9 @@ class Tap:
 
     def learn_secret(self, action: str, payload: Mapping[str, Any]) -> None:
         """Remember a password that we write, to mask it wherever it comes back."""
-        key = payload.get("key")
-        if action == "ChangeConfiguration" and isinstance(key, str) and masking.is_secret_key(key):
-            self._forms += masking.spellings(Secret(plain_text(payload.get("value"))))
+        if action in masking.CARRIERS:
+            for value in masking.secret_values(action, payload):
+                self._forms += masking.spellings(Secret(value))
 
     def publish(
         self,
@@ -38,6 +40,7 @@ class Tap:
         *,
         raw: bytes | None = None,
         notes: tuple[str, ...] = (),
+        at: datetime | None = None,
     ) -> Frame:
         """Publish one frame and return it; ``raw`` is kept only where nothing in it is masked."""
         if self._forms:
@@ -48,7 +51,7 @@ class Tap:
             text = text[:MAX_SHOWN]
         frame = Frame(
             seq=self._host.next_seq(),
-            at=self._host.now(),
+            at=at or self._host.now(),
             identity=self._identity,
             connection=self._connection,
             direction=direction,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 
 from app.model.frame import Boot
-from app.model.reading import Measurand, Reading, StateChange
+from app.model.reading import Measurand, Reading, Row, Samples, StateChange
+from app.ocpp.manner import USUAL, Manner
 
 VERSION = "1.6"
 MAX_SAMPLES = 1000
@@ -18,9 +19,6 @@ MAX_TEXT = 500
 """Longest text taken over from a payload field."""
 FIRST_YEAR = 2020
 """A charger's clock that says less is not set (commissioning §3: year < 2020)."""
-
-BOOT_INTERVAL_S = 300
-"""Heartbeat interval we hand out (commissioning §4: 300 s default)."""
 
 _SCALES: dict[str, tuple[Measurand, dict[str, float]]] = {
     "Energy.Active.Import.Register": (Measurand.ENERGY, {"": 1, "wh": 1, "kwh": 1000, "mwh": 1e6}),
@@ -33,20 +31,21 @@ _SCALES: dict[str, tuple[Measurand, dict[str, float]]] = {
 }
 
 
-def answer(action: str, now: datetime, *, transaction_id: int | str = 0) -> dict[str, Any] | None:
+def answer(
+    action: str, now: datetime, *, manner: Manner = USUAL, token_status: str = "Accepted", transaction_id: int | str = 0
+) -> dict[str, Any] | None:
     """Return the answer to a charge point's request, ``None`` where a charge point has nothing to ask like that.
 
-    DataTransfer is answered UnknownVendorId (OCPP 1.6 §4.3) and SignCertificate Rejected, since we hold no CA yet.
+    DataTransfer is answered UnknownVendorId (OCPP 1.6 §4.3) and SignCertificate Rejected: who can do better says so
+    through ``OcppServer.repliers`` or ``answerers``.
     """
     match action:
-        case "BootNotification":
-            return {"currentTime": stamp(now), "interval": BOOT_INTERVAL_S, "status": "Accepted"}
-        case "Heartbeat":
-            return {"currentTime": stamp(now)}
+        case "BootNotification" | "Heartbeat":
+            return greeting(action, now, manner)
         case "Authorize":
-            return {"idTagInfo": {"status": "Accepted"}}
+            return {"idTagInfo": {"status": known_status(token_status)}}
         case "StartTransaction":
-            return {"transactionId": transaction_id, "idTagInfo": {"status": "Accepted"}}
+            return {"transactionId": transaction_id, "idTagInfo": {"status": known_status(token_status)}}
         case "DataTransfer":
             return {"status": "UnknownVendorId"}
         case "SignCertificate":
@@ -55,6 +54,20 @@ def answer(action: str, now: datetime, *, transaction_id: int | str = 0) -> dict
             return {} if action in _PLAIN else None
 
 
+def greeting(action: str, now: datetime, manner: Manner) -> dict[str, Any]:
+    """Answer BootNotification or Heartbeat, the same in all versions."""
+    told = stamp(now + timedelta(seconds=manner.clock_offset_s) if manner.clock_offset_s else now)
+    if action == "Heartbeat":
+        return {"currentTime": told}
+    return {"currentTime": told, "interval": manner.boot_interval_s, "status": manner.boot_status}
+
+
+def known_status(status: str) -> str:
+    """Return an authorisation status as 1.6 can say it: what only 2.x knows is ``Invalid`` (OCPP 1.6 §7.2)."""
+    return status if status in _STATUSES else "Invalid"
+
+
+_STATUSES = frozenset({"Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"})
 _PLAIN = frozenset(
     {
         "MeterValues",
@@ -76,14 +89,20 @@ def stamp(at: datetime) -> str:
 
 def when(text: object, now: datetime) -> tuple[datetime, bool]:
     """Read a time stamp; second value: whether it can be believed. An unbelievable one becomes ``now``."""
-    if not isinstance(text, str) or len(text) > 40:
-        return now, False
+    at = moment(text) if isinstance(text, str) else None
+    return (at, True) if at is not None and at.year >= FIRST_YEAR else (now, False)
+
+
+@functools.lru_cache(maxsize=512)
+def moment(text: str) -> datetime | None:
+    """Read a time stamp as it stands, UTC; without an offset UTC is meant (OCPP 1.6 §3.2.2)."""
+    if len(text) > 40:
+        return None
     try:
         at = datetime.fromisoformat(text.strip())
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        return now, False
-    return (at, True) if at.year >= FIRST_YEAR else (now, False)
+        return None
 
 
 def boot(payload: Mapping[str, Any], at: datetime) -> Boot:
@@ -116,42 +135,48 @@ def status(payload: Mapping[str, Any], unit_id: str, now: datetime) -> StateChan
 
 
 def readings(payload: Mapping[str, Any], unit_id: str, now: datetime, *, connector: int | None = None) -> list[Reading]:
-    """Turn MeterValues (or a StopTransaction's transactionData) into readings in SI units and UTC.
+    """Turn MeterValues (or a StopTransaction's transactionData) into readings in SI units and UTC."""
+    return list(Samples(unit_id, lambda: rows(payload, now, connector)))
+
+
+def rows(payload: Mapping[str, Any], now: datetime, connector: int | None = None) -> list[Row]:
+    """Turn meter values into rows in SI units and UTC.
 
     What can't be read as a number of a known measurand is left out; nothing is guessed.
     """
     number_ = number(payload.get("connectorId")) if connector is None else connector
-    found: list[Reading] = []
-    for at, sample in _samples(payload, now):
-        scale = _scale_of(sample.get("measurand"), sample.get("unit"))
+    found: list[Row] = []
+    for at, sample in samples(payload.get("meterValue") or payload.get("transactionData"), now):
+        if sample.get("format") == "SignedData":
+            continue
+        scale = scale_of(sample.get("measurand"), sample.get("unit"))
         if scale is None or (value := quantity(sample.get("value"))) is None:
             continue
         measurand, factor, offset = scale
         phase = sample.get("phase")
-        found.append(
-            Reading(
-                unit_id=unit_id,
-                measurand=measurand,
-                value=value * factor + offset,
-                at=at,
-                connector=number_,
-                phase=phase[:10] if type(phase) is str else "",
-            )
-        )
+        found.append((measurand, value * factor + offset, at, number_, phase[:10] if type(phase) is str else ""))
     return found
+
+
+def stamps(payload: Mapping[str, Any]) -> Iterator[str]:
+    """Return the time stamps that a message carries: of its meter values, else its own."""
+    values = payload.get("meterValue")
+    if not isinstance(values, list):
+        values = (payload,)
+    for value in values[:MAX_SAMPLES]:
+        stamp = value.get("timestamp") if isinstance(value, dict) else None
+        if isinstance(stamp, str):
+            yield stamp
 
 
 def has_unset_clock(payload: Mapping[str, Any]) -> bool:
     """Say whether a message carries a time stamp before 2020."""
-    values = payload.get("meterValue")
-    if not isinstance(values, list):
-        return _is_unset(payload.get("timestamp"))
-    stamps = (value.get("timestamp") for value in values[:MAX_SAMPLES] if isinstance(value, dict))
-    return any(map(_is_unset, stamps))
+    return any(map(is_unset, stamps(payload)))
 
 
-def _is_unset(stamp: object) -> bool:
-    return isinstance(stamp, str) and stamp[:2] in ("19", "20") and stamp[:4] < str(FIRST_YEAR)
+def is_unset(stamp: str) -> bool:
+    """Say whether a time stamp is of a clock that was never set."""
+    return stamp[:2] in ("19", "20") and stamp[:4] < str(FIRST_YEAR)
 
 
 def number(value: object) -> int:
@@ -192,21 +217,22 @@ def text(value: object, limit: int = MAX_TEXT) -> str:
     return str(value)[:limit] if isinstance(value, int | float) else ""
 
 
-def _samples(payload: Mapping[str, Any], now: datetime) -> Iterator[tuple[datetime, dict[str, Any]]]:
+def samples(values: object, now: datetime) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """Return the sampled values of meter values with their times."""
     left = MAX_SAMPLES
-    values = payload.get("meterValue") or payload.get("transactionData")
     for value in values if isinstance(values, list) else ():
-        samples = value.get("sampledValue") if isinstance(value, dict) else None
-        if not isinstance(samples, list):
+        sampled = value.get("sampledValue") if isinstance(value, dict) else None
+        if not isinstance(sampled, list):
             continue
         at, _ = when(value.get("timestamp"), now)
-        for sample in samples[:left]:
-            if isinstance(sample, dict) and sample.get("format") != "SignedData":
+        for sample in sampled[:left]:
+            if isinstance(sample, dict):
                 yield at, sample
-        left -= min(left, len(samples))
+        left -= min(left, len(sampled))
 
 
-def _scale_of(name: object, unit: object) -> tuple[Measurand, float, float] | None:
+def scale_of(name: object, unit: object) -> tuple[Measurand, float, float] | None:
+    """Return measurand, factor and offset that bring a value to SI units; ``None`` for what is not understood."""
     name, unit = name or "Energy.Active.Import.Register", unit or ""
     if type(name) is not str or type(unit) is not str or len(name) + len(unit) > 80:
         return None
@@ -215,7 +241,6 @@ def _scale_of(name: object, unit: object) -> tuple[Measurand, float, float] | No
 
 @functools.lru_cache(maxsize=256)
 def _scale(name: str, unit: str) -> tuple[Measurand, float, float] | None:
-    """Return measurand, factor and offset that bring a value to SI units."""
     unit = unit.strip().lower()
     if name == "Temperature":
         # Both spellings of Celsius occur: the OCA schema itself had "Celcius" (J16 errata 2.1).

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from app.model.reading import Measurand, Reading, StateChange
+from app.model.reading import Measurand, Reading, Sampled, Samples, StateChange
+from app.model.reading import Row as Sample
 from app.storage.faults import storing
 from app.storage.traffic import microseconds, moment
 from app.storage.writer import Batch, Row, Writer
@@ -25,9 +26,9 @@ class SampleStore:
         self._connection = connection
         self._writer = writer
 
-    def add(self, samples: Sequence[Reading | StateChange]) -> None:
+    def add(self, samples: Sequence[Sampled]) -> None:
         """Hand samples to the writer; never waits. A value that is no finite number is left out."""
-        readings: list[Row] = [_reading_row(item) for item in samples if isinstance(item, Reading) and _fits(item)]
+        readings: list[Row] = [row for item in samples for row in _reading_rows(item)]
         states: list[Row] = [_state_row(item) for item in samples if isinstance(item, StateChange)]
         if readings:
             self._writer.put(Batch(table="readings", sql=_READING, rows=lambda: readings, count=len(readings)))
@@ -71,13 +72,18 @@ def _span(since: datetime, until: datetime | None) -> tuple[int, int]:
     return microseconds(since), microseconds(until) if until is not None else 2**62
 
 
-def _fits(reading: Reading) -> bool:
-    return -1e300 < reading.value < 1e300
-
-
-def _reading_row(item: Reading) -> Row:
-    at = microseconds(item.at)
-    return item.unit_id, item.measurand.value, at, item.connector, _clean(item.phase), item.value
+def _reading_rows(item: Sampled) -> list[Row]:
+    if isinstance(item, Samples):
+        rows: Sequence[Sample] = item.rows
+    elif isinstance(item, Reading):
+        rows = ((item.measurand, item.value, item.at, item.connector, item.phase),)
+    else:
+        return []
+    return [
+        (item.unit_id, measurand.value, microseconds(at), connector, _clean(phase), value)
+        for measurand, value, at, connector, phase in rows
+        if -1e300 < value < 1e300
+    ]
 
 
 def _state_row(item: StateChange) -> Row:

@@ -17,8 +17,7 @@ from app.model.secret import Secret
 from app.ocpp import schema, v16
 from app.ocpp.conversation import Answered, Asked, Broken, Conversation
 from app.ocpp.frame import Call, Malformed, decode, encode_call, encode_error, encode_result, head
-from app.ocpp.handshake import clean_identity, identity_of, read_handshake
-from app.ocpp.request import end_of_head, parse_request, without_password
+from app.ocpp.handshake import clean_identity, end_of_head, identity_of, parse_request, read_handshake, without_password
 from app.ocpp.ledger import Ledger
 from app.ocpp.lenient import MAX_DEPTH, depth
 

@@ -23,7 +23,7 @@ from app.model.address import Address, NetAddress, OcppAddress
 from app.model.frame import Frame, ListenState
 from app.model.job import Job
 from app.model.profile import Timing
-from app.model.reading import Reading, StateChange
+from app.model.reading import Sampled
 from app.model.unit import Sighting, SourceKind, Unit, Way
 from app.ocpp.host import Times
 from app.ocpp.server import OcppServer
@@ -67,7 +67,7 @@ class MiniBench:
         self.finder = Units()
         self.vault = vault or MemoryVault()
         self.frames: Feed[Frame] = Feed()
-        self.samples: Feed[Reading | StateChange] = Feed()
+        self.samples: Feed[Sampled] = Feed()
         self.store = Store.open(home / "rehome.db", redact=self.vault.redact)
         self.troubles: list[Trouble] = []
         self.scope = Scope("bench", report=self.troubles.append)

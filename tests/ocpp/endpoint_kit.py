@@ -17,7 +17,7 @@ from app.diagnosis.watch import Watch
 from app.feed import Feed, Subscription
 from app.model.finding import Finding
 from app.model.frame import Frame, Knock
-from app.model.reading import Reading, StateChange
+from app.model.reading import Sampled
 from app.model.unit import Sighting
 from app.ocpp.host import Times
 from app.ocpp.listener import Bounds
@@ -32,10 +32,10 @@ BOOT = {"chargePointVendor": "Acme", "chargePointModel": "Wall 1", "chargePointS
 class Site:
     """A running server and everything it told."""
 
-    def __init__(self, server: OcppServer, frames: Feed[Frame], samples: Feed[Reading | StateChange]) -> None:
+    def __init__(self, server: OcppServer, frames: Feed[Frame], samples: Feed[Sampled]) -> None:
         self.server = server
         self.frames: Subscription[Frame] = frames.subscribe(100_000)
-        self.samples: Subscription[Reading | StateChange] = samples.subscribe(100_000)
+        self.samples: Subscription[Sampled] = samples.subscribe(100_000)
         self.findings: Subscription[Finding] = server.findings.subscribe(10_000)
         self.knocks: Subscription[Knock] = server.knocks.subscribe(10_000)
         self.sightings: list[Sighting] = []
@@ -73,7 +73,7 @@ class Site:
 @asynccontextmanager
 async def site(*, times: Times = QUICK, bounds: Bounds = BOUNDS, **options: Any) -> AsyncIterator[Site]:
     frames: Feed[Frame] = Feed()
-    samples: Feed[Reading | StateChange] = Feed()
+    samples: Feed[Sampled] = Feed()
     sightings: list[Sighting] = []
     async with OcppServer(
         frames=frames,

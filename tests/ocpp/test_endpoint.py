@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app.errors import LinkLost, NotSupported, PortInUse, Refused, ServerError, TimedOut, ValueRejected
 from app.model.frame import Direction, FrameKind
-from app.model.reading import Measurand, Reading
+from app.model.reading import Measurand, Reading, spread
 from app.model.secret import MASK, Secret
 from app.model.unit import Claim, ClaimKind
 from app.ocpp import schema
@@ -104,7 +104,7 @@ async def test_meter_values_become_readings_in_si_units():
     values = {"connectorId": 2, "meterValue": [{"timestamp": "2026-11-22T14:00:00+01:00", "sampledValue": sample}]}
     async with site() as here, unit(here) as link:
         assert await ask(link, "MeterValues", values) == {}
-        readings = [item for item in here.samples.take() if isinstance(item, Reading)]
+        readings = [item for item in spread(here.samples.take()) if isinstance(item, Reading)]
     found = {(reading.measurand, reading.phase): reading.value for reading in readings}
     assert found == {
         (Measurand.ENERGY, ""): 1500.0,
@@ -121,7 +121,7 @@ async def test_a_clock_of_1970_is_tolerated_and_told():
     async with site() as here, unit(here) as link:
         assert await ask(link, "MeterValues", values) == {}
         assert (await here.finding("CLOCK")).unit_id == "ocpp:CP-1"
-        reading = next(item for item in here.samples.take() if isinstance(item, Reading))
+        reading = next(item for item in spread(here.samples.take()) if isinstance(item, Reading))
         assert reading.at.year >= 2026
 
 

@@ -18,7 +18,7 @@ from app.model.address import NetAddress
 from app.model.edit import Edit
 from app.model.finding import Finding
 from app.model.job import Job, JobState
-from app.model.reading import Measurand, Reading, StateChange
+from app.model.reading import Measurand, Reading, Sampled, StateChange, spread
 from app.model.secret import Secret
 from app.model.unit import Unit, UnitChange
 from ui.dialogs import Button, ask
@@ -268,12 +268,12 @@ class UnitPage(Page):
         """Take what the session tells: a driver does not know the unit's id."""
         self._sampled(replace(sample, unit_id=self.unit_id) for sample in samples)
 
-    def _sampled(self, samples: Iterable[Reading | StateChange]) -> None:
+    def _sampled(self, samples: Iterable[Sampled]) -> None:
         unit = self.unit
         if unit is None:
             return
         ids = sample_ids(unit, endpoint_of(self.bench, unit))
-        own = [sample for sample in samples if sample.unit_id in ids]
+        own = list(spread(sample for sample in samples if sample.unit_id in ids))
         for sample in own:
             if isinstance(sample, StateChange):
                 self._states[sample.connector] = sample

@@ -1,0 +1,168 @@
+"""Read and write variables of a 2.x station as settings: in batches as large as it can bear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from app.errors import NotSupported, Refused, TimedOut, ValueRejected
+from app.model.setting import Setting, SettingKind
+from app.ocpp import v16
+from app.ocpp.devicemodel import VALUE_LIMIT, Variable, VariableName, name_of
+from app.ocpp.host import Habits
+from app.ocpp.masking import is_secret_key
+from app.ocpp.settings16 import Caller
+
+WRITE_LIMIT = 1000
+"""SetVariableData.attributeValue (P2-201 §2.44): string[1000]."""
+BATCH = 20
+"""Variables asked at once where the station names no ItemsPerMessage [OURS]."""
+BYTES = 8_000
+"""Longest question where the station names no BytesPerMessage [OURS]; small controllers have buffers of 4 to 16 kB."""
+MAX_SILENCES = 3
+"""After so many unanswered questions in a row a station counts as silent."""
+_LIMITS = ("ItemsPerMessage", "BytesPerMessage")
+_KINDS = {
+    "integer": SettingKind.INTEGER,
+    "decimal": SettingKind.NUMBER,
+    "boolean": SettingKind.SWITCH,
+    "OptionList": SettingKind.CHOICE,
+    "SequenceList": SettingKind.LIST,
+    "MemberList": SettingKind.LIST,
+}
+_STATUSES = {
+    "UnknownComponent": "NotSupported",
+    "UnknownVariable": "NotSupported",
+    "NotSupportedAttributeType": "NotSupported",
+}
+
+
+def setting(variable: Variable) -> Setting:
+    """Return the Actual value of a variable as a setting; its key is ``VariableName.text``."""
+    is_secret = is_secret_key(variable.name.variable)
+    actual = variable.attribute()
+    is_readonly = variable.mutability == "ReadOnly" or (actual is not None and actual.is_constant)
+    value = variable.value
+    if value is None and variable.mutability != "WriteOnly" and actual is not None:
+        value = ""
+    return Setting(
+        key=variable.name.text,
+        value=None if variable.mutability == "WriteOnly" or (is_secret and not value) else value,
+        kind=_KINDS.get(variable.type, SettingKind.TEXT),
+        unit=variable.unit,
+        minimum=variable.min,
+        maximum=variable.max,
+        limit=min(variable.max_length or WRITE_LIMIT, WRITE_LIMIT),
+        choices=variable.values_list,
+        is_readonly=is_readonly,
+        is_secret=is_secret,
+        is_readable=variable.mutability != "WriteOnly" and not (is_secret and not value),
+    )
+
+
+def limits_of(model: Iterable[Variable]) -> dict[str, int]:
+    """Return what DeviceDataCtrlr allows (P2-201 §3.1.1): ``ItemsPerMessage/GetVariables`` → 10."""
+    found = {}
+    for variable in model:
+        name = variable.name
+        if name.component == "DeviceDataCtrlr" and name.variable in _LIMITS and name.variable_instance:
+            found[f"{name.variable}/{name.variable_instance}"] = v16.number(variable.value)
+    return {name: limit for name, limit in found.items() if limit > 0}
+
+
+class Variables:
+    """Questions and orders for single variables. Learns the unit's limits on the way."""
+
+    def __init__(self, call: Caller, habits: Habits, key_s: float) -> None:
+        self._call = call
+        self._habits = habits
+        self._key_s = key_s
+        self._silences = 0
+
+    async def read(self, keys: Sequence[str]) -> tuple[Setting, ...]:
+        """Return of the asked variables those the station has, in the order asked.
+
+        Raises ValueRejected (no name of a variable), NotSupported, TimedOut where it answers nothing, LinkLost.
+        """
+        names = [VariableName.parse(key) for key in keys]
+        known = {variable.name: variable for variable in self._habits.model or ()}
+        if len(names) > 1:
+            await self._learn_limits()
+        found: dict[VariableName, Setting] = {}
+        for batch in self._batches(names):
+            for result in await self._asked(batch):
+                read = _read(result, known)
+                if read is not None:
+                    found[read[0]] = read[1]
+        by_text = {name.text.lower(): item for name, item in found.items()}
+        return tuple(item for name in names if (item := by_text.get(name.text.lower())) is not None)
+
+    async def write(self, key: str, value: str) -> str:
+        """Set one variable and return the status in the words of 1.6 (see ``Endpoint.set_setting``)."""
+        name = VariableName.parse(key)
+        if len(value) > WRITE_LIMIT:
+            raise ValueRejected(
+                f"{len(value)} characters do not fit into a variable of OCPP 2.x ({WRITE_LIMIT}).", "Shorten the value."
+            )
+        order = {**name.selector, "attributeValue": value}
+        answer = await self._call("SetVariables", {"setVariableData": [order]}, timeout_s=30.0)
+        results = answer.get("setVariableResult")
+        first = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
+        status = v16.text(first.get("attributeStatus"), 50)
+        return _STATUSES.get(status, status)
+
+    async def _learn_limits(self) -> None:
+        """Ask once, one variable at a time: the very question for the limits must not break them."""
+        if self._habits.has_asked_limits or self._habits.model is not None:
+            return
+        self._habits.has_asked_limits = True
+        for limit in _LIMITS:
+            name = VariableName(component="DeviceDataCtrlr", variable=limit, variable_instance="GetVariables")
+            for result in await self._asked([name]):
+                value = v16.number(result.get("attributeValue"))
+                if result.get("attributeStatus") == "Accepted" and value > 0:
+                    self._habits.limits[f"{limit}/GetVariables"] = value
+
+    def _batches(self, names: Sequence[VariableName]) -> Iterator[list[VariableName]]:
+        limits = self._habits.limits
+        most, size = limits.get("ItemsPerMessage/GetVariables", BATCH), 0
+        longest = limits.get("BytesPerMessage/GetVariables", BYTES) - 100
+        batch: list[VariableName] = []
+        for name in names:
+            length = len(orjson.dumps(name.selector)) + 1
+            if batch and (len(batch) >= most or size + length > longest):
+                yield batch
+                batch, size = [], 0
+            batch.append(name)
+            size += length
+        if batch:
+            yield batch
+
+    async def _asked(self, names: Sequence[VariableName]) -> list[dict[str, Any]]:
+        payload = {"getVariableData": [name.selector for name in names]}
+        try:
+            answer = await self._call("GetVariables", payload, timeout_s=self._key_s)
+        except NotSupported:
+            raise
+        except (TimedOut, Refused) as error:
+            self._silences += isinstance(error, TimedOut)
+            if self._silences >= MAX_SILENCES:
+                raise
+            return [item for name in names for item in await self._asked([name])] if len(names) > 1 else []
+        self._silences = 0
+        results = answer.get("getVariableResult")
+        return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
+
+
+def _read(result: Mapping[str, Any], known: Mapping[VariableName, Variable]) -> tuple[VariableName, Setting] | None:
+    name, status = name_of(result), result.get("attributeStatus")
+    if name is None or status not in ("Accepted", "Rejected"):
+        return None
+    bare = known.get(name) or Variable(name=name, type="string")
+    if status == "Rejected":
+        # Rejected is what a WriteOnly variable answers (P2-201 B06.FR.09).
+        return name, setting(replace(bare, value=None, mutability="WriteOnly"))
+    return name, setting(replace(bare, value=v16.text(result.get("attributeValue"), VALUE_LIMIT)))
