@@ -190,7 +190,8 @@ def compare(expected: Composite, told: Composite) -> tuple[Disagreement, ...]:
     edges = {float(period.start_s) for period in expected.periods}
     edges |= {period.start_s + offset for period in told.periods}
     found: list[Disagreement] = []
-    for edge in sorted(moment for moment in edges | {max(0.0, offset)} if 0 <= moment < end):
+    first = max(0.0, offset)
+    for edge in sorted(moment for moment in edges | {first} if first <= moment < end):
         ours, theirs = expected.limit_at(edge), told.limit_at(edge - offset)
         if ours is None or _is_same(ours.limit, theirs.limit if theirs is not None else None):
             continue
