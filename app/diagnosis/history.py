@@ -26,7 +26,7 @@ KEPT_ENDS = 6
 KEPT_WRITES = 50
 ACTIVE_S = 30.0
 """A connection that spoke so recently is alive [OURS]."""
-_FOLDED = str.maketrans({"o": "0", "i": "1", "l": "1", "-": None, "_": None, " ": None, ".": None})
+_FOLDED = str.maketrans({"o": "0", "i": "1", "l": "1", "_": "-", " ": "-", ".": "-"})
 
 
 @dataclass(slots=True)

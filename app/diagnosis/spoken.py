@@ -22,6 +22,9 @@ LONG_ANSWERS = frozenset(
 """Actions whose answers are long by nature."""
 
 _WAITING = ("Pending", "Rejected")
+EARLY_BOOTS = 3
+EARLY_S = 120.0
+"""So many Boots within so short pauses are a loop; one more may have been asked for [OURS]."""
 HURRY = 0.8
 """A Boot that comes before this part of its interval is over was in a hurry [OURS]."""
 
@@ -155,7 +158,7 @@ def at_boot_repeated(seen: BootRepeated) -> Iterator[Finding]:
     """Judge a Boot that came again on one connection."""
     if seen.answer in _WAITING:
         yield _waiting(seen)
-    elif seen.is_early_call:
+    elif seen.is_early_call and seen.count >= EARLY_BOOTS and seen.since_last_s < EARLY_S:
         yield early(f"Boot number {seen.count}", "it boots again and again", span(seen.since_last_s))
 
 

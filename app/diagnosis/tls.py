@@ -53,7 +53,8 @@ def _is_misnamed(seen: TlsFailed) -> bool:
     asked = seen.hello.server_name if seen.hello is not None else ""
     if seen.served is None or not asked:
         return any(word in seen.reason.lower() for word in _NAME_WORDS)
-    return asked.lower() not in {name.lower() for name in seen.served.names}
+    names = {name.lower() for name in seen.served.names}
+    return asked.lower() not in names and f"cn={asked.lower()}" not in seen.served.subject.lower()
 
 
 def how(seen: TlsFailed) -> str:
@@ -160,21 +161,25 @@ def _no_certificate(seen: TlsFailed) -> Finding:
 
 def proved(failed: TlsFailed, shake: Handshake) -> Finding | None:
     """Judge a unit that refused one certificate of ours and took another: that names the cause for good."""
-    if shake.tls is None or not failed.personality or shake.tls.personality == failed.personality:
+    taken = shake.tls.personality if shake.tls is not None else ""
+    refused = failed.personality
+    if not taken or not refused or taken == refused or "rogue" in (refused, taken):
         return None
-    proofs = [("refused", failed.personality), ("taken", shake.tls.personality), ("first", how(failed))]
-    if shake.tls.personality == "cn":
-        names = ", ".join(failed.served.names[:8]) if failed.served else ""
-        asked = shake.tls.hello.server_name or "no name"
-        return found(
-            "TLS-NAME", Severity.WARNING, *proofs, at=shake.at, case="proved", how=how(failed), asked=asked, names=names
-        )
-    refused, taken = failed.personality, shake.tls.personality
+    proofs = [("refused", refused), ("taken", taken), ("first", how(failed))]
+    if refused == "short":
+        return found("TLS-TRUST", Severity.WARNING, *proofs, at=shake.at, case="chain", how=how(failed))
+    if taken == "timeless":
+        return found("CLOCK", Severity.WARNING, *proofs, at=shake.at, case="proved", how=how(failed))
+    if taken == "cn":
+        return found("TLS-NAME", Severity.WARNING, *proofs, at=shake.at, case="proved", how=how(failed))
     return found("TLS-SUITE", Severity.WARNING, *proofs, at=shake.at, case="proved", refused=refused, taken=taken)
 
 
 def at_session(shake: Handshake, limits: Thresholds) -> Iterator[Finding]:
-    """Judge the unit's own certificate (security profile 3), where it showed one."""
+    """Judge what came about: whether the unit checks our certificate at all, and its own (security profile 3)."""
+    if shake.tls is not None and shake.tls.personality == "rogue":
+        proof = ("certificate shown", "signed by nobody")
+        yield found("TLS-TRUST", Severity.WARNING, proof, at=shake.at, case="anything", remote=shake.remote)
     if shake.tls is not None and shake.tls.peer is not None and shake.at is not None:
         yield from expiry(shake.tls.peer, shake.at, limits, code="CERT-STORE")
 

@@ -34,7 +34,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """A question to a unit, in the technician's words. ``rounds`` are the settings tried one after the other."""
+    """A question to a unit, in the technician's words.
+
+    ``rounds`` are the settings tried one after the other: personalities of ``app.model.listening``, seconds, statuses.
+    """
 
     experiment_id: str
     title: str
@@ -62,10 +65,10 @@ CERTIFICATE_PERSONALITY = Experiment(
     experiment_id="certificate-personality",
     title="Show it other certificates",
     does="The endpoint shows one certificate after another and lets the charger dial again each time: another key, "
-    "its name in the common name too, an older TLS version, a shorter chain.",
+    "the name in the common name alone, an older TLS version, one valid since 1970, a shorter chain.",
     separates=("TLS-TRUST", "TLS-NAME", "TLS-SUITE", "CLOCK"),
     ground=Ground.LISTENER,
-    rounds=("rsa", "ec", "tls1.2", "cn", "short"),
+    rounds=("rsa", "ec", "tls12", "cn", "timeless", "short"),
     round_s=90.0,
     risk="Other chargers that dial in meanwhile meet the same certificate.",
     outcomes=(
@@ -84,7 +87,7 @@ CERTIFICATE_PERSONALITY = Experiment(
         ),
         Outcome(
             sign="expired",
-            seen="It says each time that the certificate has expired or is not valid yet.",
+            seen="It takes the one that is valid since 1970 only, or says that the others have expired.",
             means="Its clock is wrong.",
             code="CLOCK",
         ),
