@@ -40,11 +40,14 @@ from app.model.secret import Secret
 from app.model.setting import Change
 from app.model.unit import Sighting, Unit, UnitChange, Way, authority
 from app.ocpp.server import OcppServer
+from app.ocpp.services.desk import ServiceDesk
 from app.scope import Scope, Trouble
 from app.settings import Settings
+from app.standin.fileservice import FileService
 from app.storage.db import Store
 from app.storage.vault import KeyringVault, MemoryVault, Vault
 from app.trace.desk import TraceDesk
+from app.trust.authority import Authority
 
 if TYPE_CHECKING:
     from app.report.build import Report
@@ -104,6 +107,8 @@ class Workbench:
         self.finder: Finder
         self.desk: JobDesk
         self.hand: EditDesk
+        self.files: FileService
+        self.services: ServiceDesk
         self.acceptance: AcceptanceDesk
 
     async def __aenter__(self) -> Workbench:
@@ -151,6 +156,14 @@ class Workbench:
         )
         self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
         self.hand = EditDesk(store=self.store, vault=self.vault, bench=self, jobs=self.desk, scope=self.scope)
+        self.files = FileService(self.home / "files")
+        self.services = ServiceDesk(
+            server=self.server,
+            shelf=self.store.cards,
+            files=self.files,
+            issuer=lambda: Authority.open(self.vault, self.home / "trust"),
+            address=lambda: self.adapter_address,
+        )
         self.acceptance = AcceptanceDesk(
             server=self.server, folder=self.home / "acceptance", scope=self.scope, report=self._trouble
         )
@@ -161,6 +174,7 @@ class Workbench:
         self.scope.isolated("trace witness", self.traces.keep(self.server.arrivals, self.findings, self.desk.changes))
         await asyncio.sleep(0)  # both listen from here on
         await stack.enter_async_context(self.server)
+        stack.push_async_callback(self.files.close)
         stack.push_async_callback(self.desk.close)
         if self.settings.endpoint_on:
             try:
