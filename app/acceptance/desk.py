@@ -14,6 +14,7 @@ from app.acceptance.run import Plan, Run
 from app.acceptance.shelf import Shelf
 from app.acceptance.suites import Suite, suites
 from app.acceptance.tempo import AS_IT_IS, Tempo
+from app.acceptance.tools import NO_TOOLS
 from app.errors import Busy, NotReachable, StoreError
 from app.feed import Feed
 from app.model.acceptance import RunResult
@@ -38,6 +39,8 @@ class AcceptanceDesk:
         self.shelf = Shelf(folder)
         self.started: Feed[Run] = Feed()
         self.tempo = tempo
+        self.tools = NO_TOOLS
+        """What cases may use of this computer; the workbench sets it."""
         self._server = server
         self._scope = scope
         self._report = report
@@ -79,7 +82,7 @@ class AcceptanceDesk:
             program=__version__,
         )
         plan = Plan(run=result, cases=tuple(chosen), skips_prompts=skips_prompts)
-        run = Run(plan, server=self._server, tempo=self.tempo, store=self._store, report=self._report)
+        run = Run(plan, server=self._server, tempo=self.tempo, tools=self.tools, store=self._store, report=self._report)
         self._running[identity] = run
         self.started.publish(run)
         return run

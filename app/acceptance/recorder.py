@@ -49,7 +49,7 @@ class Recorder:
         """Begin an empty recording."""
         self.messages, self.marks, self.dropped = [], [], 0
 
-    def mark(self, name: str, text: str = "", **facts: object) -> Mark:
+    def mark(self, name: str, text: str = "", /, **facts: object) -> Mark:
         """Note a moment that is no frame."""
         told = {key: str(value)[:200] for key, value in facts.items()}
         mark = Mark(name=name, at=datetime.now(UTC), text=text[:500], facts=told, seq=self._last_seq)

@@ -16,6 +16,7 @@ from app.acceptance.recorder import Recorder
 from app.acceptance.stage import Interrupted, NotApplicable, NotAsked, Stage
 from app.acceptance.take import Take
 from app.acceptance.tempo import AS_IT_IS, Tempo
+from app.acceptance.tools import NO_TOOLS, Tools
 from app.errors import AppError
 from app.feed import Feed
 from app.model.acceptance import Answer, CaseResult, Check, Progress, RunResult, Verdict, must, verdict_of
@@ -56,6 +57,7 @@ class Run:
         *,
         server: OcppServer,
         tempo: Tempo = AS_IT_IS,
+        tools: Tools = NO_TOOLS,
         store: Callable[[RunResult], None] = lambda _: None,
         report: Callable[[Trouble], None] | None = None,
     ) -> None:
@@ -65,6 +67,7 @@ class Run:
         self.latest = Progress(run=plan.run, planned=tuple(case.id for case in plan.cases))
         self._server = server
         self._tempo = tempo
+        self._tools = tools
         self._store = store
         self._report = report
         self._recorder = Recorder(plan.run.identity)
@@ -163,6 +166,7 @@ class Run:
             prompter=self._prompter,
             tempo=self._tempo,
             say=self._say,
+            tools=self._tools,
         )
         try:
             outcome = await self._steps(case, stage, scope)

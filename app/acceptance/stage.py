@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.acceptance.facts import Facts
@@ -14,6 +15,7 @@ from app.acceptance.recorder import Recorder
 from app.acceptance.restoring import Restoring, Undo
 from app.acceptance.take import ANY, Exchange, Message, Take
 from app.acceptance.tempo import Tempo
+from app.acceptance.tools import NO_TOOLS, Tools, watched
 from app.errors import AppError, LinkLost
 from app.model.acceptance import Answer, Mark
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
     from app.ocpp.manner import Manner
     from app.ocpp.server import OcppServer
+    from app.ocpp.services.transfer import FileDesk
 
 ANSWER_S = 30.0
 """Longest wait for the answer to a call [OURS]."""
@@ -59,6 +62,7 @@ class Stage:
         prompter: Prompter,
         tempo: Tempo,
         say: Callable[[str], None],
+        tools: Tools = NO_TOOLS,
     ) -> None:
         self.facts = facts
         self.identity = facts.identity
@@ -70,6 +74,7 @@ class Stage:
         self._server = server
         self._recorder = recorder
         self._prompter = prompter
+        self._tools = tools
         self._since = recorder.last_seq
 
     # Looking --------------------------------------------------------------------------------------------------------
@@ -83,6 +88,10 @@ class Stage:
     def connection(self) -> Endpoint | None:
         """Return the open connection, ``None`` while the unit is away."""
         return self._server.endpoint(self.identity)
+
+    def now(self) -> datetime:
+        """Return this computer's time (UTC)."""
+        return datetime.now(UTC)
 
     @property
     def last_seq(self) -> int:
@@ -135,7 +144,7 @@ class Stage:
         """Let time pass."""
         await asyncio.sleep(self.tempo.exactly(seconds))
 
-    def mark(self, name: str, text: str = "", **facts: object) -> Mark:
+    def mark(self, name: str, text: str = "", /, **facts: object) -> Mark:
         """Note a moment for the judge."""
         return self._recorder.mark(name, text, **facts)
 
@@ -277,6 +286,42 @@ class Stage:
         self.undo("authorisation", back)
         server.authorise = decide
         self.mark("cards", "This computer decides about cards by the case's rule")
+
+    # Files and certificates -----------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def expecting(self, purpose: str) -> AsyncIterator[str]:
+        """Take files in inside the block; gives the address to tell the unit. Every file becomes a mark ``file``."""
+        files = self._files()
+        async with (
+            files.expecting(identity=self.identity, purpose=purpose, host=self._host) as ticket,
+            watched(files, ticket.token, self._recorder),
+        ):
+            yield ticket.location
+
+    @asynccontextmanager
+    async def offering(self, path: Path, purpose: str) -> AsyncIterator[str]:
+        """Give a file out inside the block; gives its address. Every fetch becomes a mark ``file``."""
+        files = self._files()
+        async with (
+            files.offering(path, identity=self.identity, purpose=purpose, host=self._host) as ticket,
+            watched(files, ticket.token, self._recorder),
+        ):
+            yield ticket.location
+
+    def root_pem(self) -> str:
+        """Return this computer's own root certificate, empty where it has none."""
+        return self._tools.root_pem()
+
+    def _files(self) -> FileDesk:
+        if self._tools.files is None:
+            raise NotAsked("This computer's file service is not running.")
+        return self._tools.files
+
+    @property
+    def _host(self) -> str:
+        """Return our address as the unit dials it."""
+        return self.facts.handshake.local.rpartition(":")[0].strip("[]") or "127.0.0.1"
 
     # The connection -------------------------------------------------------------------------------------------------
 

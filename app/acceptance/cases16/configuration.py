@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from app.acceptance.case import COMMISSIONING, EVERY, case
+from app.acceptance.case import EVERY, case
 from app.acceptance.facts import Facts, can_write, claims_setting
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Take
@@ -75,7 +75,7 @@ def judge_dump(take: Take) -> Iterator[Check]:
     "The whole configuration can be read",
     "OCPP 1.6 §5.8, §9.1",
     judge=judge_dump,
-    budget_s=45,
+    budget_s=20,
     suites=EVERY,
 )
 async def dump(stage: Stage) -> None:
@@ -142,7 +142,6 @@ def has_readonly(facts: Facts) -> str:
     "OCPP 1.6 §5.3, §9.1",
     judge=judge_readonly,
     budget_s=20,
-    suites=[COMMISSIONING],
     needs=[has_readonly],
 )
 async def readonly(stage: Stage) -> None:
@@ -170,7 +169,7 @@ def judge_write(take: Take) -> Iterator[Check]:
     "A written value is kept, and can be put back",
     "OCPP 1.6 §5.3, §9.1.15",
     judge=judge_write,
-    budget_s=30,
+    budget_s=15,
     suites=EVERY,
     needs=[can_write("MeterValueSampleInterval")],
 )
@@ -272,7 +271,7 @@ def judge_values(take: Take) -> Iterator[Check]:
     "The behaviour keys hold values that work in practice",
     "OCPP 1.6 §9.1; J16-E 3.11; commissioning §4",
     judge=judge_values,
-    budget_s=20,
+    budget_s=15,
     suites=EVERY,
 )
 async def values(stage: Stage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from app.acceptance.case import COMMISSIONING, case
+from app.acceptance.case import case
 from app.acceptance.facts import can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Take, seq_of
@@ -47,7 +47,6 @@ def judge_beats(take: Take) -> Iterator[Check]:
     "OCPP 1.6 §4.6, §9.1.10",
     judge=judge_beats,
     budget_s=60,
-    suites=[COMMISSIONING],
     needs=[can_write("HeartbeatInterval")],
 )
 async def beats(stage: Stage) -> None:

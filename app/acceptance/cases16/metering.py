@@ -17,7 +17,7 @@ from app.model.reading import Measurand, Reading
 from app.ocpp.v16 import readings
 
 INTERVAL_S = 10
-SESSION_S = 60
+SESSION_S = 45
 GOOD, BAD = 0.05, 0.25
 """How far energy may be from power times time, good and bad, as a share (commissioning §4: 5 % [OURS])."""
 LEAST_WH = 20.0
@@ -105,7 +105,9 @@ async def rhythm(stage: Stage) -> None:
 
 
 def judge_energy(take: Take) -> Iterator[Check]:
-    """Compare the energy between the first and the last sample with power times time."""
+    """Look at the session's begin and end; compare the energy between two samples with power times time."""
+    yield from moves.judge_start(take)
+    yield from moves.judge_stop(take, ("Remote",))
     found = [item for item in samples(take) if item.energy_wh is not None]
     seqs = [item.message.seq for item in found]
     yield must("Samples with the energy register come", len(found) >= 2, f"{len(found)} came", *seqs)
@@ -149,7 +151,7 @@ def _between(take: Take, a: Sample, b: Sample) -> float:
     needs=[can_write("MeterValueSampleInterval")],
 )
 async def energy(stage: Stage) -> None:
-    """Set MeterValueSampleInterval to 10 s, charge for 60 s, compare the register with the power."""
+    """Set MeterValueSampleInterval to 10 s, charge for 45 s, compare the register with the power."""
     await _session(stage, SESSION_S)
 
 

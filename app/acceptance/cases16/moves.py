@@ -29,7 +29,7 @@ async def state_is(stage: Stage, states: frozenset[str], within_s: float, connec
 
 async def plugged(stage: Stage) -> None:
     """See to it that a car is on the connector: ask a person where there is none."""
-    await stage.person("plug-in", until=lambda: state(stage) in ON_THE_CAR, within_s=90)
+    await stage.person("plug-in", until=lambda: state(stage) in ON_THE_CAR)
 
 
 async def begun(stage: Stage, tag: str = TAG) -> int | None:

@@ -12,9 +12,9 @@ from app.acceptance.stage import Stage
 from app.acceptance.take import Take, seq_of
 from app.model.acceptance import Check, must, should
 
-RETURN_S = 120.0
+RETURN_S = 110.0
 """How long a restart may take before it counts as failed [OURS]; most units need 20 to 90 s."""
-QUICK_S = 90.0
+QUICK_S = 75.0
 
 
 async def restarted(stage: Stage, kind: str, within_s: float = RETURN_S) -> bool:
@@ -57,7 +57,7 @@ def judge_reset(take: Take) -> Iterator[Check]:
     "Soft reset: it restarts and comes back",
     "OCPP 1.6 §5.14",
     judge=judge_reset,
-    budget_s=150,
+    budget_s=120,
     suites=EVERY,
     idle=True,
 )

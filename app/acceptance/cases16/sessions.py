@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.acceptance.case import COMMISSIONING, EVERY, case
+from app.acceptance.case import REPAIR, case
 from app.acceptance.cases16 import moves
 from app.acceptance.stage import Stage
 from app.acceptance.take import Take, seq_of
@@ -29,8 +29,8 @@ def judge_remote(take: Take) -> Iterator[Check]:
     "A session is started and stopped from afar",
     "OCPP 1.6 §5.11, §5.12, §4.8, §4.10",
     judge=judge_remote,
-    budget_s=90,
-    suites=EVERY,
+    budget_s=120,
+    suites=[REPAIR],
     person=True,
     idle=True,
 )
@@ -84,8 +84,7 @@ def judge_unplugged(take: Take) -> Iterator[Check]:
     "Pulling the plug ends the session",
     "OCPP 1.6 §4.10; StopTransactionOnEVSideDisconnect (§9.1.24)",
     judge=judge_unplugged,
-    budget_s=120,
-    suites=[COMMISSIONING],
+    budget_s=150,
     person=True,
     idle=True,
 )

@@ -55,7 +55,7 @@ def judge_states(take: Take) -> Iterator[Check]:
     "Every connector and the whole tell their state",
     "OCPP 1.6 §4.9, §6.47",
     judge=judge_states,
-    budget_s=60,
+    budget_s=40,
     suites=EVERY,
     needs=[claims("RemoteTrigger")],
 )
@@ -107,7 +107,7 @@ def judge_clock(take: Take) -> Iterator[Check]:
     "The charger's clock is right",
     "OCPP 1.6 §3.2.2, §4.6; commissioning: drift",
     judge=judge_clock,
-    budget_s=20,
+    budget_s=15,
     suites=EVERY,
     needs=[claims("RemoteTrigger")],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.acceptance.case import COMMISSIONING, EVERY, Judge, Steps, case
+from app.acceptance.case import REPAIR, Judge, Steps, case
 from app.acceptance.cases16.asking import claims, profiles
 from app.acceptance.facts import Facts
 from app.acceptance.stage import Stage
@@ -54,9 +54,9 @@ def has_files(facts: Facts) -> str:
 for _number, (_message, _has_connector, _suites) in enumerate(
     (
         ("BootNotification", False, ()),
-        ("Heartbeat", False, EVERY),
+        ("Heartbeat", False, (REPAIR,)),
         ("StatusNotification", True, ()),
-        ("MeterValues", True, (COMMISSIONING,)),
+        ("MeterValues", True, ()),
         ("DiagnosticsStatusNotification", False, ()),
         ("FirmwareStatusNotification", False, ()),
     ),

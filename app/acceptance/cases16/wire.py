@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.acceptance.case import COMMISSIONING, case
+from app.acceptance.case import case
 from app.acceptance.stage import Stage
 from app.acceptance.take import Take
 from app.model.acceptance import Check, must, should
@@ -57,7 +57,6 @@ def judge_action(take: Take) -> Iterator[Check]:
     "OCPP-J 1.6 §4.2.3",
     judge=judge_action,
     budget_s=60,
-    suites=[COMMISSIONING],
 )
 async def unknown_action(stage: Stage) -> None:
     """Send an action that no version of OCPP has, then an ordinary question."""
