@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from app.sim.car import idle_status
 from app.sim.fault import Fault
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ def trigger_message(point: ChargePoint, payload: Payload) -> Payload | tuple[Pay
 
     sayings: dict[str, After] = {
         "BootNotification": point.say_boot,
-        "Heartbeat": lambda: point.say("Heartbeat", {}),
-        "StatusNotification": each(point.say_status),
-        "MeterValues": each(lambda number: point.say_meter(number or 1, "Trigger")),
+        "Heartbeat": lambda: point.say("Heartbeat", {}, is_asked=True),
+        "StatusNotification": each(lambda number: point.say_status(number, is_asked=True)),
+        "MeterValues": each(lambda number: point.say_meter(number or 1, "Trigger", is_asked=True)),
     }
     saying = sayings.get(str(payload["requestedMessage"]))
     return ({"status": "Accepted"}, saying) if saying else {"status": "NotImplemented"}
@@ -116,13 +117,14 @@ def change_availability(point: ChargePoint, payload: Payload) -> tuple[Payload, 
 
     def apply() -> None:
         for outlet in outlets:
+            if outlet.transaction is not None:
+                outlet.planned = operative
+                continue
             outlet.is_available = operative
-            if outlet.transaction is None:
-                idle = "Preparing" if outlet.is_plugged else "Available"
-                point.set_status(outlet, idle if operative else "Unavailable")
+            point.set_status(outlet, idle_status(outlet))
 
     busy = any(outlet.transaction is not None for outlet in outlets)
-    return {"status": "Scheduled" if busy else "Accepted"}, apply
+    return {"status": "Scheduled" if busy and not operative else "Accepted"}, apply
 
 
 def unlock_connector(point: ChargePoint, payload: Payload) -> Payload | tuple[Payload, After]:
@@ -137,9 +139,7 @@ def set_charging_profile(point: ChargePoint, payload: Payload) -> Payload:
     limit = float(schedule["chargingSchedulePeriod"][0]["limit"])
     for outlet in point.outlets:
         if payload["connectorId"] in (0, outlet.number):
-            flows = outlet.is_charging
-            outlet.is_charging = flows
-            outlet.limit_a = limit if schedule.get("chargingRateUnit") == "A" else limit / outlet.voltage_v
+            outlet.allow(limit if schedule.get("chargingRateUnit") == "A" else limit / outlet.voltage_v)
     return {"status": "Accepted"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.sim.fault import Fault
 
@@ -17,7 +18,18 @@ class Transaction:
 
     id_tag: str
     transaction_id: int | None = None
-    stop_reason: str = ""
+    parent: str = ""
+    began_at: datetime | None = None
+    began: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Whose turn it is, until when. ``parent`` is the group tag that may use it too."""
+
+    number: int
+    tag: str
+    parent: str = ""
 
 
 @dataclass(slots=True)
@@ -38,6 +50,8 @@ class Outlet:
     is_available: bool = True
     wants_current: bool = True
     awaited_tag: str | None = None
+    planned: bool | None = None
+    reservation: Reservation | None = None
     transaction: Transaction | None = None
     energy_factor: float = 1.0
     _samples: int = field(default=0, repr=False)
@@ -103,7 +117,7 @@ class Outlet:
     def sampled(self, measurands: tuple[str, ...], context: str) -> list[dict[str, str]]:
         """Return the OCPP 1.6 §7.43 SampledValue list for the wanted measurands."""
         known = {
-            "Energy.Active.Import.Register": (f"{self.energy_wh:.1f}", "Wh"),
+            "Energy.Active.Import.Register": (f"{self.energy_wh:.3f}", "Wh"),
             "Power.Active.Import": (f"{self.power_w:.1f}", "W"),
             "Current.Import": (f"{self.current_a:.2f}", "A"),
             "Current.Offered": (f"{self.limit_a:.1f}", "A"),
@@ -115,3 +129,12 @@ class Outlet:
             for name in measurands
             if name in known
         ]
+
+
+def idle_status(outlet: Outlet) -> str:
+    """Return the state of a connector on which nothing runs."""
+    if not outlet.is_available:
+        return "Unavailable"
+    if outlet.is_plugged:
+        return "Preparing"
+    return "Reserved" if outlet.reservation is not None else "Available"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Self
 
 from app.sim.answers import ANSWERS, Refusal
-from app.sim.car import Outlet, Transaction
+from app.sim.car import Outlet, Transaction, idle_status
+from app.sim.clock import written
 from app.sim.dialler import Dialler, Reply
+from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
 
 
@@ -55,7 +56,7 @@ class ChargePoint(Dialler):
 
     ``dial_url`` (the full URL, empty = don't dial), ``headers`` and ``redial_s`` may be changed at any time; call
     ``redial()`` to use them at once. All times it keeps are multiplied by ``time_scale``; the meter runs as much
-    faster.
+    faster, or by ``meter_scale``.
 
     ``on_change(key, value)`` answers ChangeConfiguration of a writable key: it returns the status and stores the value
     itself (``store`` is the default). ``on_reset(kind)`` is called after Reset was accepted; the default
@@ -81,6 +82,8 @@ class ChargePoint(Dialler):
         faults: set[Fault] | None = None,
         free_vend_tag: str = "",
         boots_on_redial: bool = False,
+        meter_scale: float | None = None,
+        tls: DialTls | None = None,
     ) -> None:
         super().__init__(
             identity,
@@ -92,24 +95,27 @@ class ChargePoint(Dialler):
             time_scale=time_scale,
             faults=faults,
             boots_on_redial=boots_on_redial,
+            tls=tls,
         )
         self.configuration = configuration if configuration is not None else standard_keys()
         self.on_change = on_change or self.store
         self.on_reset = on_reset or self._power_cycle_soon
         self.reboot_s = reboot_s
-        self.outlets = [Outlet(number, self.time_scale) for number in range(1, connectors + 1)]
+        self.outlets = [Outlet(number, meter_scale or self.time_scale) for number in range(1, connectors + 1)]
         self.free_vend_tag = free_vend_tag
+        self.known_tags: dict[str, dict[str, Any]] = {}
+        self.pings = False
         self.answers = dict(ANSWERS)
 
     async def __aenter__(self) -> Self:
         self._scope.isolated("meter", self._meter())
         return await super().__aenter__()
 
-    async def power_cycle(self, off_s: float | None = None) -> None:
-        """Lose power for ``off_s`` (scaled; default ``reboot_s``) and come back; a transaction ends with PowerLoss."""
+    async def power_cycle(self, off_s: float | None = None, *, reason: str = "PowerLoss") -> None:
+        """Lose power for ``off_s`` (scaled; default ``reboot_s``) and come back; a transaction ends for ``reason``."""
         for outlet in self.outlets:
             if outlet.transaction is not None:
-                self._end_transaction(outlet, "PowerLoss")
+                self._end_transaction(outlet, reason)
         await self.power_off()
         await asyncio.sleep((self.reboot_s if off_s is None else off_s) * self.time_scale)
         self.power_on()
@@ -121,6 +127,8 @@ class ChargePoint(Dialler):
         outlet = self.outlet(connector)
         outlet.is_plugged = True
         tag = outlet.awaited_tag or self.free_vend_tag
+        if not outlet.is_available:
+            return
         self.set_status(outlet, "Preparing")
         if tag:
             self.begin(outlet, tag)
@@ -130,7 +138,7 @@ class ChargePoint(Dialler):
         outlet = self.outlet(connector)
         outlet.is_plugged = False
         self.finish(outlet, "EVDisconnected")
-        self.set_status(outlet, "Available" if outlet.is_available else "Unavailable")
+        self.set_status(outlet, idle_status(outlet))
 
     def set_fault(self, error: str, connector: int = 1) -> None:
         """Report an OCPP error code (``GroundFailure`` …); ``NoError`` ends it."""
@@ -138,8 +146,7 @@ class ChargePoint(Dialler):
         outlet.error = error
         if error != "NoError":
             self.finish(outlet, "Other")
-        idle = "Preparing" if outlet.is_plugged else "Available"
-        self.set_status(outlet, idle if error == "NoError" else "Faulted")
+        self.set_status(outlet, idle_status(outlet) if error == "NoError" else "Faulted")
 
     def outlet(self, connector: int) -> Outlet:
         """Return a connector; raises KeyError where there is none of that number."""
@@ -151,14 +158,14 @@ class ChargePoint(Dialler):
     def begin(self, outlet: Outlet, tag: str) -> None:
         """Start a transaction on a connector with a car."""
         outlet.awaited_tag = None
-        outlet.transaction = transaction = Transaction(tag)
-        start_wh = round(outlet.energy_wh)
-        began_at = now_text()
-        self.say(
-            "StartTransaction",
-            {"connectorId": outlet.number, "idTag": tag, "meterStart": start_wh, "timestamp": began_at},
-            lambda answer: self._started(outlet, transaction, answer),
-        )
+        began = outlet.sampled(self.measurands("StopTxnSampledData"), "Transaction.Begin")
+        outlet.transaction = transaction = Transaction(tag, began_at=self.clock.now(), began=began)
+        start: dict[str, Any] = {"connectorId": outlet.number, "idTag": tag, "meterStart": round(outlet.energy_wh)}
+        start["timestamp"] = self.clock.text()
+        reservation, outlet.reservation = outlet.reservation, None
+        if reservation is not None:
+            start["reservationId"] = reservation.number
+        self.say("StartTransaction", start, lambda answer: self._started(outlet, transaction, answer))
         outlet.is_charging = outlet.wants_current
         self.set_status(outlet, "Charging" if outlet.wants_current else "SuspendedEV")
 
@@ -167,7 +174,10 @@ class ChargePoint(Dialler):
         if outlet.transaction is None:
             return
         self._end_transaction(outlet, reason)
-        self.set_status(outlet, "Finishing" if outlet.is_plugged else "Available")
+        if outlet.planned is not None:
+            outlet.is_available, outlet.planned = outlet.planned, None
+        idle = idle_status(outlet)
+        self.set_status(outlet, "Finishing" if outlet.is_plugged and outlet.is_available else idle)
 
     # What it says
 
@@ -176,26 +186,38 @@ class ChargePoint(Dialler):
         outlet.status = status
         self.say_status(outlet.number)
 
-    def say_status(self, connector: int) -> None:
+    def say_status(self, connector: int, *, is_asked: bool = False) -> None:
         """Queue a StatusNotification of a connector (0 = the whole unit)."""
+        if Fault.NO_STATUS in self.faults and connector == len(self.outlets):
+            return
         status, error = "Available", "NoError"
         if connector:
             status, error = self.outlet(connector).status, self.outlet(connector).error
-        at = now_text()
-        self.say(
-            "StatusNotification", {"connectorId": connector, "status": status, "errorCode": error, "timestamp": at}
-        )
+        payload = {"connectorId": connector, "status": status, "errorCode": error, "timestamp": self.clock.text()}
+        self.say("StatusNotification", payload, is_asked=is_asked)
 
     def say_boot(self) -> None:
-        """Queue a BootNotification (for TriggerMessage)."""
-        self.say("BootNotification", dict(self.boot))
+        """Send a BootNotification soon (for TriggerMessage)."""
+        self.boot_again()
 
-    def say_meter(self, connector: int, context: str = "Sample.Periodic") -> None:
-        """Queue a MeterValues with the measurands of MeterValuesSampledData."""
+    def measurands(self, key: str) -> tuple[str, ...]:
+        """Return the measurands that a key lists."""
+        entry = self.configuration.get(key)
+        return tuple(part.strip() for part in (entry.value or "").split(",") if part.strip()) if entry else ()
+
+    def say_meter(
+        self,
+        connector: int,
+        context: str = "Sample.Periodic",
+        *,
+        key: str = "MeterValuesSampledData",
+        is_asked: bool = False,
+    ) -> None:
+        """Queue a MeterValues with the measurands that ``key`` lists."""
         outlet = self.outlet(connector)
-        key = self.configuration.get("MeterValuesSampledData")
-        wanted = tuple(((key and key.value) or "Energy.Active.Import.Register").split(","))
-        sample = {"timestamp": now_text(), "sampledValue": outlet.sampled(wanted, context)}
+        outlet.spoil(self.faults)
+        wanted = self.measurands(key) or ("Energy.Active.Import.Register",)
+        sample = {"timestamp": self.clock.text(), "sampledValue": outlet.sampled(wanted, context)}
         transaction = outlet.transaction
 
         def payload() -> dict[str, Any]:
@@ -204,7 +226,7 @@ class ChargePoint(Dialler):
                 base["transactionId"] = transaction.transaction_id
             return base
 
-        self.say("MeterValues", payload)
+        self.say("MeterValues", payload, is_asked=is_asked)
 
     # What it stores
 
@@ -258,6 +280,26 @@ class ChargePoint(Dialler):
             return [3, result[0]], result[1]
         return [3, result], None
 
+    # What whoever builds on it may add
+
+    def transaction_ended(self, outlet: Outlet) -> None:
+        """Settle the meter at the end of a transaction; a station forgets its TxProfiles too."""
+        outlet.allow(outlet.limit_a)
+
+    def told_of(self, tag: str, info: dict[str, Any]) -> None:
+        """Note what the central system said of a tag."""
+        self.known_tags[tag] = info
+
+    @property
+    def attempts(self) -> tuple[int, float]:
+        """Return TransactionMessageAttempts and TransactionMessageRetryInterval (§9.1)."""
+        return int(self.number("TransactionMessageAttempts", 1)), self.number("TransactionMessageRetryInterval", 60.0)
+
+    @property
+    def ping_s(self) -> float:
+        """Return WebSocketPingInterval; this one pings only where the key says so."""
+        return self.number("WebSocketPingInterval", 0.0) if self.pings else 0.0
+
     # Inside
 
     def _power_cycle_soon(self, _kind: str) -> None:
@@ -265,18 +307,27 @@ class ChargePoint(Dialler):
 
     def _end_transaction(self, outlet: Outlet, reason: str) -> None:
         transaction, outlet.transaction = outlet.transaction, None
-        outlet.is_charging = False
         if transaction is None:
             return
-        stop = {"meterStop": round(outlet.energy_wh), "timestamp": now_text(), "reason": reason}
+        outlet.is_charging = False
+        stop: dict[str, Any] = {"meterStop": round(outlet.energy_wh), "timestamp": self.clock.text(), "reason": reason}
+        if transaction.began:
+            ended = outlet.sampled(self.measurands("StopTxnSampledData"), "Transaction.End")
+            stamps = (written(transaction.began_at or self.clock.now()), stop["timestamp"])
+            values = zip(stamps, (transaction.began, ended), strict=True)
+            stop["transactionData"] = [{"timestamp": at, "sampledValue": sampled} for at, sampled in values]
         tag = transaction.id_tag
         self.say("StopTransaction", lambda: {"transactionId": transaction.transaction_id or -1, "idTag": tag, **stop})
+        self.transaction_ended(outlet)
 
     def _started(self, outlet: Outlet, transaction: Transaction, answer: dict[str, Any]) -> None:
         number = answer.get("transactionId")
         transaction.transaction_id = number if isinstance(number, int) else None
         info = answer.get("idTagInfo")
         accepted = isinstance(info, dict) and info.get("status") == "Accepted"
+        if isinstance(info, dict):
+            transaction.parent = str(info.get("parentIdTag", transaction.parent))
+            self.told_of(transaction.id_tag, info)
         strict = self.configuration.get("StopTransactionOnInvalidId")
         if not accepted and outlet.transaction is transaction and (strict is None or strict.value != "false"):
             self.finish(outlet, "DeAuthorized")
@@ -288,8 +339,3 @@ class ChargePoint(Dialler):
             for outlet in self.outlets:
                 if outlet.transaction is not None:
                     self.say_meter(outlet.number)
-
-
-def now_text() -> str:
-    """Return the present time as OCPP writes it: UTC, milliseconds, ``Z``."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

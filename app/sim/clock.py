@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+from app.sim.fault import Fault
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock:
     """What the unit believes to be the time. A clock without battery counts from 1970 from when it was started."""
 
-    def __init__(self) -> None:
-        self.is_wrong = False
+    def __init__(self, faults: set[Fault]) -> None:
+        self._faults = faults
         self._started_s = time.monotonic()
 
     def now(self) -> datetime:
         """Return the unit's time, in UTC."""
-        if self.is_wrong:
+        if Fault.WRONG_CLOCK in self._faults:
             return EPOCH + timedelta(seconds=time.monotonic() - self._started_s)
         return datetime.now(UTC)
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from app.scope import Scope, Trouble
+from app.sim.clock import Clock
 from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
 from app.sim.line import opened
@@ -29,6 +31,7 @@ CALL_LIMIT_S = 20.0
 OUTBOX_DEPTH = 500
 KEPT_OFFLINE = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
 """Transaction-related messages survive a lost connection (OCPP 1.6 §3.7)."""
+LONGEST_S = 30 * 86_400.0
 BOOT_PAUSE_S = 60.0
 """Pause between two BootNotifications where the central system names none."""
 
@@ -100,6 +103,8 @@ class Dialler(ABC):
         self.dials = 0
         self.failed_dials = 0
         self.central_time = ""
+        self.clock = Clock(self.faults)
+        self._noted = asyncio.Event()
         self._scope = Scope(f"sim/{identity}", report=self._tell)
         self._has_power = False
         self._dialling: asyncio.Task[None] | None = None
@@ -176,6 +181,13 @@ class Dialler(ABC):
         """Say whether the WebSocket is open."""
         return self.connected.is_set()
 
+    async def until(self, is_true: Callable[[], bool], *, timeout_s: float = 8.0) -> None:
+        """Wait until something is true of it (looked at whenever it says, hears or loses something); TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while not is_true():
+                self._noted.clear()
+                await self._noted.wait()
+
     @property
     def queued(self) -> int:
         """Count the messages that wait to go out."""
@@ -243,6 +255,11 @@ class Dialler(ABC):
 
         self._scope.isolated(name, wait())
 
+    def at(self, name: str, when: datetime, act: Callable[[], None]) -> None:
+        """Do something at a time by the unit's clock; a date is never scaled."""
+        left_s = (when - self.clock.now()).total_seconds()
+        self.later(name, min(max(left_s, 0.0), LONGEST_S) / self.time_scale, act)
+
     async def _later(self, pause_s: float, act: Callable[[], Any]) -> None:
         await asyncio.sleep(pause_s * self.time_scale)
         await act()
@@ -285,6 +302,7 @@ class Dialler(ABC):
         if self.boots_on_redial:
             self.booted.clear()
         self.connected.set()
+        self._noted.set()
         tasks = [self._scope.isolated("speak", self._speak(link)), self._scope.isolated("ping", self._ping(link))]
         try:
             async for text in link:
@@ -293,6 +311,7 @@ class Dialler(ABC):
             pass
         finally:
             self.connected.clear()
+            self._noted.set()
             self._link = None
             for task in tasks:
                 task.cancel()
@@ -330,6 +349,7 @@ class Dialler(ABC):
         interval = answer.get("interval")
         wait_s = float(interval) if isinstance(interval, int | float) and interval > 0 else 0.0
         self.registration = str(answer.get("status", ""))
+        self._noted.set()
         self.clock_told(str(answer.get("currentTime", "")))
         if self.registration == "Accepted" and Fault.REPEATS_BOOT not in self.faults:
             self.booted.set()
@@ -370,6 +390,7 @@ class Dialler(ABC):
         self._boot_wished = False
         answer = (await self._call(link, "BootNotification", self.boot_payload())).payload or {}
         self.registration = str(answer.get("status", ""))
+        self._noted.set()
         if self.registration != "Accepted":
             self.booted.clear()
             link.transport.abort()
@@ -395,6 +416,7 @@ class Dialler(ABC):
         self._waiting[uid] = future
         try:
             self.said.append((action, payload))
+            self._noted.set()
             await link.send(json.dumps([2, uid, action, payload], separators=(",", ":")))
             async with asyncio.timeout(CALL_LIMIT_S):
                 return await future
@@ -423,6 +445,7 @@ class Dialler(ABC):
 
     async def _answer(self, link: ClientConnection, uid: str, action: str, payload: Payload) -> None:
         self.heard.append((action, payload))
+        self._noted.set()
         if Fault.SILENT in self.faults:
             return
         if Fault.SLOW in self.faults:

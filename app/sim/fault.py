@@ -59,3 +59,5 @@ class Fault(Enum):
     """An action it does not know kills its program: the line drops and it boots anew."""
     STORES_ANY_CERTIFICATE = "stores any certificate"
     """It takes a certificate of any kind for a root (connection-failures 38)."""
+    CLAIMS_INSTALLED = "claims installed"
+    """It says that a firmware was installed which it could not even download (charge-points-in-practice, Traps)."""

@@ -6,17 +6,27 @@ MicroOcpp does, and applies a change with its next restart. ``Behaviour`` gives 
 
 from __future__ import annotations
 
-import base64
+import asyncio
+import re
 import urllib.parse
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from enum import Enum
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 from app.model.backend import JoinRule, dialled_url
-from app.sim.answers import Payload, Refusal, get_configuration
+from app.sim.answers import After, Answer, Payload, Refusal, get_configuration, trigger_message
+from app.sim.car import Outlet
+from app.sim.certificates import CertificateStore
 from app.sim.chargepoint import ChargePoint, ConfigKey, standard_keys
+from app.sim.dialtls import DialTls
+from app.sim.errands import Errands
 from app.sim.fault import Fault
+from app.sim.login import Spelling, basic
+from app.sim.station16_auth import Authorisation16
+from app.sim.station16_charging import Charging16
+from app.sim.station16_security import Security16
 
 OLD_BACKEND = "ws://csms.closed-network.example/ocpp"
 """Where an orphaned station is configured to dial; nobody is there."""
@@ -66,8 +76,9 @@ _FAULTS = {
 class OcppStation(ChargePoint):
     """One charge point. Use it as an async context manager; it dials when it has an address, or after ``dial``.
 
-    ``configured_url`` is what its key says; it takes effect with the next restart. ``faults`` may be changed at any
-    time; all times are multiplied by ``time_scale``.
+    With a ``security_profile`` it has that key and moves between the profiles as SEC16 A05 says; without, it knows
+    only its password. ``configured_url`` is what its key says; it takes effect with the next restart. ``faults`` may
+    be changed at any time; all times are multiplied by ``time_scale``.
     """
 
     def __init__(
@@ -83,6 +94,10 @@ class OcppStation(ChargePoint):
         password: str = "",
         configuration: dict[str, ConfigKey] | None = None,
         faults: Iterable[Fault] = (),
+        connectors: int = 1,
+        tls: DialTls | None = None,
+        spelling: Spelling = Spelling.RAW,
+        security_profile: int | None = None,
     ) -> None:
         slow = behaviour is Behaviour.REDIALS_SLOWLY
         super().__init__(
@@ -94,15 +109,51 @@ class OcppStation(ChargePoint):
             redial_s=SLOW_S if slow else redial_s,
             reboot_s=SLOW_S if slow else reboot_s,
             time_scale=time_scale,
+            connectors=connectors,
+            meter_scale=1.0,
+            tls=tls,
             faults={*faults, *([_FAULTS[behaviour]] if behaviour in _FAULTS else [])},
         )
         self.behaviour = behaviour
+        self.spelling = spelling
+        self.firmware = ""
+        self.configuration["NumberOfConnectors"].value = str(connectors)
+        if security_profile is not None:
+            self.configuration["SecurityProfile"] = ConfigKey(str(security_profile))
+        for outlet in self.outlets:
+            outlet.max_a = outlet.limit_a
+        self.certificates = CertificateStore(self.tls.roots)
+        if self.tls.chain:
+            self.certificates.own(self.tls.chain, self.tls.key)
+        self.errands = Errands(self, self._scope)
+        self.authorisation = Authorisation16(self)
+        self.charging = Charging16(self)
+        self.security = Security16(self, self.certificates, self.errands)
         self.restarts = 0
         self._redirect = ("", "")
         self._kept = self._values()
-        self.answers["GetConfiguration"] = self._get_configuration
+        self.answers |= self._own_answers()
         if url:
             self._apply()
+
+    async def __aenter__(self) -> Self:
+        self._scope.isolated("limits", self.charging.run())
+        self._scope.isolated("aligned", self._aligned())
+        return await super().__aenter__()
+
+    # What a person does to it
+
+    def swipe(self, tag: str, connector: int | None = None) -> None:
+        """Hold a card before the reader; the card that began a charge ends it."""
+        self.authorisation.present(tag, connector)
+
+    def suspend(self, connector: int = 1, *, wants_current: bool = False) -> None:
+        """Let the car take no more current, or some again."""
+        outlet = self.outlet(connector)
+        outlet.wants_current = wants_current
+        if outlet.transaction is not None:
+            outlet.is_charging = wants_current and outlet.limit_a > 0
+            self.set_status(outlet, "Charging" if outlet.is_charging else "SuspendedEV")
 
     @property
     def configured_url(self) -> str:
@@ -115,7 +166,7 @@ class OcppStation(ChargePoint):
         self._apply()
         self.redial_soon()
 
-    async def power_cycle(self, off_s: float | None = None) -> None:
+    async def power_cycle(self, off_s: float | None = None, *, reason: str = "PowerLoss") -> None:
         """Lose power; what was written takes effect when it comes back."""
         self.restarts += 1
         if Fault.REVERTS in self.faults:
@@ -123,7 +174,62 @@ class OcppStation(ChargePoint):
                 self.configuration[key].value = value
         self._kept = self._values()
         self._apply()
-        await super().power_cycle(off_s)
+        await super().power_cycle(off_s, reason=reason)
+
+    async def restart_with(self, firmware: str) -> None:
+        """Restart after an update; it says Installed once it is accepted again."""
+        if firmware:
+            self.boot["firmwareVersion"] = firmware
+        await self.power_cycle(reason="Reboot")
+        await self.booted.wait()
+
+    # What it says
+
+    def tell_log(self, status: str, request_id: int | None) -> None:
+        """Tell how an upload goes: with an id by LogStatusNotification, without by DiagnosticsStatusNotification."""
+        if request_id is None:
+            self.say("DiagnosticsStatusNotification", {"status": status}, is_asked=True)
+        else:
+            told = {"status": status} | ({"requestId": request_id} if request_id else {})
+            self.say("LogStatusNotification", told, is_asked=True)
+
+    def tell_firmware(self, status: str, request_id: int | None) -> None:
+        """Tell how an update goes."""
+        self.say_firmware(status, request_id, is_signed=request_id is not None)
+
+    def say_firmware(self, status: str, request_id: int | None, *, is_signed: bool) -> None:
+        """Tell it in the words of the core standard or of SEC16."""
+        action = "SignedFirmwareStatusNotification" if is_signed else "FirmwareStatusNotification"
+        told: Payload = {"status": status}
+        if is_signed and request_id is not None:
+            told["requestId"] = request_id
+        self.say(action, told, is_asked=True)
+
+    # What the line asks of it
+
+    def transaction_ended(self, outlet: Outlet) -> None:
+        """Forget the limits that end with a transaction."""
+        super().transaction_ended(outlet)
+        self.charging.ended(outlet)
+
+    def dial_opened(self) -> None:
+        """Note that the security profile works."""
+        super().dial_opened()
+        self.security.opened()
+
+    def dial_failed(self) -> None:
+        """Count the attempt against a new security profile."""
+        super().dial_failed()
+        self.security.failed(self.failed_dials)
+
+    def is_on(self, key: str) -> bool:
+        """Return a boolean key; absent counts as false."""
+        entry = self.configuration.get(key)
+        return entry is not None and (entry.value or "").lower() == "true"
+
+    def aim(self) -> None:
+        """Set URL, login and TLS of the line from the configuration."""
+        self._apply()
 
     # Inside
 
@@ -136,18 +242,82 @@ class OcppStation(ChargePoint):
         if here and _authority(url) == old:
             target = urllib.parse.urlsplit(here)
             url = urllib.parse.urlsplit(url)._replace(scheme=target.scheme, netloc=target.netloc).geturl()
+        if self.security.profile >= 2:
+            url = re.sub(r"^ws:", "wss:", url)
         name = self.configuration[IDENTITY_KEY].value or ""
         self.dial_url = dialled_url(url, name, JoinRule.APPEND_IF_MISSING) if url else ""
-        self.headers = _login(name, self.configuration[PASSWORD_KEY].value or "")
+        key = self.configuration[PASSWORD_KEY].value or ""
+        self.headers = basic(name, self.spelling.spelt(key)) if key and self.security.profile != 3 else ()
+        self.security.aim()
 
     def _changed(self, key: str, value: str) -> str:
-        if self.behaviour is Behaviour.LIES:
+        if self.behaviour is Behaviour.LIES or Fault.ACCEPTS_AND_IGNORES in self.faults:
             return "Accepted"
+        if key == "SecurityProfile":
+            return self.security.change_profile(value)
         if key == PASSWORD_KEY and not _is_key(value):
             return "Rejected"
         if key == URL_KEY and Fault.TRUNCATES in self.faults:
             value = value[:TRUNCATED]
         return self.store(key, value)
+
+    async def _aligned(self) -> None:
+        """Tell clock-aligned values at full multiples of ClockAlignedDataInterval (§3.16.2)."""
+        while True:
+            interval_s = self.number("ClockAlignedDataInterval", 0.0)
+            if not interval_s:
+                await asyncio.sleep(0.5)
+                continue
+            scaled_s = max(interval_s * self.time_scale, 0.02)
+            await asyncio.sleep(scaled_s - self.clock.now().timestamp() % scaled_s)
+            for outlet in self.outlets:
+                self.say_meter(outlet.number, "Sample.Clock", key="MeterValuesAlignedData")
+
+    def _own_answers(self) -> dict[str, Answer]:
+        authorisation, charging, security = self.authorisation, self.charging, self.security
+        own: dict[str, Callable[[Payload], Any]] = {
+            "RemoteStartTransaction": authorisation.remote_start,
+            "ClearCache": authorisation.clear_cache,
+            "GetLocalListVersion": authorisation.list_version_told,
+            "SendLocalList": authorisation.list_sent,
+            "ReserveNow": authorisation.reserve,
+            "CancelReservation": authorisation.cancel,
+            "SetChargingProfile": charging.set_profile,
+            "ClearChargingProfile": charging.clear,
+            "GetCompositeSchedule": charging.composite,
+            "CertificateSigned": security.signed,
+            "InstallCertificate": security.install,
+            "GetInstalledCertificateIds": security.installed,
+            "DeleteCertificate": security.delete,
+            "GetDiagnostics": security.get_diagnostics,
+            "GetLog": security.get_log,
+            "UpdateFirmware": security.update_firmware,
+            "SignedUpdateFirmware": security.signed_update,
+            "UnlockConnector": self._unlock,
+            "TriggerMessage": lambda payload: security.trigger(payload, False) or trigger_message(self, payload),
+            "ExtendedTriggerMessage": lambda payload: security.trigger(payload, True) or trigger_message(self, payload),
+            "Reset": self._reset,
+        }
+        made: dict[str, Answer] = {name: _by(answer) for name, answer in own.items()}
+        return made | {"GetConfiguration": self._get_configuration}
+
+    def _unlock(self, payload: Payload) -> tuple[Payload, After]:
+        """§5.18: it has a socket with a lock; a transaction ends first."""
+        outlet = self.outlet(payload["connectorId"])
+        return {"status": "Unlocked"}, lambda: self.finish(outlet, "UnlockCommand")
+
+    def _reset(self, payload: Payload) -> Payload | tuple[Payload, After]:
+        """§5.14: transactions end first, with the reason of the kind."""
+        kind = "Hard" if payload["type"] == "Hard" else "Soft"
+        if Fault.IGNORES_RESET in self.faults:
+            return {"status": "Accepted"}
+        cycle = partial(self.power_cycle, reason=f"{kind}Reset")
+        return {"status": "Accepted"}, lambda: self._reset_soon(kind, cycle)
+
+    def _reset_soon(self, kind: str, cycle: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        for outlet in self.outlets:
+            self.finish(outlet, f"{kind}Reset")
+        self._scope.isolated("reset", self._later(0.2, cycle))
 
     def _get_configuration(self, point: ChargePoint, payload: Payload) -> Any:
         keys = payload.get("key") or []
@@ -157,6 +327,8 @@ class OcppStation(ChargePoint):
             raise Refusal("InternalError", "")
         if self.behaviour is Behaviour.SINGLE_KEYS and len(keys) != 1:
             raise Refusal("OccurenceConstraintViolation", "one key at a time")
+        if len(keys) > self.number("GetConfigurationMaxKeys", 1000.0):
+            raise Refusal("OccurenceConstraintViolation", "more keys than GetConfigurationMaxKeys")
         return get_configuration(point, payload)
 
 
@@ -172,18 +344,47 @@ def _boot(serial: str) -> dict[str, str]:
 def _keys(identity: str, url: str, password: str) -> dict[str, ConfigKey]:
     return {
         **standard_keys(),
+        **_more_keys(),
         URL_KEY: ConfigKey(url, reboot_required=True),
         IDENTITY_KEY: ConfigKey(identity, reboot_required=True),
         PASSWORD_KEY: ConfigKey(password.encode().hex() or None, write_only=True, reboot_required=True),
     }
 
 
-def _login(identity: str, key: str) -> tuple[tuple[str, str], ...]:
-    """Return the Basic header: the bytes that the hexadecimal key stands for (MicroOcppMongoose v1.2.0)."""
-    if not key:
-        return ()
-    token = base64.b64encode(identity.encode() + b":" + bytes.fromhex(key)).decode()
-    return (("Authorization", f"Basic {token}"),)
+def _by(answer: Callable[[Payload], Any]) -> Answer:
+    return lambda _point, payload: answer(payload)
+
+
+def _more_keys() -> dict[str, ConfigKey]:
+    """Return the keys of the optional profiles (§9.2 to §9.4) and of SEC16 (§7) that it has."""
+    features = "Core,FirmwareManagement,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger"
+    return {
+        "AllowOfflineTxForUnknownId": ConfigKey("false"),
+        "AuthorizationCacheEnabled": ConfigKey("true"),
+        "BlinkRepeat": ConfigKey("3"),
+        "ConnectorPhaseRotation": ConfigKey("1.RST"),
+        "MeterValuesAlignedData": ConfigKey("Energy.Active.Import.Register,Power.Active.Import"),
+        "StopTransactionOnEVSideDisconnect": ConfigKey("true"),
+        "StopTxnAlignedData": ConfigKey(""),
+        "StopTxnSampledData": ConfigKey(""),
+        "TransactionMessageAttempts": ConfigKey("3"),
+        "TransactionMessageRetryInterval": ConfigKey("60"),
+        "UnlockConnectorOnEVSideDisconnect": ConfigKey("true"),
+        "LocalAuthListEnabled": ConfigKey("true"),
+        "LocalAuthListMaxLength": ConfigKey("500", readonly=True),
+        "SendLocalListMaxLength": ConfigKey("100", readonly=True),
+        "ReserveConnectorZeroSupported": ConfigKey("true", readonly=True),
+        "ChargeProfileMaxStackLevel": ConfigKey("8", readonly=True),
+        "ChargingScheduleAllowedChargingRateUnit": ConfigKey("Current,Power", readonly=True),
+        "ChargingScheduleMaxPeriods": ConfigKey("24", readonly=True),
+        "MaxChargingProfilesInstalled": ConfigKey("20", readonly=True),
+        "SupportedFeatureProfiles": ConfigKey(features, readonly=True),
+        "SupportedFileTransferProtocols": ConfigKey("HTTP,FTP", readonly=True),
+        "CpoName": ConfigKey("Rehome"),
+        "AdditionalRootCertificateCheck": ConfigKey("false", readonly=True),
+        "CertificateSignedMaxChainSize": ConfigKey("10000", readonly=True),
+        "CertificateStoreMaxLength": ConfigKey("20", readonly=True),
+    }
 
 
 def _is_key(value: str) -> bool:

@@ -15,7 +15,6 @@ from typing import Self
 from app.sim.answers import Refusal
 from app.sim.car import Outlet
 from app.sim.certificates import CertificateStore
-from app.sim.clock import Clock
 from app.sim.dialler import Dialler, Reply
 from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
@@ -88,7 +87,6 @@ class Station2(Dialler):
         self.restarts = 0
         self.boot_reason = "PowerUp"
         self.whole_reset_planned = False
-        self.clock = Clock()
         self.evses = [Evse(number, Outlet(number, phases=3)) for number in range(1, evses + 1)]
         profile = _profile(url, password) if security_profile is None else security_profile
         named = {"VendorName": vendor, "Model": model, "SerialNumber": serial, "FirmwareVersion": firmware}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -75,9 +74,7 @@ async def test_events_of_an_offline_session_are_told_in_order_and_marked():
     async with standing(variables={"AuthCtrlr.OfflineTxForUnknownIdEnabled": "true"}) as (central, station):
         station.redial_s = 1.0
         await central.drop()
-        async with asyncio.timeout(5):
-            while station.is_connected:
-                await asyncio.sleep(0)
+        await station.until(lambda: not station.is_connected)
         station.plug_in()
         station.swipe("CARD-9")
         station.unplug()
@@ -167,9 +164,7 @@ async def test_while_pending_it_says_only_what_it_was_asked_for():
         central.boot_statuses, central.interval = ["Pending"], 100
         async with Station2(central.url, NAME, time_scale=SCALE) as station:
             await central.hears("BootNotification")
-            async with asyncio.timeout(5):
-                while station.registration != "Pending":
-                    await asyncio.sleep(0)
+            await station.until(lambda: station.registration == "Pending")
             await central.order("GetBaseReport", {"requestId": 1, "reportBase": "SummaryInventory"})
             await central.hears("NotifyReport", lambda told: not told["tbc"])
             assert {action for action, _ in central.said} == {"BootNotification", "NotifyReport"}
@@ -194,7 +189,5 @@ async def test_a_refused_card_does_not_charge():
 async def test_a_station_that_speaks_16_over_a_2_connection_is_a_version_mix(allowed_log: Any):
     allowed_log("Error while handling request")
     async with csms() as central, Station2(central.url, NAME, faults={Fault.SPEAKS_16}, time_scale=SCALE) as station:
-        async with asyncio.timeout(5):
-            while not station.said:
-                await asyncio.sleep(0.01)
+        await station.until(lambda: bool(station.said))
         assert station.said[0][1] == {"chargePointVendor": "Simulated", "chargePointModel": "Station DC 2"}
