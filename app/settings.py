@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import StoreError
+from app.model.listening import PERSONALITIES, PROFILES, ListenPlan
 
 HOME_VARIABLE = "REHOME_HOME"
 """Overrides the folder for data and settings (tests, demo, portable use)."""
@@ -54,11 +55,37 @@ class Settings:
     adapter: str = ""
     endpoint_port: int = DEFAULT_PORT
     endpoint_on: bool = True
+    endpoint_tls: bool = True
+    endpoint_strict: bool = False
+    endpoint_profile: int = -1
+    """The security profile that chargers must keep to; -1 = all are taken and reported."""
+    endpoint_personality: str = "auto"
     keep_frames: int = 1_000_000
     window: str = ""
     presets: tuple[Preset, ...] = ()
     listed: tuple[Listed, ...] = ()
     """What is planned for chargers by their serial number or identity, also for those not seen yet."""
+
+    def listen_plan(self, host: str = "", port: int = 0) -> ListenPlan:
+        """Return how the endpoint listens by these settings."""
+        return ListenPlan(
+            host=host,
+            port=port,
+            is_strict=self.endpoint_strict,
+            security_profile=None if self.endpoint_profile < 0 else self.endpoint_profile,
+            personality=self.endpoint_personality,
+            tls=self.endpoint_tls,
+        )
+
+    def with_plan(self, plan: ListenPlan) -> Settings:
+        """Return these settings with a plan's, but for its place."""
+        return replace(
+            self,
+            endpoint_strict=plan.is_strict,
+            endpoint_profile=-1 if plan.security_profile is None else plan.security_profile,
+            endpoint_personality=plan.personality,
+            endpoint_tls=plan.tls,
+        )
 
 
 def home_folder() -> Path:
@@ -137,6 +164,10 @@ def _parse(document: Mapping[str, Any], path: Path) -> Settings:
         raise _malformed(path, f"unknown theme “{settings.theme}”")
     if not 0 < settings.endpoint_port < 65536:
         raise _malformed(path, f"{settings.endpoint_port} is not a port")
+    if settings.endpoint_personality not in PERSONALITIES:
+        raise _malformed(path, f"unknown TLS personality “{settings.endpoint_personality}”")
+    if settings.endpoint_profile not in (-1, *PROFILES):
+        raise _malformed(path, f"{settings.endpoint_profile} is not a security profile")
     empty = Preset(name="", url="")
     return replace(
         settings,

@@ -47,10 +47,12 @@ from app.standin.fileservice import FileService
 from app.storage.db import Store
 from app.storage.vault import KeyringVault, MemoryVault, Vault
 from app.trace.desk import TraceDesk
-from app.trust.authority import Authority
+from app.trust.desk import TrustDesk
 
 if TYPE_CHECKING:
+    from app.model.listening import ListenPlan
     from app.report.build import Report
+    from app.trust.authority import Authority
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +134,7 @@ class Workbench:
         )
         stack.callback(self.store.close)
         self.traces = TraceDesk(self.store, now=self.now, adapter=lambda: self.adapter_address)
+        self.trust = TrustDesk(self.vault, self.home / "trust", lambda: (item.address for item in self.adapters()))
         self.server = OcppServer(
             frames=self.frames,
             samples=self.samples,
@@ -140,6 +143,8 @@ class Workbench:
             sighted=self._sighted,
             expected=self._expected_secret,
             first_seq=self.store.traffic.last_seq() + 1,
+            plan=self.settings.listen_plan(),
+            wardrobe=self.trust.wardrobe,
         )
         self.links = RealLinks(
             adapter_address="" if self.is_demo else self.settings.adapter,
@@ -161,7 +166,7 @@ class Workbench:
             server=self.server,
             shelf=self.store.cards,
             files=self.files,
-            issuer=lambda: Authority.open(self.vault, self.home / "trust"),
+            issuer=lambda: self.authority,
             address=lambda: self.adapter_address,
         )
         self.acceptance = AcceptanceDesk(
@@ -232,6 +237,18 @@ class Workbench:
         """Listen elsewhere; the old listener stays when the new one can't start. Remembered in the settings."""
         state = await self.server.move(host, port)
         self.change_settings(replace(self.settings, endpoint_port=state.port, adapter=host))
+        return state
+
+    @property
+    def authority(self) -> Authority:
+        """Return our own certificate authority."""
+        return self.trust.authority
+
+    async def adopt_plan(self, plan: ListenPlan) -> ListenState:
+        """Listen as planned and remember it; open connections stay. Raises ServerError."""
+        self.trust.check(plan.personality)
+        state = await self.server.adopt(plan)
+        self.change_settings(self.settings.with_plan(plan))
         return state
 
     async def stop_endpoint(self) -> None:

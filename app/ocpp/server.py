@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from app.errors import PortInUse, ServerError, TimedOut
 from app.feed import Feed
 from app.model.finding import Finding
-from app.model.frame import Frame, Handshake, Knock, ListenState
-from app.model.observation import Ended, Judge, Observation, Replaced, no_opinion
+from app.model.frame import Frame, Handshake, Hello, Knock, ListenState
+from app.model.listening import ListenPlan
+from app.model.observation import Ended, Judge, Observation, Replaced, SelfTested, TlsFailed, no_opinion
 from app.model.reading import Sampled
 from app.model.secret import Secret
 from app.model.unit import Sighting
-from app.ocpp import ports, schema
+from app.ocpp import ports, schema, selftest
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.host import Answerer, Authoriser, Habits, Replier, Times, accept_all
 from app.ocpp.ledger import Ledger
@@ -28,6 +30,9 @@ from app.ocpp.manner import Manner
 from app.ocpp.past import Past
 from app.ocpp.sightings import on_boot, on_dial, on_hang_up
 from app.scope import Scope, Trouble
+
+if TYPE_CHECKING:
+    from app.trust.wardrobe import Wardrobe
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +78,8 @@ class OcppServer:
         times: Times | None = None,
         bounds: Bounds | None = None,
         report: Callable[[Trouble], None] | None = None,
+        plan: ListenPlan | None = None,
+        wardrobe: Callable[[], Wardrobe] | None = None,
     ) -> None:
         self.frames = frames
         self.samples = samples
@@ -92,6 +99,10 @@ class OcppServer:
         self.expected = expected
         self.scope = Scope("ocpp", report=report)
         self._sighted = sighted
+        self.personality_for: dict[str, str] = {}
+        """Address (without port) → TLS personality that its next connections get instead of the plan's."""
+        self._plan = plan or ListenPlan(host="", port=0)
+        self._wardrobe = wardrobe
         self._bounds = bounds or Bounds()
         self._seq = itertools.count(first_seq)
         self._knock_seq = itertools.count(1)
@@ -161,13 +172,39 @@ class OcppServer:
             if old is not None and (old.host, old.port) == (host, port):
                 return self._state
             new = await self._opened(host, port, old)
-            self._listener = new
-            count = len(self._endpoints)
-            self._tell(ListenState(is_listening=True, host=new.host, port=new.port, connections=count))
+            self._listener, self._plan = new, new.plan
+            count, has_tls = len(self._endpoints), new.has_tls
+            self._tell(ListenState(is_listening=True, host=new.host, port=new.port, connections=count, has_tls=has_tls))
             if old is not None:
                 await old.close("the endpoint moves")
             self._count()
             return self._state
+
+    @property
+    def plan(self) -> ListenPlan:
+        """Return how the endpoint listens, or will when it is started."""
+        return self._plan
+
+    async def adopt(self, plan: ListenPlan) -> ListenState:
+        """Listen as planned from now on; connections stay, unless the place changes (empty = as it is).
+
+        Raises ServerError.
+        """
+        place = (plan.host or self._plan.host, plan.port or self._plan.port)
+        if place != (self._plan.host, self._plan.port) and self._listener is not None:
+            await self.move(*place)
+            place = (self._plan.host, self._plan.port)
+        self._plan = plan = replace(plan, host=place[0], port=place[1])
+        if self._listener is not None:
+            self._listener.plan = plan
+            self._tell(replace(self._state, has_tls=self._listener.has_tls))
+        return self._state
+
+    async def self_test(self, address: str = "") -> SelfTested:
+        """Dial our own port from a second socket over an adapter's address; the findings are published."""
+        tested = await selftest.of(self._listener, address)
+        self.observed(tested)
+        return tested
 
     async def arrival(self, identity: str, *, timeout_s: float, after: datetime | None = None) -> Endpoint:
         """Return the open connection of an identity, or wait for one; ``after``: only a connection opened later.
@@ -256,7 +293,21 @@ class OcppServer:
         elif (returned := past.returned(endpoint.identity, endpoint.opened_at)) is not None:
             endpoint.observe((returned,))
 
-    def knocked(self, verdict: str, text: str, remote: str, first: bytes, identity: str) -> None:
+    def tls_failed(self, failed: TlsFailed) -> None:
+        """Have a TLS handshake judged that came to nothing."""
+        self.observed(failed)
+
+    def knocked(
+        self,
+        verdict: str,
+        text: str,
+        remote: str,
+        first: bytes,
+        identity: str,
+        *,
+        local: str = "",
+        hello: Hello | None = None,
+    ) -> None:
         """Enter a peer in the knock list."""
         knock = Knock(
             seq=next(self._knock_seq),
@@ -266,6 +317,8 @@ class OcppServer:
             text=text,
             first_bytes=first,
             identity=identity,
+            local=local,
+            hello=hello,
         )
         self._knocks.append(knock)
         self.knocks.publish(knock)
@@ -295,7 +348,8 @@ class OcppServer:
     # Inside -------------------------------------------------------------------------------------------------------
 
     async def _opened(self, host: str, port: int, old: Listener | None) -> Listener:
-        listener = Listener(self, self._bounds)
+        wardrobe, chosen = self._wardrobe, self.personality_for
+        listener = Listener(self, self._bounds, self._plan, wardrobe=wardrobe, personality_for=chosen)
         shares_port = old is not None and port == old.port
         if old is not None and shares_port:
             old.stop_accepting()
@@ -307,6 +361,7 @@ class OcppServer:
                 await old.open(old.host, old.port)
             self._troubled(problem, host, port)
             raise problem from error
+        listener.plan = replace(self._plan, host=listener.host, port=listener.port)
         return listener
 
     def _troubled(self, problem: ServerError, host: str, port: int) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import secrets
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +21,7 @@ from app.errors import BadCertificate
 from app.model.frame import Certificate
 from app.model.secret import Secret
 from app.trust import describe, making
+from app.trust.keeping import encryption, write_private
 
 PASSPHRASE = "trust/authority"
 """Name in the vault: what the key file is encrypted with, where the system has a keyring."""
@@ -158,6 +156,14 @@ class Authority:
         """Return root and intermediate, for checking client certificates."""
         return "".join(_pem(signer[0]) for signer in self._signers())
 
+    def lock(self) -> Secret:
+        """Return what keys on disk are encrypted with; empty where no keyring keeps it beyond the program."""
+        known = self._keep.get(PASSPHRASE)
+        if known is None and self._is_kept():
+            self._keep.set(PASSPHRASE, Secret(secrets.token_urlsafe(32)))
+            known = self._keep.get(PASSPHRASE)
+        return known if known is not None and self._is_kept() else Secret("")  # the keyring may just have failed
+
     # Inside -------------------------------------------------------------------------------------------------------
 
     def _leaf(self, personality: str, kind: str, names: tuple[str, ...], issuer: making.Signed) -> x509.Certificate:
@@ -193,24 +199,16 @@ class Authority:
     def _make(self) -> tuple[making.Signed, making.Signed]:
         root = making.root(self._now())
         made = (root, making.intermediate(self._now(), root))
-        passphrase = self._new_passphrase()
-        text = "".join(_key_pem(signer[1], passphrase) + _pem(signer[0]) for signer in made)
+        lock = self.lock()
+        text = "".join(_key_pem(signer[1], lock) + _pem(signer[0]) for signer in made)
         try:
-            _write_private(self._folder / "authority.pem", text)
+            write_private(self._folder / "authority.pem", text)
         except OSError as error:
             raise BadCertificate(
                 f"Our own certificate authority can't be kept: {error.strerror or error}.",
                 f"Check room and rights of {self._folder}.",
             ) from error
         return made
-
-    def _new_passphrase(self) -> str:
-        """Return what encrypts the key; nothing where it would be forgotten when the program ends."""
-        if not self._is_kept():
-            return ""
-        passphrase = secrets.token_urlsafe(32)
-        self._keep.set(PASSPHRASE, Secret(passphrase))
-        return passphrase if self._is_kept() else ""  # the keyring may have failed just now
 
     def _is_kept(self) -> bool:
         return self._keep.is_persistent
@@ -272,21 +270,6 @@ def _request(csr_pem: str) -> x509.CertificateSigningRequest:
     return request
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")  # 0600 from the first moment
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            Path(name).unlink(missing_ok=True)
-
-
 def _unreadable(path: Path, why: str) -> BadCertificate:
     return BadCertificate(
         f"Our own certificate authority can't be read: {why}.",
@@ -298,8 +281,6 @@ def _pem(item: x509.Certificate | x509.CertificateSigningRequest) -> str:
     return item.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _key_pem(key: making.Key, passphrase: str = "") -> str:
-    lock: serialization.KeySerializationEncryption = (
-        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
-    )
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock).decode()
+def _key_pem(key: making.Key, lock: Secret | None = None) -> str:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, encryption(lock)).decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,6 +15,7 @@ from app.errors import BadCertificate
 from app.model.frame import Certificate
 from app.model.secret import Secret
 from app.trust import describe
+from app.trust.keeping import encryption, write_private
 
 LIMIT = 1_000_000
 """Longest file read, in bytes [OURS]."""
@@ -55,6 +57,16 @@ def read(data: bytes, *, key: bytes = b"", password: Secret | None = None, now: 
         key_pem=Secret(plain.decode()),
         warnings=_warnings(ordered, now),
     )
+
+
+def save(imported: Imported, path: Path, lock: Secret) -> None:
+    """Keep certificate and key for the next start, as our own authority's key is kept. Raises BadCertificate."""
+    private = serialization.load_pem_private_key(imported.key_pem.reveal().encode(), None)
+    text = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption(lock))
+    try:
+        write_private(path, text.decode() + imported.chain_pem)
+    except OSError as error:
+        raise BadCertificate(f"It can't be kept: {error.strerror or error}.", f"Check {path.parent}.") from error
 
 
 def _pem_parts(
