@@ -28,7 +28,7 @@ class Bounds:
     """A ping goes out after this much silence; some firmware breaks on frequent server pings (failures 11)."""
     silence_s: float = 300.0
     """After this much silence in spite of pings the connection counts as dead."""
-    pending: int = 512
+    pending: int = 2048
     """Peers that have not yet sent a full request; the oldest goes when one more comes."""
     peers: int = 4000
 
