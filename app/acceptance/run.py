@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BUSY = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE", "Occupied"})
 """States of a connector that mean a session (1.6 §7.7; 2.x knows only Occupied)."""
+IDLE_S = 10.0
+"""How long a connector may take to say that its session is over [OURS]."""
 AT_THE_END_S = 3.0
 """How long putting back may take in all when the program ends."""
 
@@ -181,12 +183,15 @@ class Run:
             real_s = self._tempo.real(self._tempo.returns_s)
             if not await self._recorder.until(lambda: self._is_there, real_s):
                 return "The charger was away."
-        there = self._server.endpoint(self.result.identity)
-        if case.needs_idle and there is not None:
-            busy = [number for number, change in there.statuses.items() if change.state in BUSY]
-            if busy:
-                return f"A session runs on connector {busy[0]}: end it first."
+        # The state may follow the end of the last case's session by a moment.
+        if case.needs_idle and not await self._recorder.until(lambda: not self._busy(), self._tempo.real(IDLE_S)):
+            return f"A session runs on connector {self._busy()[0]}: end it first."
         return ""
+
+    def _busy(self) -> list[int]:
+        there = self._server.endpoint(self.result.identity)
+        states = there.statuses if there is not None else {}
+        return [number for number, change in states.items() if change.state in BUSY]
 
     @property
     def _is_there(self) -> bool:

@@ -25,7 +25,7 @@ def judge_card(take: Take) -> Iterator[Check]:
     if tag is not None:
         yield must("The tag has 1 to 20 characters (§7.28)", 0 < len(tag) <= 20, f"{len(tag)} characters", asks[0].seq)
     yield from moves.judge_start(take, tag)
-    if take.heard("StopTransaction"):
+    if take.heard("StartTransaction"):
         yield from moves.judge_stop(take, ("Local",))
 
 

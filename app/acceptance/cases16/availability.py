@@ -213,7 +213,6 @@ def judge_strange_unlock(take: Take) -> Iterator[Check]:
             unlock.status,
             *unlock.seqs,
         )
-        yield should("and answered NotSupported (§7.45)", unlock.status == "NotSupported", unlock.status, *unlock.seqs)
 
 
 @case(

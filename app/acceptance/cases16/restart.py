@@ -26,8 +26,14 @@ async def restarted(stage: Stage, kind: str, within_s: float = RETURN_S) -> bool
         return False
     if not await stage.returned(after=began, within_s=within_s):
         return False
-    if await stage.heard("BootNotification", within_s=30, since=since):
-        await stage.heard("StatusNotification", where=lambda m: m.get("connectorId") == stage.connector, within_s=20)
+    boot = await stage.heard("BootNotification", within_s=30, since=since)
+    if boot is not None:
+        await stage.heard(
+            "StatusNotification",
+            where=lambda message: message.get("connectorId") == stage.connector,
+            within_s=20,
+            since=boot.seq,
+        )
     return True
 
 
