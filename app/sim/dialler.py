@@ -165,6 +165,7 @@ class Dialler(ABC):
     def dial_failed(self) -> None:
         """Count an attempt that did not become a connection."""
         self.failed_dials += 1
+        self._noted.set()
 
     def dial_opened(self) -> None:
         """Note that a connection stands."""
