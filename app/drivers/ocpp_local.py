@@ -1,4 +1,4 @@
-"""Any unit that dials our endpoint, over OCPP 1.6: the generic driver.
+"""Any unit that dials our endpoint, over OCPP 1.6, 2.0.1 or 2.1: the generic driver.
 
 It asks what the unit reports and writes nothing the unit did not report (chargers-commercial part 3). A family is
 recognised by its Boot, and where that tells nothing, by the keys it has.
@@ -101,7 +101,7 @@ class OcppLocal(Session):
     async def _open(self) -> None:
         endpoint = self.endpoint
         self.offers = _ALWAYS
-        if endpoint.is_ready and endpoint.habits.settings is None and not endpoint.habits.is_looked:
+        if self._is_old and endpoint.is_ready and endpoint.habits.settings is None and not endpoint.habits.is_looked:
             await self._look(endpoint)
         self._judge_offers()
 
@@ -156,7 +156,7 @@ class OcppLocal(Session):
         """Read the whole configuration, as gently as this unit needs it."""
         async with self.call("read the settings", deadline_s=READ_S):
             found = await self.endpoint.get_settings()
-            if not any(setting.key == repoint.AUTHORIZATION_KEY for setting in found):
+            if self._is_old and not any(setting.key == repoint.AUTHORIZATION_KEY for setting in found):
                 found += await self._hidden_key()
             self.endpoint.habits.settings = {setting.key: setting for setting in found}
         self._judge_offers()
@@ -170,7 +170,7 @@ class OcppLocal(Session):
             return found[0] if found else None
 
     async def write_setting(self, change: Change) -> WriteResult:
-        """Send ChangeConfiguration, then read the value back.
+        """Send ChangeConfiguration or SetVariables, then read the value back.
 
         Raises ValueRejected (Rejected), NotSupported (the unit does not know the key, or never reported it).
         """
@@ -204,15 +204,15 @@ class OcppLocal(Session):
     # Reboots, RunsSessions
 
     async def restart(self) -> None:
-        """Send Reset Soft, and Hard where Soft is refused."""
+        """Send Reset Soft (OnIdle), and Hard (Immediate) where that is refused."""
         async with self.call("restart"):
             for kind in ("Soft", "Hard"):
-                if await self.endpoint.reset(kind) == "Accepted":
+                if await self.endpoint.reset(kind) in ("Accepted", "Scheduled"):
                     return
         raise Refused(f"{self.address} refuses to restart.", "Switch its power off and on again.")
 
     async def start_charging(self, connector: int, tag: str) -> None:
-        """Send RemoteStartTransaction."""
+        """Send RemoteStartTransaction or RequestStartTransaction."""
         async with self.call("start charging"):
             status = await self.endpoint.start(connector, tag)
         if status != "Accepted":
@@ -221,7 +221,7 @@ class OcppLocal(Session):
             )
 
     async def stop_charging(self, connector: int) -> None:
-        """Send RemoteStopTransaction for the transaction that runs on the connector."""
+        """Stop the transaction that runs on the connector."""
         async with self.call("stop charging"):
             running = [item for item in self.endpoint.transactions.values() if item.is_running]
             meant = next((item for item in reversed(running) if item.connector == connector), None)
@@ -232,6 +232,10 @@ class OcppLocal(Session):
             raise Refused(f"{self.address} refuses to stop (“{status}”).", "Stop it at the charger or unplug the car.")
 
     # Inside
+
+    @property
+    def _is_old(self) -> bool:
+        return self.endpoint.version == "1.6"
 
     def _must_be_open(self) -> None:
         if not self._is_open:
@@ -252,6 +256,11 @@ class OcppLocal(Session):
     async def _target(self) -> repoint.Target:
         self._must_be_open()
         endpoint = self.endpoint
+        if not self._is_old:
+            raise NotSupported(
+                f"{self.address} speaks OCPP {endpoint.version}: its address stands in network profiles, not in keys.",
+                "Point it elsewhere with SetNetworkProfile in its console, or at the charger itself.",
+            )
         if endpoint.habits.settings is None:
             await self.read_settings()
         return self._known_target(endpoint)
@@ -274,7 +283,7 @@ class OcppLocal(Session):
         return family_of(self._profile, frozenset(habits.settings or habits.addresses))
 
     def _judge_offers(self) -> None:
-        is_possible = repoint.can_repoint(self._known_target(self.endpoint))
+        is_possible = self._is_old and repoint.can_repoint(self._known_target(self.endpoint))
         self.offers = _ALWAYS | {SetsBackend} if is_possible else _ALWAYS
 
     async def _hidden_key(self) -> tuple[Setting, ...]:
