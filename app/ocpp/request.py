@@ -214,8 +214,9 @@ def _key_fault(request: Request) -> list[Fault]:
 
 def _doubles(request: Request) -> list[Fault]:
     counts = Counter(name.lower() for name, _ in request.headers)
+    spelled = {name.lower(): name for name, _ in reversed(request.headers)}
     return [
-        Fault(f"the header {name} stands there {counts[name]} times", request.place(name))
+        Fault(f"the header {spelled[name]} stands there {counts[name]} times", request.place(name))
         for name in SINGLE
         if counts[name] > 1
     ]

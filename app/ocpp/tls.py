@@ -177,7 +177,7 @@ class Front(asyncio.Protocol):
         if alert is not None:
             self._fail(TlsEnd.ALERT_FROM_UNIT, alert=alert, reason=ALERTS.get(alert, ""))
         else:
-            self._fail(TlsEnd.REFUSED_BY_US, reason=reason_of(error))
+            self._fail(TlsEnd.REFUSED_BY_US, reason=reason_of(error) + self._whose())
         self._is_over = True
         self._send()
         self._visitor.end_tls()
@@ -208,6 +208,19 @@ class Front(asyncio.Protocol):
             return describe.describe(der)
         except BadCertificate:
             return None
+
+    def _whose(self) -> str:
+        """Describe the certificate we refused."""
+        if not self.outfit.shown:
+            return ""
+        from app.trust import describe
+
+        try:
+            shown = describe.describe(self.outfit.shown[0])
+        except BadCertificate:
+            return "; it can't be read"
+        until = f", valid until {shown.not_after:%Y-%m-%d}" if shown.not_after else ""
+        return f"; it is for {shown.subject}, issued by {shown.issuer}{until}"
 
     def _read(self) -> None:
         while not self._is_over:
