@@ -21,6 +21,7 @@ COMMANDS = {
     "apply": "move a charger to a backend and prove it",
     "serve": "run the test endpoint and show everything that speaks to it",
     "accept": "test a charger through, case by case, with verdicts (JUnit, JSON)",
+    "diagnose": "name what is wrong in a trace or a log file",
     "trace": "write recorded traffic to a file, read, convert and check such files",
     "undo": "take back what a job changed",
     "report": "write a job's report (HTML, PDF, JSON), or list the jobs",

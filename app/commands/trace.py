@@ -12,7 +12,8 @@ from app.commands.console import Console, visible
 from app.errors import AppError
 from app.model.trace import Seal, TraceFormat, TraceInfo
 from app.trace.desk import program_start
-from app.trace.exporting import Exported, Selection, export, format_of
+from app.trace.exporting import Exported, export, format_of
+from app.trace.merging import Selection
 from app.trace.recording import Recording, Told
 
 FORMATS = {kind.value: kind for kind in TraceFormat}

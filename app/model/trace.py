@@ -18,6 +18,7 @@ from app.model.observation import (
     SettingsSeen,
     SignalSeen,
     TlsFailed,
+    Unanswered,
 )
 
 
@@ -49,6 +50,7 @@ Evidence = (
     | Ended
     | Replaced
     | Returned
+    | Unanswered
     | SettingsSeen
     | SignalSeen
     | SelfTested

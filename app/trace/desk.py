@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app import __version__
 from app.feed import Feed
@@ -15,9 +15,13 @@ from app.model.frame import Handshake
 from app.model.job import Job
 from app.model.trace import HumanStep, ProgramStart, TraceFormat
 from app.storage.db import Store
-from app.trace.exporting import Exported, Selection, export
+from app.trace.exporting import Exported, export
+from app.trace.merging import Selection
 from app.trace.recording import Recording, Told
 from app.trace.witness import Witness
+
+if TYPE_CHECKING:
+    from app.trace.judging import Judgement
 
 DRAIN_S = 0.1
 """How often evidence goes to the storage writer, as frames do."""
@@ -85,6 +89,7 @@ class TraceDesk:
         self, path: Path, kind: TraceFormat, selection: Selection, *, told: Told = lambda _count, _part: None
     ) -> Exported:
         """Write recorded traffic to a file. Raises DiskFull, StoreError; cancelling leaves no file."""
+        await asyncio.sleep(2 * DRAIN_S)  # what was heard until now is then with the writer
         self._store.traffic.flush()
         return await export(
             path,
@@ -95,6 +100,34 @@ class TraceDesk:
             start=program_start(adapter=self._adapter()),
             told=told,
         )
+
+    async def convert(
+        self,
+        recording: Recording,
+        path: Path,
+        kind: TraceFormat,
+        selection: Selection,
+        *,
+        told: Told = lambda _count, _part: None,
+    ) -> Exported:
+        """Write an opened recording to a file. Raises DiskFull, StoreError; cancelling leaves no file."""
+        return await export(
+            path,
+            kind,
+            selection,
+            traffic=recording.traffic,
+            evidence=recording.evidence,
+            start=program_start(adapter=recording.info.adapter),
+            told=told,
+        )
+
+    async def judge(
+        self, recording: Recording, *, identity: str = "", told: Told = lambda _count, _part: None
+    ) -> Judgement:
+        """Run the live detectors over a recording."""
+        from app.trace.judging import judge
+
+        return await judge(recording, identity=identity, told=told)
 
     async def open(self, path: Path, told: Told = lambda _count, _part: None) -> Recording:
         """Open a trace of any kind for reading; close it. Raises StoreError, NewerFile."""

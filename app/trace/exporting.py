@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from app.model.frame import Frame, Handshake
+from app.model.frame import Handshake
 from app.model.masking import mask_secrets
-from app.model.query import TrafficQuery
 from app.model.trace import Entry, ProgramStart, Record, TraceFormat
 from app.storage.evidence import EvidenceStore
 from app.storage.traffic import TrafficStore
 from app.trace import openformat
 from app.trace.files import writing
+from app.trace.merging import Selection, entries
 from app.trace.own import TraceWriter
 from app.trace.pcapng import CaptureWriter
 from app.trace.recording import BREATH_S, SLICE_S, Told
-
-Passes = Callable[[Frame], bool]
 
 SUFFIXES = {
     TraceFormat.REHOME: ".rehome-trace",
@@ -30,27 +27,6 @@ SUFFIXES = {
     TraceFormat.PCAPNG: ".pcapng",
     TraceFormat.LOG: ".log",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What goes into a file. Empty = everything; ``passes`` is a finer filter of the frames (the window's)."""
-
-    identity: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    last_seq: int | None = None
-    passes: Passes | None = None
-    secret_keys: frozenset[str] = frozenset()
-
-    def about(self) -> dict[str, Any]:
-        """Return the choice as the file's head tells it."""
-        return {
-            "identity": self.identity,
-            "since": self.since.isoformat() if self.since else "",
-            "until": self.until.isoformat() if self.until else "",
-            "filtered": self.passes is not None,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +103,7 @@ async def export(
     beat = time.perf_counter() + SLICE_S
     with writing(path, packs=path.name.lower().endswith(".gz")) as file:
         file.write(sheet.head())
-        for entry, part in _entries(selection, traffic, evidence, until):
+        for entry, part in entries(selection, traffic, evidence, until):
             if entry is not None:
                 file.write(sheet.entry(_masked(entry, selection.secret_keys)))
             if time.perf_counter() >= beat:
@@ -147,44 +123,6 @@ def _masked(entry: Entry, keys: Iterable[str]) -> Entry:
         return entry
     text = mask_secrets(entry.text, keys)
     return entry if text == entry.text else replace(entry, text=text, raw=None)
-
-
-def _entries(
-    selection: Selection, traffic: TrafficStore, evidence: EvidenceStore, until: int
-) -> Iterator[tuple[Entry | None, float]]:
-    """Give frames and evidence in the order of time; ``None`` = nothing yet, a search goes on."""
-    records = (
-        record
-        for record in evidence.between(selection.since, selection.until)
-        if not selection.identity or record.identity in ("", selection.identity)
-    )
-    waiting = next(records, None)
-    for frame, part in _frames(selection, traffic, until):
-        while waiting is not None and frame is not None and waiting.at <= frame.at:
-            yield waiting, part
-            waiting = next(records, None)
-        yield frame, part
-    while waiting is not None:
-        yield waiting, 1.0
-        waiting = next(records, None)
-
-
-def _frames(selection: Selection, traffic: TrafficStore, until: int) -> Iterator[tuple[Frame | None, float]]:
-    query = TrafficQuery(identity=selection.identity, since=selection.since, until=selection.until)
-    after = 0
-    while True:
-        page = traffic.scan(query, after=after, limit=BATCH, budget_s=SLICE_S)
-        after = page.edge
-        part = min(1.0, after / until)
-        for frame in page.frames:
-            if frame.seq <= until and (selection.passes is None or selection.passes(frame)):
-                yield frame, part
-        yield None, part
-        if page.is_end or after >= until:
-            return
-
-
-BATCH = 500
 
 
 def _sheet(kind: TraceFormat, selection: Selection, start: ProgramStart) -> Sheet:

@@ -154,8 +154,9 @@ class CaptureWriter:
         conversation = self._conversation(remote, local, "")
         if is_tls and conversation.ours.port not in TLS_PORTS:
             conversation.ours.port = 443
-        sent = conversation.data(data, is_from_unit=True) if data else []
-        written = self._packets([*conversation.opening(), *sent], at)
+        packets = conversation.opening()
+        packets += conversation.data(data, is_from_unit=True) if data else []
+        written = self._packets(packets, at)
         return written + self._comment(text)
 
     def _ended(self, ended: Ended) -> bytes:

@@ -136,6 +136,18 @@ class Recording:
         """Return how many frames there are up to a number."""
         return bisect_right(self._seqs, seq)
 
+    def busy(self, parts: int) -> list[float]:
+        """Return how many frames there are in equal parts of the time, the busiest being 1."""
+        counts = [0] * parts
+        start, end = microseconds(self.start_at), microseconds(self.end_at)
+        width = max(1, end - start) / parts
+        low = 0
+        for place in range(parts):
+            high = bisect_right(self._times, int(start + width * (place + 1)))
+            counts[place], low = high - low, high
+        most = max(counts)
+        return [(count / most) ** 0.5 if most else 0.0 for count in counts]
+
     def time_of(self, seq: int) -> datetime | None:
         """Return when a frame came, on the timeline; ``None`` where there is no such frame."""
         place = bisect_left(self._seqs, seq)

@@ -16,7 +16,7 @@ from app.model.frame import Frame, Handshake
 from app.model.query import TrafficQuery
 from app.model.secret import Secret
 from app.model.trace import Entry, HumanStep, Record, Seal, TraceFormat
-from app.trace.exporting import Selection
+from app.trace.merging import Selection
 from tests.trace.trace_kit import BOOT, ask, charger, frame, lines_of, loaded, open_bench, read, session, write
 
 PASSWORD = "correct-horse-battery"
@@ -31,7 +31,6 @@ async def test_a_live_visit_comes_back_whole(tmp_path: Path):
             await link.send("[2, 'broken'")
             await ask(link, "2", "Heartbeat")
         bench.traces.note(HumanStep(source="acceptance", title="card", text="Hold a card.", answer="done"))
-        await bench.scope.isolated("settle", _settle(bench))
         done = await bench.traces.export(path, TraceFormat.REHOME, Selection())
         live = frames.take()
         frames.close()
@@ -50,14 +49,10 @@ async def test_a_live_visit_comes_back_whole(tmp_path: Path):
     assert {"ProgramStart", "Handshake", "HumanStep", "Finding"} <= set(info.records)
 
 
-async def _settle(bench) -> None:
-    bench.store.traffic.flush()
-
-
 async def test_a_password_is_nowhere_in_a_trace(tmp_path: Path):
     path = tmp_path / "secret.rehome-trace"
     async with open_bench(tmp_path / "home") as bench:
-        bench.vault.put("identity/CP-1", Secret(PASSWORD))
+        bench.vault.set("identity/CP-1", Secret(PASSWORD))
         basic = b64encode(f"CP-1:{PASSWORD}".encode()).decode()
         async with charger(bench, additional_headers={"Authorization": f"Basic {basic}"}) as link:
             await ask(link, "1", "BootNotification", {**BOOT, "meterType": PASSWORD})

@@ -17,7 +17,7 @@ from app.model.frame import Direction, Frame, FrameKind, Handshake
 from app.model.observation import Ended
 from app.model.trace import Entry, HumanStep, ProgramStart, Record, TraceInfo
 from app.settings import Settings
-from app.trace.exporting import Selection
+from app.trace.merging import Selection
 from app.trace.own import TraceWriter
 from app.trace.reading import TraceFile
 from app.trace.recording import Recording

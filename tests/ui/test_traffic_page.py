@@ -17,6 +17,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QToolTip, QWidget
 
 from app.model.frame import Direction, Frame, FrameKind
+from app.trace.merging import Selection
 from tests.ui.test_traffic_model import Script
 from ui.dialogs import Question
 from ui.models.frame_filter import FrameFilter
@@ -426,11 +427,13 @@ async def test_export_writes_what_the_filter_lets_pass_without_secrets(bench: An
         await until(lambda: page.model.entries)
         page.bar.set_filter(FrameFilter(directions=frozenset({Direction.IN})))
         file = tmp_path / "frames.jsonl"
-        await page.export_to(file)
+        selection = Selection(passes=page.model.filter.matches, secret_keys=page.secret_keys)
+        await page.files.export_to(file, selection)
         lines = [json.loads(line) for line in file.read_text().splitlines()]
-        assert [line["seq"] for line in lines] == sorted(f.seq for f in frames if f.direction is Direction.IN)
+        numbers = [line["meta"]["rehome"]["seq"] for line in lines]
+        assert numbers == sorted(f.seq for f in frames if f.direction is Direction.IN)
         assert "geheim12" not in file.read_text()
-        assert lines[1]["text"] == next(f.text for f in frames if f.seq == lines[1]["seq"])
+        assert lines[1]["raw"] == next(f.text for f in frames if f.seq == numbers[1])
         assert "1,401 frames written" in page.band.label.text()
 
 
@@ -438,7 +441,7 @@ async def test_cancelled_export_leaves_no_file(bench: Any, tmp_path: Path) -> No
     store(bench, Script().exchanges("StatusNotification", 4000))
     async with opened(bench) as page:
         await until(lambda: page.model.entries)
-        page.tasks.start("export", page.export_to(tmp_path / "frames.jsonl"))
+        page.tasks.start("export", page.files.export_to(tmp_path / "frames.jsonl", Selection()))
         await until(lambda: page.band.isVisible() and page.band.bar.value() > 0)
         QTest.mouseClick(page.band.button, Qt.MouseButton.LeftButton)
         await until(lambda: not page.tasks.is_running("export"))

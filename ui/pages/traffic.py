@@ -13,16 +13,15 @@ from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from app.model.frame import Frame
 from app.model.masking import mask_secrets
-from ui.dialogs import Button, ask, choose_file
+from ui.dialogs import Button, ask
 from ui.models.frame_filter import EVERYTHING, FrameFilter
 from ui.models.frame_rows import Entry, Fold, Row
 from ui.models.frames import FrameModel
 from ui.models.saved_filters import SavedFilters
-from ui.pages.page import Page
-from ui.pages.traffic_export import export
 from ui.pages.traffic_pages import PAGE, StoredFrames
 from ui.pages.traffic_parts import ExportBand, NameField, TimeField, TopRow, finding_text
-from ui.theme import SPACE_8, SPACE_12
+from ui.pages.traffic_replaying import ReplayingPage
+from ui.theme import SPACE_8
 from ui.widgets.empty import Empty
 from ui.widgets.filterbar import FilterBar
 from ui.widgets.frametable import FrameTable
@@ -44,7 +43,7 @@ WIDE = 1900
 """From this width on the detail stands beside the list instead of below it."""
 
 
-class TrafficPage(Page):
+class TrafficPage(ReplayingPage):
     """The frame list with filter, detail, live tail and history."""
 
     page_id: ClassVar[str] = "traffic"
@@ -60,7 +59,7 @@ class TrafficPage(Page):
             if key.holds == "secret"
         )
         self.model = FrameModel(self, secret_keys=self.secret_keys)
-        self.stored = StoredFrames(bench)
+        self.stored = StoredFrames(bench.store.traffic)
         self.saved = SavedFilters(bench.home / "filters.ini")
         self._waiting: deque[Frame] = deque()
         self._is_paused = False
@@ -97,13 +96,14 @@ class TrafficPage(Page):
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 2)
         self.splitter.setSizes([300, 280])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_12)
+        self.live = QWidget(self)
+        layout = QVBoxLayout(self.live)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_8)
         for widget in (self.top, self.bar):
             layout.addWidget(widget)
         layout.addWidget(self.splitter, 1)
-        layout.addWidget(self.band)
+        self.host(self.live, self.band, self.secret_keys)
 
     def _connect(self) -> None:
         table, top, bar = self.table, self.top, self.bar
@@ -124,13 +124,13 @@ class TrafficPage(Page):
         top.fold.toggled.connect(self._set_folding)
         top.clear.clicked.connect(self.clear_view)
         top.jump.clicked.connect(self._ask_time)
-        top.export.clicked.connect(self._ask_export)
+        top.open.clicked.connect(self.files.ask_import)
+        top.export.clicked.connect(self.ask_export)
         bar.changed.connect(self._filter_changed)
         bar.menu_wanted.connect(self._offer)
         bar.save_wanted.connect(self._ask_name)
         bar.remove_wanted.connect(self._remove_saved)
         bar.left.connect(self._focus_list)
-        self.band.cancelled.connect(self._cancel_export)
         self.empty.acted.connect(self._empty_acted)
         close = QShortcut(QKeySequence(Qt.Key.Key_Escape), self.splitter)
         close.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -153,7 +153,11 @@ class TrafficPage(Page):
         self._show_state()
 
     def open(self, argument: object) -> None:
-        """Show one charger's frames (its identity), or jump to a frame (its number)."""
+        """Show one charger's frames (its identity), jump to a frame (its number), or open a trace (its path)."""
+        if isinstance(argument, Path):
+            self.files.open(argument)
+            return
+        self.leave_replay()
         if isinstance(argument, int):
             self.tasks.replace("jump", self._jump_to(argument))
         elif isinstance(argument, str) and argument:
@@ -166,8 +170,9 @@ class TrafficPage(Page):
 
     def focus_search(self) -> bool:
         """Put the keyboard into the search field."""
-        self.bar.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.bar.search.selectAll()
+        search = (self.replay or self).bar.search
+        search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        search.selectAll()
         return True
 
     # Live
@@ -402,37 +407,6 @@ class TrafficPage(Page):
         self.table.setFocus()
         if not self.table.currentIndex().isValid() and self.model.entries:
             self.table.selectRow(len(self.model.entries) - 1)
-
-    # Export
-
-    def _ask_export(self) -> None:
-        self.tasks.start_once("export", self._export(), busy=self.top.export)
-
-    def _cancel_export(self) -> None:
-        self.tasks.cancel("export")
-
-    async def _export(self) -> None:
-        stamp = self.bench.now().astimezone().strftime("%Y-%m-%d-%H%M")
-        path = await choose_file(
-            self,
-            self.tr("Export frames"),
-            pattern=self.tr("Frames, one JSON object a line (*.jsonl)"),
-            save_as=f"frames-{stamp}.jsonl",
-        )
-        if path is not None:
-            await self.export_to(path)
-
-    async def export_to(self, path: Path) -> None:
-        """Write what the filter lets pass to a file, telling how far it is."""
-        frames = StoredFrames(self.bench)
-        frames.filter = self.model.filter
-        self.band.begin()
-        try:
-            count = await export(frames, path, self.band.told, secret_keys=self.secret_keys, after=self.model.floor_seq)
-        except BaseException:
-            self.band.hide()
-            raise
-        self.band.done(count, path)
 
     # State
 

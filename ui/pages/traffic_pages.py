@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from app.model.frame import Frame
 from app.model.query import FramePage, TrafficQuery
 from ui.models.frame_filter import EVERYTHING, FrameFilter
-
-if TYPE_CHECKING:
-    from app.workbench import Workbench
 
 PAGE = 300
 SLICE_S = 0.015
@@ -34,11 +31,31 @@ def query_of(filter_: FrameFilter) -> TrafficQuery:
     )
 
 
-class StoredFrames:
-    """The stored traffic under one filter."""
+class FrameSource(Protocol):
+    """Where frames are read from: the store, or a recording that was opened."""
 
-    def __init__(self, bench: Workbench) -> None:
-        self._store = bench.store.traffic
+    def last_seq(self) -> int:
+        """Return the newest frame's number."""
+        ...
+
+    def scan(
+        self,
+        query: TrafficQuery,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = 200,
+        budget_s: float = 0.05,
+    ) -> FramePage:
+        """Return what a bounded search finds."""
+        ...
+
+
+class StoredFrames:
+    """The frames of a source under one filter."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._store = source
         self.filter: FrameFilter = EVERYTHING
 
     @property

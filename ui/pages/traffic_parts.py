@@ -53,16 +53,15 @@ class TopRow(QWidget):
         self.fold.setChecked(True)
         self.jump = self._button(self.tr("Go to time"), "clock", "Show the frames of a certain time")
         self.clear = self._button(self.tr("Clear view"), "trash-2", "Empty the list; the stored frames stay")
-        self.export = self._button(
-            self.tr("Export"), "download", "Write the filtered frames to a file; passwords are masked"
-        )
+        self.open = self._button(self.tr("Open"), "folder-open", "Open a trace or a log file and replay it")
+        self.export = self._button(self.tr("Export"), "download", "Write a trace file; passwords are masked")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_8)
         for widget in (title, self.state, self.counts):
             layout.addWidget(widget)
         layout.addStretch(1)
-        for button in (self.live, self.fold, self.jump, self.clear, self.export):
+        for button in (self.live, self.fold, self.jump, self.clear, self.open, self.export):
             layout.addWidget(button)
 
     def _button(self, text: str, picture: str, tip: str) -> QPushButton:
@@ -114,6 +113,7 @@ class ExportBand(QFrame):
         self.button = QPushButton(self.tr("Cancel"), self)
         self.button.clicked.connect(self._pressed)
         self._is_running = False
+        self._words = ""
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_8, SPACE_8)
         layout.setSpacing(SPACE_12)
@@ -122,8 +122,9 @@ class ExportBand(QFrame):
         layout.addWidget(self.button)
         self.hide()
 
-    def begin(self) -> None:
-        """Show that an export has begun."""
+    def begin(self, words: str) -> None:
+        """Show that something has begun; ``words`` take the ``{count}`` of frames."""
+        self._words = words
         self._is_running = True
         self.button.setText(self.tr("Cancel"))
         self.bar.show()
@@ -131,16 +132,19 @@ class ExportBand(QFrame):
         self.show()
 
     def told(self, count: int, part: float) -> None:
-        """Show how many frames are written and how much of the traffic is searched."""
-        self.label.setText(self.tr("Exporting: {count} frames written").format(count=f"{count:,}"))
+        """Show how many frames are done and which part of the work."""
+        self.label.setText(self._words.format(count=f"{count:,}"))
         self.bar.setValue(round(part * 1000))
 
-    def done(self, count: int, path: Path) -> None:
-        """Say where the file is."""
+    def done(self, count: int, path: Path, *, left_out: int = 0) -> None:
+        """Say where the file is, and what the format had no form for."""
         self._is_running = False
         self.bar.hide()
         self.button.setText(self.tr("Close"))
-        self.label.setText(self.tr("{count} frames written to {path}").format(count=f"{count:,}", path=path))
+        text = self.tr("{count} frames written to {path}").format(count=f"{count:,}", path=path)
+        if left_out:
+            text += self.tr(" · {count} left out: this format has no form for them").format(count=f"{left_out:,}")
+        self.label.setText(text)
 
     def _pressed(self) -> None:
         if self._is_running:
