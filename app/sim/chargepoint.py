@@ -236,6 +236,8 @@ class ChargePoint(Dialler):
         if entry.value is not None and entry.value.lstrip("-").isdigit() and not value.lstrip("-").isdigit():
             return "Rejected"
         entry.value = value
+        if key == "HeartbeatInterval":
+            self._outbox_filled.set()  # the pause that runs is measured anew
         return "RebootRequired" if entry.reboot_required else "Accepted"
 
     def number(self, key: str, default: float) -> float:
