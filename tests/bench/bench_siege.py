@@ -43,7 +43,7 @@ async def beaten(stations: Sequence[Station], seconds: float) -> list[float]:
     began = loop.time()
     for wave in range(int(seconds * WAVES_PER_S)):
         for station in stations:
-            station.ask("Heartbeat", "{}")
+            station.ask("Heartbeat")
         await asyncio.sleep(max(0.0, began + (wave + 1) / WAVES_PER_S - loop.time()))
     await asyncio.gather(*(station.answered() for station in stations))
     return [value for station in stations for value in station.took_s]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench.ocpp_load import BOOT, METER, frame
+from tests.bench.ocpp_load import frame, request
 from tests.bench.ocpp_servers import Server, running
 
 WAVE_S = 0.01
@@ -66,12 +65,13 @@ class Station(asyncio.Protocol):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(lost)
 
-    def ask(self, action: str, text: str) -> None:
+    def ask(self, action: str) -> None:
         """Send one request."""
         self._count += 1
         uid = f"{action[:2]}{self._count}"
+        message = frame(request(uid, action))
         self._asked_s[uid.encode()] = time.perf_counter()
-        self.transport.write(frame(f'[2,"{uid}","{action}",{text}]'))
+        self.transport.write(message)
 
     async def opened(self) -> None:
         """Wait for the upgrade."""
@@ -104,7 +104,7 @@ async def storm(server: Server, count: int, seconds: int) -> None:
     connected_s = time.perf_counter() - began
     connected_kb = int(server.ask("memory").split()[1])
     for station in stations:
-        station.ask("BootNotification", json.dumps(BOOT))
+        station.ask("BootNotification")
     await asyncio.gather(*(station.answered() for station in stations))
     print(
         f"{count} chargers connected in {connected_s:.2f} s, all accepted after {time.perf_counter() - began:.2f} s "
@@ -125,14 +125,14 @@ async def storm(server: Server, count: int, seconds: int) -> None:
 
 async def steady(stations: Sequence[Station], seconds: int) -> None:
     """Let every charger send one Heartbeat and one MeterValues each second."""
-    loop, meter = asyncio.get_running_loop(), json.dumps(METER)
+    loop = asyncio.get_running_loop()
     waves = round(1 / WAVE_S)
     began = loop.time()
     for wave in range(seconds * waves):
         for station in stations[wave % waves :: waves]:
-            station.ask("Heartbeat", "{}")
+            station.ask("Heartbeat")
         for station in stations[(wave + waves // 2) % waves :: waves]:
-            station.ask("MeterValues", meter)
+            station.ask("MeterValues")
         await asyncio.sleep(max(0.0, began + (wave + 1) * WAVE_S - loop.time()))
     await asyncio.gather(*(station.answered() for station in stations))
 

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 BOOT = {
@@ -25,7 +26,8 @@ MEASURANDS = (
     *(("Voltage", f"{phase}-N", "V") for phase in PHASES),
     *(("Power.Active.Import", phase, "W") for phase in PHASES),
 )
-AT = "2026-11-22T13:00:00.000Z"
+AT = "{now}"
+"""Stands for the time of sending: an old stamp would be another story (failures 13)."""
 METER = {
     "connectorId": 1,
     "transactionId": 1,
@@ -81,6 +83,12 @@ def frame(text: str) -> bytes:
     return head + b"\0\0\0\0" + data
 
 
+def request(uid: str, action: str) -> str:
+    """Write a CALL of now."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+    return json.dumps([2, uid, action, MESSAGES[action]]).replace(AT, now)
+
+
 def dial(port: int, identity: str, protocol: str = "ocpp1.6") -> socket.socket:
     """Open one WebSocket; raises ConnectionError where it is refused."""
     link = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -119,7 +127,7 @@ class Crowd:
         """Send and take one message each; raises ConnectionError for a wrong answer."""
         self._round += 1
         uid = f"{self._round:08d}"
-        message = frame(json.dumps([2, uid, self._action, MESSAGES[self._action]]))
+        message = frame(request(uid, self._action))
         for link in self._links:
             link.sendall(message)
         for link in self._links:
