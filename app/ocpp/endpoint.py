@@ -243,7 +243,7 @@ class Endpoint(Reception):
         if not self.is_open:
             return
         with self.events.subscribe() as events:
-            self._hang_up(code, reason)
+            self._channel.close(code, reason)
             try:
                 async with asyncio.timeout(2.0):
                     async for event in events:

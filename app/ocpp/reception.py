@@ -17,6 +17,7 @@ from app.model.observation import Observation, Unbooted
 from app.model.secret import Secret
 from app.ocpp import masking, schema
 from app.ocpp.answering import Given, SlowAnswers
+from app.ocpp.channel import Channel, Text
 from app.ocpp.conversation import Answered, Asked, Broken, RefusedCall, Told
 from app.ocpp.ear import ACCEPTED, REJECTED, Ear, Hearing
 from app.ocpp.events import Booted, Closed, EndpointEvent, Heard, MeterSampled, StatusChanged
@@ -33,7 +34,6 @@ from app.ocpp.frame import (
 )
 from app.ocpp.host import Answerer, Habits, Host
 from app.ocpp.ledger import Ledger
-from app.ocpp.listener import Channel, Text
 from app.ocpp.past import Past
 from app.ocpp.tap import Tap
 from app.ocpp.turn import Turn
@@ -93,7 +93,6 @@ class Reception:
         self._tap = Tap(host, identity, connection, secret)
         self._slow: SlowAnswers | None = None
         self._told: dict[tuple[str, str], int] = {}
-        self._has_closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._gate_s = self._loop.time() + host.times.command_gate_s
         self._wait()
@@ -144,18 +143,18 @@ class Reception:
                 code,
                 reason,
                 connection=self.connection,
-                is_by_us=bool(getattr(channel, "is_by_us", self._has_closed)),
-                silent_s=float(getattr(channel, "silent_s", (at - self.last_heard_at).total_seconds())),
-                pings=int(getattr(channel, "pings", 0)),
-                pongs=int(getattr(channel, "pongs", 0)),
-                peer_pings=int(getattr(channel, "peer_pings", 0)),
-                fault=str(getattr(channel, "fault", "")),
+                is_by_us=channel.is_by_us,
+                silent_s=channel.silent_s,
+                pings=channel.pings,
+                pongs=channel.pongs,
+                peer_pings=channel.peer_pings,
+                fault=channel.fault,
             ),
         )
 
     def replaced(self) -> None:
         """Give way to a newer connection of the same identity."""
-        self._hang_up(1000, "a newer connection of this identity took over")
+        self._channel.close(1000, "a newer connection of this identity took over")
 
     async def finish(self) -> None:
         """End what still answers this unit's requests. Idempotent."""
@@ -184,10 +183,6 @@ class Reception:
     def _endpoint(self) -> Endpoint:
         """Return itself as what it is: nothing but an ``Endpoint`` is ever built."""
         return cast("Endpoint", self)
-
-    def _hang_up(self, code: int, reason: str) -> None:
-        self._has_closed = True
-        self._channel.close(code, reason)
 
     # Texts ---------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -16,10 +16,12 @@ from app.model.frame import Boot, FrameKind
 from app.model.secret import Secret
 from app.ocpp import schema, v16
 from app.ocpp.conversation import Answered, Asked, Broken, Conversation
+from app.ocpp.ear import Ear
 from app.ocpp.frame import Call, Malformed, decode, encode_call, encode_error, encode_result, head
-from app.ocpp.handshake import clean_identity, end_of_head, identity_of, parse_request, read_handshake, without_password
+from app.ocpp.handshake import clean_identity, identity_of, read_handshake
 from app.ocpp.ledger import Ledger
 from app.ocpp.lenient import MAX_DEPTH, depth
+from app.ocpp.request import end_of_head, parse_request, without_password
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 JSON = st.recursive(
@@ -28,7 +30,8 @@ JSON = st.recursive(
     max_leaves=20,
 )
 OBJECTS = st.dictionaries(st.text(max_size=20), JSON, max_size=6)
-ACTIONS = st.sampled_from(sorted(schema.actions("1.6"))) | st.text(max_size=70)
+VERSIONS = st.sampled_from(sorted(schema.FOLDERS))
+ACTIONS = st.sampled_from(sorted(set[str]().union(*map(schema.actions, schema.FOLDERS)))) | st.text(max_size=70)
 SHARDS = st.sampled_from(
     ["[", "]", "{", "}", '"', ",", ":", "2", "3", "4", "\\", "\\u", "\x00", "\ufeff", "a", "null", " "]
 )
@@ -87,15 +90,32 @@ def test_too_deep_is_refused_whatever_is_inside(levels: int):
     assert "TOO-DEEP" in message.notes
 
 
-@given(ACTIONS, OBJECTS)
-def test_any_payload_can_be_judged_and_entered(action: str, payload: dict[str, Any]):
-    schema.findings("1.6", action, payload, is_request=True)
-    schema.findings("1.6", action, payload, is_request=False)
+@given(ACTIONS, OBJECTS, VERSIONS)
+def test_any_payload_can_be_judged_and_entered(action: str, payload: dict[str, Any], version: str):
+    schema.findings(version, action, payload, is_request=True)
+    schema.findings(version, action, payload, is_request=False)
     ledger = Ledger("ocpp:x", lambda: 1)
-    answer, events = ledger.take(action, payload, NOW)
-    assert len(events) <= 3
-    if answer is not None:
-        assert schema.is_valid("1.6", action, answer, is_request=False)
+    answer, events = ledger.take(action, payload, NOW, version=version)
+    assert len(events) <= 4
+    if answer is not None and action != "NotifyPeriodicEventStream":
+        assert schema.is_valid(version, action, answer, is_request=False)
+
+
+@given(st.lists(st.tuples(st.integers(2, 6), st.integers(0, 3), ACTIONS, OBJECTS), max_size=8), VERSIONS, st.booleans())
+def test_an_ear_bears_any_conversation(
+    messages: list[tuple[int, int, str, dict[str, Any]]], version: str, is_agreed: bool
+):
+    ear = Ear("x", version, opened_at=NOW, is_agreed=is_agreed)
+    for kind, uid, action, payload in messages:
+        parts = {2: [action, payload], 3: [payload], 6: [action, payload]}.get(kind, [action, "text", payload])
+        text = json.dumps([kind, str(uid), *parts])
+        hearing = ear.heard(text, NOW)
+        assert isinstance(hearing.kind, FrameKind)
+        for observation in hearing.observations:
+            list(Watch()(observation))
+        ear.said(text, NOW)
+    ear.tick(NOW + timedelta(hours=1))
+    assert ear.ended(NOW, 1006, "").identity == "x"
 
 
 SAMPLES = st.fixed_dictionaries(

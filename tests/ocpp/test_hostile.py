@@ -214,14 +214,16 @@ BROKEN = [
 ]
 
 
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 @pytest.mark.parametrize("text", BROKEN, ids=[f"{number}" for number in range(len(BROKEN))])
-async def test_a_broken_message_gets_the_standards_error_and_harms_nobody(text: str):
-    async with site() as here, unit(here) as link:
-        here.frames.take()
+async def test_a_broken_message_gets_the_standards_error_and_harms_nobody(text: str, version: str):
+    async with site() as here, unit(here, boots=False, subprotocols=[f"ocpp{version}"]) as link:
         await link.send(text)
         answer = await heard(link)
         assert answer[0] == 4
-        assert answer[2] == "FormationViolation"
+        is_payload = text.startswith('[2,"1","Heartbeat",') and not text.endswith("5]")
+        new = "FormatViolation" if is_payload else "RpcFrameworkError"
+        assert answer[2] == ("FormationViolation" if version == "1.6" else new)
         assert (await ask(link, "Heartbeat", {})).keys() == {"currentTime"}
         frames = here.frames.take()
         assert frames[0].kind is FrameKind.BROKEN
@@ -229,10 +231,13 @@ async def test_a_broken_message_gets_the_standards_error_and_harms_nobody(text: 
         assert frames[0].notes
 
 
-@pytest.mark.parametrize("text", ['[3,"nobody",{}]', '[4,"nobody","X","",{}]', '[9,"1",{}]', '[3,"1"', "[3"])
-async def test_stray_and_unknown_messages_are_noted_and_not_answered(text: str):
-    async with site() as here, unit(here) as link:
-        here.frames.take()
+STRAY = ['[3,"nobody",{}]', '[4,"nobody","X","",{}]', '[5,"nobody","X","",{}]', '[3,"1"', "[3", '[6,"1","A"]', "[6"]
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+@pytest.mark.parametrize("text", [*STRAY, '[6,"1","NotifyPeriodicEventStream",{"id":[]}]', "[9]"])
+async def test_stray_and_unknown_messages_are_noted_and_not_answered(text: str, version: str):
+    async with site() as here, unit(here, boots=False, subprotocols=[f"ocpp{version}"]) as link:
         await link.send(text)
         assert (await ask(link, "Heartbeat", {}, uid="next")).keys() == {"currentTime"}
         frames = here.frames.take()
