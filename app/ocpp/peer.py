@@ -30,8 +30,8 @@ _wire_log.setLevel(logging.CRITICAL)
 
 MAX_MESSAGE = 10_000_000
 """Longest WebSocket message in bytes, all fragments together; longer ones end with close code 1009."""
-IDLE_LOOK_S = 30.0
-"""How often a connection without pings is looked at, to see whether its manner has changed."""
+LOOK_S = 30.0
+"""How often at least a connection is looked at, to see whether its manner has changed."""
 
 
 _BUFFER = bytearray(65_536)
@@ -52,6 +52,7 @@ class Peer(asyncio.BufferedProtocol):
         "_opcode",
         "_out",
         "_parts",
+        "_pinged_s",
         "_pipe",
         "_receiver",
         "_timer",
@@ -72,7 +73,7 @@ class Peer(asyncio.BufferedProtocol):
         self._out: list[bytes] = []
         self._receiver: Receiver | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._heard_s = self._loop.time()
+        self._heard_s = self._pinged_s = self._loop.time()
         self._parts = bytearray()
         self._opcode = Opcode.TEXT
         self._is_corked = False
@@ -234,22 +235,27 @@ class Peer(asyncio.BufferedProtocol):
         self._timer = self._loop.call_later(limit_s, self._pipe.abort)
 
     def _watch(self) -> None:
-        ping_s = self._ping_s()
-        idle_s = self.silent_s
-        if self._ws.state is OPEN and not self._is_ending:
-            if ping_s and idle_s >= self._listener.bounds.silence_s:
-                self.close(1011, "no answer to pings")
-                return
-            if ping_s and idle_s >= ping_s:
-                self.pings += 1
-                self._ws.send_ping(b"rehome")
-                self._flush()
-        if not self._is_ending:
-            self._timer = self._loop.call_later(min(ping_s / 2, IDLE_LOOK_S) if ping_s else IDLE_LOOK_S, self._watch)
+        """Ping when it is due: after silence, or by the clock where a manner asks for a rhythm."""
+        if self._is_ending or self._ws.state is not OPEN:
+            return
+        manner_s = self._listener.keeper.manner(self.identity).ping_s
+        bounds, silent_s = self._listener.bounds, self.silent_s
+        every_s = bounds.ping_s if manner_s is None else manner_s
+        if every_s and silent_s >= bounds.silence_s:
+            self.close(1011, "no answer to pings")
+            return
+        waited_s = silent_s if manner_s is None else self._loop.time() - self._pinged_s
+        if every_s and waited_s >= every_s:
+            self.ping()
+        look_s = every_s / 2 if manner_s is None else every_s / 10
+        self._timer = self._loop.call_later(min(look_s, LOOK_S) if every_s else LOOK_S, self._watch)
 
-    def _ping_s(self) -> float:
-        wanted = self._listener.keeper.manner(self.identity).ping_s
-        return self._listener.bounds.ping_s if wanted is None else wanted
+    def ping(self) -> None:
+        """Ask the unit for a sign of life."""
+        self.pings += 1
+        self._pinged_s = self._loop.time()
+        self._ws.send_ping(b"rehome")
+        self._flush()
 
 
 def _text(data: bytes, opcode: Opcode) -> Text:

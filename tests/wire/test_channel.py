@@ -11,20 +11,30 @@ import websockets
 from app.model.observation import SelfTested
 from app.ocpp import selftest
 from app.ocpp.listener import Bounds
-from tests.ocpp.endpoint_kit import BOUNDS, HOST, raw, rest, site, unit, upgrade
+from tests.ocpp.endpoint_kit import BOUNDS, HOST, masked, raw, rest, site, unit, upgrade
 
 
 async def test_pings_and_pongs_of_both_sides_are_counted():
-    async with site(bounds=replace(BOUNDS, ping_s=0.05, silence_s=5)) as here, unit(here) as link:
-        await (await link.ping())
+    async with site(bounds=replace(BOUNDS, ping_s=0.05)) as here, raw(here) as (reader, writer):
+        writer.write(upgrade())
+        await asyncio.wait_for(reader.readuntil(b"rehome"), 5)
+        writer.write(masked(b"rehome", 10) + masked(b"theirs", 9))
+        await asyncio.wait_for(reader.readuntil(b"theirs"), 5)
         peer = here.server.endpoints["CP-1"]._channel
-        async with asyncio.timeout(5):
-            while not peer.pongs:
-                await asyncio.sleep(0.01)
-        assert peer.pings >= peer.pongs > 0
-        assert peer.peer_pings >= 1
+        assert peer.pings >= peer.pongs == 1
+        assert peer.peer_pings == 1
         assert peer.silent_s < 1
         assert peer.fault == ""
+
+
+async def test_a_manner_with_a_rhythm_pings_also_a_unit_that_talks():
+    async with site(bounds=replace(BOUNDS, ping_s=30)) as here, raw(here) as (reader, writer):
+        here.server.manner("CP-1").ping_s = 0.05
+        writer.write(upgrade())
+        for _ in range(3):
+            writer.write(masked(b'[2,"1","Heartbeat",{}]'))
+            await asyncio.wait_for(reader.readuntil(b"rehome"), 5)
+        assert here.server.endpoints["CP-1"]._channel.pings >= 3
 
 
 async def test_a_manner_changes_the_rhythm_and_never_means_never():
