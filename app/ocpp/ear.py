@@ -30,7 +30,7 @@ from app.model.observation import (
 from app.ocpp import masking, schema, v2, v16
 from app.ocpp.conversation import Answered, Asked, Broken, Conversation, Event, Objected, RefusedCall, Stray, Told
 from app.ocpp.dating import DATED, Dates
-from app.ocpp.frame import Call, Error, Malformed, Result, Send, decode, head
+from app.ocpp.frame import UNKNOWN_UID, Call, Error, Malformed, Result, Send, decode, head
 from app.ocpp.past import Past
 from app.ocpp.times import Times
 from app.ocpp.versions import spoken_instead
@@ -298,7 +298,8 @@ class Ear:
             case Error():
                 action = self._talk.asked(message.uid)
                 self.replied(message.uid, action, text, None, at)
-                return Said(FrameKind.RESULT_ERROR if message.is_of_result else FrameKind.ERROR, message.uid, action)
+                kind = FrameKind.RESULT_ERROR if message.is_of_result else FrameKind.ERROR
+                return Said(kind, "" if message.uid == UNKNOWN_UID else message.uid, action)
         return Said(*head(text))
 
     def gave_up(self, uid: str, at: datetime) -> Unanswered | None:
@@ -422,7 +423,7 @@ def _loose(event: Event, notes: tuple[str, ...]) -> Hearing:
         return Hearing(event, FrameKind.RESULT_ERROR, event.error.uid, event.action, (*notes, "RESULT-REFUSED"))
     assert isinstance(event, Broken)
     malformed: Malformed = event.malformed
-    uid = "" if malformed.echo == "-1" else str(malformed.echo)
+    uid = "" if malformed.echo == UNKNOWN_UID else str(malformed.echo)
     return Hearing(event, FrameKind.BROKEN, uid, malformed.action, notes, is_valid=False)
 
 
