@@ -16,6 +16,7 @@ import app.drivers
 from app import __version__, resources
 from app import settings as settings_file
 from app.acceptance.desk import AcceptanceDesk
+from app.acceptance.tools import Tools
 from app.diagnosis.watch import Watch
 from app.discovery.adapters import adapters as list_adapters
 from app.discovery.adapters import default_adapter
@@ -172,6 +173,7 @@ class Workbench:
         self.acceptance = AcceptanceDesk(
             server=self.server, folder=self.home / "acceptance", scope=self.scope, report=self._trouble
         )
+        self.acceptance.tools = Tools(files=self.files, root_pem=lambda: self.authority.root.pem)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         self.scope.required("storage writer", self._drain())

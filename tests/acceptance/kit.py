@@ -10,6 +10,7 @@ from typing import Any
 from app.acceptance.case import Case, find
 from app.acceptance.run import Plan, Run
 from app.acceptance.tempo import Tempo
+from app.acceptance.tools import NO_TOOLS, Tools
 from app.diagnosis.watch import Watch
 from app.feed import Feed
 from app.model.acceptance import Answer, CaseResult, Progress, Prompt, RunResult
@@ -41,7 +42,9 @@ async def central(**options: Any) -> AsyncIterator[OcppServer]:
 @asynccontextmanager
 async def station(server: OcppServer, identity: str = "CP-1", **options: Any) -> AsyncIterator[OcppStation]:
     options.setdefault("time_scale", PACE)
-    async with OcppStation(identity, server.state.url, **options) as unit:
+    url = server.state.url.replace("ws:", "wss:") if options.get("tls") else server.state.url
+    async with OcppStation(identity, url, **options) as unit:
+        unit.pings = True
         await server.arrival(identity, timeout_s=10)
         yield unit
 
@@ -59,10 +62,11 @@ async def run_cases(
     *,
     person: Person | None = None,
     tempo: Tempo = TEMPO,
+    tools: Tools = NO_TOOLS,
     identity: str = "CP-1",
 ) -> RunResult:
     chosen = [item if isinstance(item, Case) else known(item) for item in cases]
-    run = Run(plan(chosen, identity, skips=person is None), server=server, tempo=tempo)
+    run = Run(plan(chosen, identity, skips=person is None), server=server, tempo=tempo, tools=tools)
     async with Scope("person") as scope:
         if person is not None:
             scope.required("person", obey(run, person))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.model.acceptance import Answer, Prompt
+from app.sim.errands import Errands, FirmwareErrand
 from app.sim.station import OcppStation
 
 CARD = "04A1B2C3"
@@ -33,3 +34,17 @@ def helpful(unit: OcppStation) -> Callable[[Prompt], Answer | None]:
         return None
 
     return act
+
+
+class _CarefulErrands(Errands):
+    __slots__ = ()
+
+    async def _apply(self, errand: FirmwareErrand) -> None:
+        self._say("Installing", errand)
+        self._say("InstallationFailed", errand)
+        self.firmware_status, self.firmware_id = "Idle", None
+
+
+def careful(unit: OcppStation) -> None:
+    """Let a station look into an image before it installs it; the simulated one installs anything."""
+    unit.errands.__class__ = _CarefulErrands

@@ -32,6 +32,8 @@ KEYS = (
     "ChargeProfileMaxStackLevel",
     "ChargingScheduleAllowedChargingRateUnit",
     "SecurityProfile",
+    "AdditionalRootCertificateCheck",
+    "TransactionMessageRetryInterval",
     "WebSocketPingInterval",
 )
 """OCPP 1.6 §9 and SEC16 §7: what the cases look at."""

@@ -72,7 +72,7 @@ def judge_refused(take: Take) -> Iterator[Check]:
 
 
 @case(
-    "A16-AUTH-02",
+    "A16-AUTH-03",
     "A refused card starts nothing",
     "OCPP 1.6 §4.1, §7.1; StopTransactionOnInvalidId (§9.1.25)",
     judge=judge_refused,
@@ -118,7 +118,7 @@ def judge_asking_first(take: Take) -> Iterator[Check]:
 
 
 @case(
-    "A16-AUTH-03",
+    "A16-AUTH-04",
     "A remote start asks first where it is told to",
     "OCPP 1.6 §5.11; AuthorizeRemoteTxRequests (§9.1.2)",
     judge=judge_asking_first,
@@ -153,7 +153,7 @@ def judge_refused_start(take: Take) -> Iterator[Check]:
 
 
 @case(
-    "A16-AUTH-04",
+    "A16-AUTH-05",
     "A session whose tag is refused late is ended",
     "OCPP 1.6 §4.8; StopTransactionOnInvalidId (§9.1.25)",
     judge=judge_refused_start,

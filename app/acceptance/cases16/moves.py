@@ -84,6 +84,7 @@ async def must_begin(stage: Stage) -> int:
     number = await begun(stage)
     if number is None:
         raise NotAsked("No session could be started; look at A16-SESS-01.")
+    await state_is(stage, frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"}), 15)
     return number
 
 
