@@ -207,6 +207,12 @@ class OcppStation(ChargePoint):
 
     # What the line asks of it
 
+    def accepted(self, interval_s: float) -> None:
+        """Tell all states, and the start as the critical security event it is (SEC16, list of security events)."""
+        super().accepted(interval_s)
+        if "SecurityProfile" in self.configuration:
+            self.security.tell("StartupOfTheDevice")
+
     def transaction_ended(self, outlet: Outlet) -> None:
         """Forget the limits that end with a transaction."""
         super().transaction_ended(outlet)
