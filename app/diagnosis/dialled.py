@@ -40,39 +40,60 @@ def at_handshake(shake: Handshake) -> Iterator[Finding]:
 
 def at_knock(knock: Knock) -> Iterator[Finding]:
     """Judge a peer that did not become an OCPP connection."""
+    if knock.verdict == "refused" or (knock.verdict == "version" and "no subprotocol" in knock.text):
+        yield from _turned_away(knock)
+        return
     judged = _KNOCKS.get(knock.verdict)
-    if judged is not None:
-        code, severity, case, label = judged
-        proof = {
-            "first bytes": knock.first_bytes[:48].hex(" "),
-            "request line": _first_line(knock.first_bytes),
-        }.get(label, knock.text)
-        if case == "http" and _is_browser(knock):
-            return
-        yield found(
-            code,
-            severity,
-            (label, proof),
-            at=knock.at,
-            case=case,
-            remote=knock.remote,
-            identity=knock.identity,
-            faults=knock.text,
-        )
+    if judged is None or (knock.verdict == "http" and _is_browser(knock)):
+        return
+    code, severity, case, label = judged
+    proofs = {"first bytes": knock.first_bytes[:48].hex(" "), "request line": _first_line(knock.first_bytes)}
+    proof = (label, proofs.get(label) or knock.text)
+    details = {"remote": knock.remote, "identity": knock.identity, "faults": knock.text.rstrip(".")}
+    yield found(code, severity, proof, at=knock.at, case=case, details=details)
 
 
 _KNOCKS = {
     "tls": ("SCHEME-PORT", Severity.FAULT, "", "first bytes"),
-    "plain": ("SCHEME-PORT", Severity.FAULT, "plain", "request line"),
     "soap": ("SOAP-LEGACY", Severity.FAULT, "", "request line"),
     "version": ("VERSION-MIX", Severity.FAULT, "", "offered"),
     "garbage": ("SCHEME-PORT", Severity.WARNING, "foreign", "first bytes"),
     "http": ("SCHEME-PORT", Severity.INFO, "http", "request line"),
     "http2": ("SCHEME-PORT", Severity.WARNING, "http2", "first bytes"),
-    "refused": ("HS-HEADER", Severity.FAULT, "refused", "what is wrong"),
     "slow": ("HS-HEADER", Severity.WARNING, "refused", "what is wrong"),
+    "unfinished": ("HS-HEADER", Severity.INFO, "refused", "what is wrong"),
 }
 """Verdict → code, severity, case and the label of the proof (connection-failures, "First bytes on our port")."""
+
+_REFUSALS = (
+    ("as an experiment asks", "", ""),
+    ("names no identity", "URL-COMPOSE", ""),
+    ("wants TLS", "SCHEME-PORT", "plain"),
+    ("certificate", "AUTH-401", ""),
+    ("HTTP Basic", "AUTH-401", ""),
+    ("no subprotocol", "SUBPROTO-NONE", ""),
+    ("", "HS-HEADER", "refused"),
+)
+"""What a strict listener says when it turns a unit away (``app.ocpp.strict``) → code and case."""
+
+
+def _turned_away(knock: Knock) -> Iterator[Finding]:
+    code, case = next((code, case) for words, code, case in _REFUSALS if words in knock.text)
+    if not code:
+        return
+    line = _first_line(knock.first_bytes)
+    why = knock.text.rstrip(".")
+    details = {
+        "remote": knock.remote,
+        "identity": knock.identity or "no identity",
+        "faults": why,
+        "reading": why,
+        "user": "see the request",
+        "path": line.split(" ")[1] if line.count(" ") >= 2 else line or "an unreadable path",
+        "offered": "nothing",
+    }
+    proofs = (("refused", why), ("request line", line or "unreadable"))
+    yield found(code, Severity.WARNING, *proofs, at=knock.at, case=case, details=details)
 
 
 def silent_knocks(knock: Knock, count: int) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from app.model.experiment import Experiment
@@ -19,21 +20,23 @@ def found(
     case: str = "",
     experiment: Experiment | None = None,
     alike: tuple[str, ...] = (),
-    **details: str,
+    details: Mapping[str, str] | None = None,
+    **more: str,
 ) -> Finding:
     """Build a finding.
 
     ``case`` picks the text where a code shows itself in several ways; ``alike`` are codes that look the same, and
     ``experiment`` tells them apart.
     """
+    told = {**(details or {}), **more}
     if case:
-        details["case"] = case
+        told["case"] = case
     if experiment is not None:
-        details["experiment"] = experiment.experiment_id
+        told["experiment"] = experiment.experiment_id
     if alike:
-        details["alike"] = ",".join(alike)
+        told["alike"] = ",".join(alike)
     evidence = tuple(Evidence(label=label, text=text, at=at) for label, text in proofs)
-    return Finding(code=code, severity=severity, evidence=evidence, details=details, at=at)
+    return Finding(code=code, severity=severity, evidence=evidence, details=told, at=at)
 
 
 def span(seconds: float) -> str:

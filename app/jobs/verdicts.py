@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from websockets.http11 import Response
 
 from app.diagnosis import decode
+from app.diagnosis.catalogue import catalogue
 from app.diagnosis.naming import found
 from app.model.experiment import EXPERIMENTS
 from app.model.finding import Finding, Severity
@@ -63,7 +64,7 @@ class Answer:
             self.code,
             Severity.WARNING,
             *proofs,
-            case=self.case,
+            case=self.case if self.case in catalogue()[self.code].cases else "",
             experiment=EXPERIMENTS.get(self.experiment),
             alike=self.alike,
             identity=identity,
