@@ -23,6 +23,7 @@ COMMANDS = {
     "accept": "test a charger through, case by case, with verdicts (JUnit, JSON)",
     "diagnose": "name what is wrong in a trace or a log file",
     "trace": "write recorded traffic to a file, read, convert and check such files",
+    "trust": "show and export our own root certificate, issue client certificates, import another one",
     "undo": "take back what a job changed",
     "report": "write a job's report (HTML, PDF, JSON), or list the jobs",
     "demo": "run one complete job on simulated chargers, or keep them running",

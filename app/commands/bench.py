@@ -13,6 +13,7 @@ from app import settings as settings_file
 from app.commands.console import Console
 from app.errors import AppError, NotReachable
 from app.model.job import Job
+from app.model.listening import PERSONALITIES, PROFILES
 from app.model.unit import ClaimKind, Unit, claim
 from app.workbench import Workbench
 
@@ -30,11 +31,29 @@ def add_endpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on; 0 takes any free one")
 
 
+def add_listening(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to listen."""
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse what the standards refuse, instead of reporting it"
+    )
+    parser.add_argument("--personality", choices=tuple(PERSONALITIES), help="the face to show in TLS")
+    parser.add_argument("--profile", type=int, choices=tuple(PROFILES), help="demand this OCPP security profile")
+    parser.add_argument("--no-tls", action="store_true", help="answer plain ws only")
+
+
 def settings_for(args: argparse.Namespace) -> settings_file.Settings:
     """Read the settings of this call; options override them."""
     settings = settings_file.load(home_for(args) / "settings.toml")
     if getattr(args, "host", ""):
         settings = replace(settings, adapter=args.host)
+    if getattr(args, "strict", False):
+        settings = replace(settings, endpoint_strict=True)
+    if getattr(args, "personality", None):
+        settings = replace(settings, endpoint_personality=args.personality)
+    if getattr(args, "profile", None) is not None:
+        settings = replace(settings, endpoint_profile=args.profile)
+    if getattr(args, "no_tls", False):
+        settings = replace(settings, endpoint_tls=False)
     return settings
 
 
@@ -58,6 +77,7 @@ async def workbench(
 async def listen(bench: Workbench, args: argparse.Namespace) -> None:
     """Start the endpoint where the call asks. Raises PortInUse."""
     port = getattr(args, "port", None)
+    bench.trust.check(bench.settings.endpoint_personality)
     await bench.start_endpoint(getattr(args, "host", ""), port)
 
 

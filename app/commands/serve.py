@@ -7,7 +7,7 @@ import asyncio
 from contextlib import suppress
 
 from app.commands import OK
-from app.commands.bench import add_endpoint, workbench
+from app.commands.bench import add_endpoint, add_listening, workbench
 from app.commands.console import Console, visible
 from app.diagnosis.catalogue import explain
 from app.model.finding import Finding
@@ -21,13 +21,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, help="stop after this time (default: until Ctrl-C)")
     parser.add_argument("--width", type=int, default=200, help="cut frames to this many characters (0 = whole)")
     add_endpoint(parser)
+    add_listening(parser)
 
 
 async def run(args: argparse.Namespace, console: Console) -> int:
     """Listen until told to stop."""
     async with workbench(args, searches=False) as bench:
-        console.progress(f"Chargers can dial {bench.server.state.url}<identity> — Ctrl-C ends.")
-        console.line({"event": "listening", "state": bench.server.state}, f"listening on {bench.server.state.url}")
+        state = bench.server.state
+        urls = " or ".join(f"{url}<identity>" for url in (state.url, state.secure_url) if url)
+        console.progress(f"Chargers can dial {urls} — Ctrl-C ends.")
+        console.line({"event": "listening", "state": state, "plan": bench.server.plan}, f"listening on {state.url}")
         async with Scope("serve") as scope:
             scope.required("frames", _frames(bench, console, args.width))
             scope.required("findings", _findings(bench, console))
@@ -72,4 +75,6 @@ def finding_line(finding: Finding) -> str:
 
 def knock_line(knock: Knock) -> str:
     """Lay out a knock for a terminal."""
-    return visible(f"* {knock.remote}: {knock.text}").replace("\n", " ")
+    offer = knock.hello
+    tls = f" [{offer.versions[0] if offer.versions else 'TLS'}, SNI {offer.server_name or 'none'}]" if offer else ""
+    return visible(f"* {knock.remote} → {knock.local}: {knock.text}{tls}").replace("\n", " ")
