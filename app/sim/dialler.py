@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import logging
 import time
@@ -20,6 +19,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from app.scope import Scope, Trouble
+from app.sim.calls import Answered, Calls, Payload, framed
 from app.sim.clock import Clock
 from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
@@ -27,15 +27,15 @@ from app.sim.line import opened
 
 log = logging.getLogger(__name__)
 
-CALL_LIMIT_S = 20.0
 OUTBOX_DEPTH = 500
 KEPT_OFFLINE = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
 """Transaction-related messages survive a lost connection (OCPP 1.6 §3.7)."""
+SMALL_BUFFER = 4096
+"""What a small controller can hold of one message (matth-x/MicroOcpp, src/MicroOcpp/Platform.h)."""
 LONGEST_S = 30 * 86_400.0
 BOOT_PAUSE_S = 60.0
 """Pause between two BootNotifications where the central system names none."""
 
-Payload = dict[str, Any]
 After = Callable[[], None]
 Reply = tuple[list[Any], After | None]
 """An answer without its id (``[3, payload]``, ``[4, code, text, details]``), and what is done once it has gone out."""
@@ -50,14 +50,6 @@ class Outgoing:
     answered: Callable[[Payload], None]
     is_asked: bool = False
     attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What became of a call: the payload, or the error code of a CALLERROR, or neither after the deadline."""
-
-    payload: Payload | None = None
-    error: str = ""
 
 
 class Dialler(ABC):
@@ -112,8 +104,7 @@ class Dialler(ABC):
         self._outbox: deque[Outgoing] = deque(maxlen=OUTBOX_DEPTH)
         self._outbox_filled = asyncio.Event()
         self._boot_wished = False
-        self._waiting: dict[str, asyncio.Future[Answered]] = {}
-        self._uids = itertools.count(1)
+        self._calls = Calls(identity)
 
     async def __aenter__(self) -> Self:
         self.power_on()
@@ -157,6 +148,10 @@ class Dialler(ABC):
     def attempts(self) -> tuple[int, float]:
         """Return how often a transaction's message is sent, and the pause that grows by itself each time."""
         return 1, 0.0
+
+    def lacking(self, _action: str, _payload: Payload) -> str:
+        """Return the field that an answer lacks, where this version can say so (2.1)."""
+        return ""
 
     def clock_told(self, text: str) -> None:
         """Note the central system's time, from a BootNotification or Heartbeat answer."""
@@ -240,6 +235,19 @@ class Dialler(ABC):
         self._outbox.append(Outgoing(action, build, answered, is_asked))
         self._outbox_filled.set()
 
+    def send_unconfirmed(self, action: str, payload: Payload) -> None:
+        """Send what needs no answer (2.1, SEND); nothing goes out while it is not connected and accepted."""
+        link = self._link
+        if link is None or not self.booted.is_set():
+            return
+        text = framed(6, self._calls.next_id(), action, payload)
+
+        async def send() -> None:
+            with suppress(ConnectionClosed):
+                await link.send(text)
+
+        self._scope.isolated("send", send())
+
     def boot_again(self) -> None:
         """Send a BootNotification soon: at once while it waits for acceptance, else in its turn."""
         self._boot_wished = True
@@ -316,9 +324,7 @@ class Dialler(ABC):
             self._link = None
             for task in tasks:
                 task.cancel()
-            for future in self._waiting.values():
-                future.cancel()
-            self._waiting.clear()
+            self._calls.abandon()
             await link.close()
 
     def _drop_stale(self) -> None:
@@ -412,19 +418,9 @@ class Dialler(ABC):
         return Fault.POISON_QUEUE in self.faults or message.attempts < self.attempts[0]
 
     async def _call(self, link: ClientConnection, action: str, payload: Payload) -> Answered:
-        uid = f"{self.identity[:20]}-{next(self._uids)}"
-        future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
-        self._waiting[uid] = future
-        try:
-            self.said.append((action, payload))
-            self._noted.set()
-            await link.send(json.dumps([2, uid, action, payload], separators=(",", ":")))
-            async with asyncio.timeout(CALL_LIMIT_S):
-                return await future
-        except TimeoutError:
-            return Answered()
-        finally:
-            self._waiting.pop(uid, None)
+        self.said.append((action, payload))
+        self._noted.set()
+        return await self._calls.call(link, action, payload)
 
     async def _received(self, link: ClientConnection, text: str | bytes) -> None:
         try:
@@ -435,14 +431,17 @@ class Dialler(ABC):
             case [2, str(uid), str(action), dict(payload)]:
                 await self._answer(link, uid, action, payload)
             case [3, str(uid), dict(payload)]:
-                self._settle(uid, Answered(payload))
+                await self._take(link, uid, payload)
             case [4, str(uid), code, *_]:
-                self._settle(uid, Answered(error=str(code)))
+                self._calls.settle(uid, Answered(error=str(code)))
 
-    def _settle(self, uid: str, answer: Answered) -> None:
-        future = self._waiting.get(uid)
-        if future is not None and not future.done():
-            future.set_result(answer)
+    async def _take(self, link: ClientConnection, uid: str, payload: Payload) -> None:
+        lack = self.lacking(self._calls.action_of(uid), payload)
+        if lack:
+            await link.send(framed(5, uid, "OccurrenceConstraintViolation", f"{lack} is missing", {}))
+            self._calls.settle(uid, Answered(error="CallResultError"))
+        else:
+            self._calls.settle(uid, Answered(payload))
 
     async def _answer(self, link: ClientConnection, uid: str, action: str, payload: Payload) -> None:
         self.heard.append((action, payload))
@@ -456,9 +455,22 @@ class Dialler(ABC):
             link.transport.abort()
             return
         answer, after = self.reply(action, payload)
-        await link.send(json.dumps([answer[0], uid, *answer[1:]], separators=(",", ":")))
+        if Fault.CRASHES_ON_UNKNOWN in self.faults and answer[1] == "NotImplemented":
+            self._scope.isolated("crash", self._crash())
+            return
+        text = framed(answer[0], uid, *answer[1:])
+        if Fault.BIG_MESSAGE_CHOKE in self.faults and len(text) > SMALL_BUFFER:
+            await link.send(text[:SMALL_BUFFER])
+            link.transport.abort()
+            return
+        await link.send(text)
         if after is not None:
             after()
+
+    async def _crash(self) -> None:
+        await self.power_off()
+        await asyncio.sleep(1.0 * self.time_scale)
+        self.power_on()
 
     def _tell(self, trouble: Trouble) -> None:
         log.error("%s failed: %r", trouble.name, trouble.error, exc_info=trouble.error)

@@ -17,21 +17,30 @@ from app.sim.car import Outlet
 from app.sim.certificates import CertificateStore
 from app.sim.dialler import Dialler, Reply
 from app.sim.dialtls import DialTls
+from app.sim.errands import Errands
 from app.sim.fault import Fault
 from app.sim.station2_auth import Authorisation
 from app.sim.station2_charging import Charging
+from app.sim.station2_display import Display
+from app.sim.station2_errands import Transfers
 from app.sim.station2_evse import Evse, IdToken, Json
 from app.sim.station2_inventory import inventory
 from app.sim.station2_model import DeviceModel, Variable
+from app.sim.station2_monitors import Monitors
 from app.sim.station2_network import NetworkProfiles
 from app.sim.station2_orders import Orders, Result
+from app.sim.station2_reservations import Reservations
 from app.sim.station2_security import Security
 from app.sim.station2_tx import Transactions
+from app.sim.station21 import Additions21, lacking
 
 SUBPROTOCOLS = {"2.0.1": "ocpp2.0.1", "2.1": "ocpp2.1"}
 
 KEPT_OFFLINE = frozenset({"TransactionEvent", "SecurityEventNotification"})
 """What outlives a lost connection (part 2 E04, A04)."""
+
+NOT_SUPPORTED = frozenset({"PublishFirmware", "UnpublishFirmware", "Get15118EVCertificate"})
+"""Actions that it knows and has no use for (part 4 §4.3: NotSupported, not NotImplemented)."""
 
 RESET_DELAY_S = 0.5
 
@@ -100,6 +109,12 @@ class Station2(Dialler):
             self.certificates.own(self.tls.chain, self.tls.key)
         self.security = Security(self, self.certificates)
         self.charging = Charging(self)
+        self.errands = Errands(self, self._scope)
+        self.transfers = Transfers(self, self.errands, self.certificates)
+        self.reservations = Reservations(self)
+        self.display = Display(self)
+        self.monitors = Monitors(self)
+        self.additions = Additions21(self)
         self.network = NetworkProfiles(self, url, profile)
         self.orders = Orders(self)
         self.answers: dict[str, Answer2] = self._answers()
@@ -108,6 +123,7 @@ class Station2(Dialler):
 
     async def __aenter__(self) -> Self:
         self._scope.isolated("meter", self.transactions.run())
+        self._scope.isolated("monitors", self.monitors.run())
         self._scope.isolated("limits", self.charging.run())
         self._scope.isolated("aligned", self.transactions.run_aligned())
         return await super().__aenter__()
@@ -165,6 +181,15 @@ class Station2(Dialler):
         self.network.start()
         self.power_on()
 
+    async def restart_with(self, firmware: str) -> None:
+        """Restart after an update, and tell of it once it is accepted again (L01)."""
+        if firmware:
+            self.boot["firmwareVersion"] = firmware
+            self.model.put("ChargingStation", "FirmwareVersion", firmware)
+        await self.power_cycle(reason="FirmwareUpdate")
+        await self.booted.wait()
+        self.security.tell("FirmwareUpdated")
+
     def restart_soon(self, reason: str) -> None:
         """Restart a moment from now: usable from inside an answer."""
         self._scope.isolated("reset", self._later(RESET_DELAY_S, lambda: self.power_cycle(reason=reason)))
@@ -210,6 +235,18 @@ class Station2(Dialler):
         value = self.transactions.meter_value(evse, wanted, "Trigger")
         self.say("MeterValues", {"evseId": evse.number, "meterValue": [value]}, is_asked=True)
 
+    def tell_log(self, status: str, request_id: int | None) -> None:
+        """Tell how an upload goes."""
+        self._tell_errand("LogStatusNotification", status, request_id)
+
+    def tell_firmware(self, status: str, request_id: int | None) -> None:
+        """Tell how an update goes."""
+        self._tell_errand("FirmwareStatusNotification", status, request_id)
+
+    def _tell_errand(self, action: str, status: str, request_id: int | None) -> None:
+        told = {"status": status} | ({"requestId": request_id} if request_id is not None and status != "Idle" else {})
+        self.say(action, told, is_asked=True)
+
     def transaction_ended(self, evse: Evse) -> None:
         """Do what waited for the end of a transaction."""
         if evse.planned is not None:
@@ -253,6 +290,10 @@ class Station2(Dialler):
         for evse in self.evses:
             self.say_status(evse)
 
+    def lacking(self, action: str, payload: Json) -> str:
+        """Return what an answer lacks; only 2.1 can say so."""
+        return lacking(action, payload) if self.version == "2.1" else ""
+
     def dial_opened(self) -> None:
         """Note that the profile in use works."""
         super().dial_opened()
@@ -273,7 +314,7 @@ class Station2(Dialler):
             return [4, "SecurityError", "not accepted", {}], None
         answer = self.answers.get(action)
         if answer is None:
-            return [4, "NotImplemented", "", {}], None
+            return [4, "NotSupported" if action in NOT_SUPPORTED else "NotImplemented", "", {}], None
         try:
             result = answer(payload)
         except Refusal as refusal:
@@ -302,7 +343,9 @@ class Station2(Dialler):
 
     def _answers(self) -> dict[str, Answer2]:
         orders, authorisation = self.orders, self.authorisation
+        additions = self.additions.answers() if self.version == "2.1" else {}
         return {
+            **additions,
             "GetVariables": orders.get_variables,
             "SetVariables": orders.set_variables,
             "GetBaseReport": orders.get_base_report,
@@ -324,6 +367,22 @@ class Station2(Dialler):
             "GetInstalledCertificateIds": self.security.installed,
             "DeleteCertificate": self.security.delete,
             "SetNetworkProfile": self.network.set_profile,
+            "GetLog": self.transfers.get_log,
+            "UpdateFirmware": self.transfers.update_firmware,
+            "ReserveNow": self.reservations.reserve,
+            "CancelReservation": self.reservations.cancel,
+            "SetDisplayMessage": self.display.set_message,
+            "GetDisplayMessages": self.display.get_messages,
+            "ClearDisplayMessage": self.display.clear_message,
+            "CostUpdated": self.display.cost_updated,
+            "CustomerInformation": self.display.customer_information,
+            "SetVariableMonitoring": self.monitors.set_monitors,
+            "ClearVariableMonitoring": self.monitors.clear_monitors,
+            "SetMonitoringBase": self.monitors.set_base,
+            "SetMonitoringLevel": self.monitors.set_level,
+            "GetMonitoringReport": self.monitors.get_report,
+            "GetPeriodicEventStream": self.monitors.get_streams,
+            "AdjustPeriodicEventStream": self.monitors.adjust_stream,
             "ClearCache": authorisation.clear_cache,
             "SendLocalList": authorisation.list_sent,
             "GetLocalListVersion": authorisation.list_version_told,

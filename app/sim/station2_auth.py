@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,9 +38,8 @@ class Authorisation:
             return
         self.ask(token, lambda info: self._decided(token, info, evse))
 
-    def ask(self, token: IdToken, decided: object) -> None:
+    def ask(self, token: IdToken, decided: Callable[[Json], None]) -> None:
         """Find out what a token may; ``decided(info)`` gets the IdTokenInfoType."""
-        assert callable(decided)
         known = self.known(token)
         model = self._station.model
         is_pre = (
@@ -67,6 +67,10 @@ class Authorisation:
         if self._station.model.is_on("AuthCacheCtrlr", "Enabled"):
             life_s = self._station.model.number("AuthCacheCtrlr", "LifeTime", default=86400.0)
             self.cache[_key(token)] = info, self._station.clock.now() + timedelta(seconds=min(life_s, 1e8))
+
+    def forget(self, token: IdToken) -> None:
+        """Remove a token from the cache."""
+        self.cache.pop(_key(token), None)
 
     def _offline(self, known: Json | None) -> Json:
         model = self._station.model

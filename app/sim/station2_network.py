@@ -47,6 +47,7 @@ class NetworkProfiles:
         wanted = [int(part) for part in self._station.model.members("OCPPCommCtrlr", "NetworkConfigurationPriority")]
         self.order = tuple(slot for slot in wanted if slot in self.slots)
         self._at = 0
+        self.show()
         self.aim()
 
     def failed(self, failures: int) -> None:
@@ -94,6 +95,7 @@ class NetworkProfiles:
             return {"status": "Rejected", "statusInfo": {"reasonCode": refusal}}
         if Fault.ACCEPTS_AND_IGNORES not in self._station.faults:
             self.slots[slot] = wanted
+            self.show()
         return {"status": "Accepted"}
 
     def order_objection(self, value: str) -> str:
@@ -150,20 +152,22 @@ class NetworkProfiles:
         if profile is None:
             station.dial_url = ""
             return
-        station.dial_url = dialled_url(str(profile["ocppCsmsUrl"]), station.identity, JoinRule.APPEND_IF_MISSING)
+        name = str(profile.get("identity", station.identity))
+        station.dial_url = dialled_url(str(profile["ocppCsmsUrl"]), name, JoinRule.APPEND_IF_MISSING)
+        password = str(profile.get("basicAuthPassword", station.password))
         is_basic = int(profile["securityProfile"]) in (1, 2)
-        station.headers = basic(station.identity, station.password.encode()) if is_basic and station.password else ()
+        station.headers = basic(name, password.encode()) if is_basic and password else ()
         station.security.aim(station.tls, int(profile["securityProfile"]))
 
-    def variables(self) -> list[Variable]:
-        """Return the NetworkConfiguration components that 2.1 shows for each slot (2.1 part 2, B09)."""
-        made = []
+    def show(self) -> None:
+        """Show the slots as NetworkConfiguration components, as 2.1 does (2.1 part 2, B09)."""
+        if self._station.version != "2.1":
+            return
         for slot in self._station.model.variable("OCPPCommCtrlr", "NetworkConfigurationPriority").choices:
             profile = self.slots.get(int(slot), {})
             for name, field, kind in _SHOWN:
                 value = str(profile.get(field, ""))
-                made.append(Variable("NetworkConfiguration", name, value, kind, component_instance=slot))
-        return made
+                self._station.model.add(Variable("NetworkConfiguration", name, value, kind, component_instance=slot))
 
 
 _SHOWN = (

@@ -175,6 +175,8 @@ class Orders:
             "StatusNotification": each(concerned, lambda evse: station.say_status(evse, is_asked=True)),
             "MeterValues": each(concerned, station.say_meter),
             "TransactionEvent": each(running, lambda evse: station.transactions.metered(evse, "Trigger", "Trigger")),
+            "LogStatusNotification": station.transfers.say_log_status,
+            "FirmwareStatusNotification": station.transfers.say_firmware_status,
             "SignChargingStationCertificate": lambda: station.security.sign("ChargingStationCertificate"),
         }
 

@@ -6,10 +6,11 @@ import asyncio
 import re
 import shutil
 import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -23,34 +24,30 @@ SCALE = 0.01
 
 
 @asynccontextmanager
-async def openssl_server(folder: Path, *options: str) -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
-    """Run ``openssl s_server`` on a free port; its errors are to be read."""
+async def openssl_server(folder: Path, *options: str) -> AsyncIterator[tuple[int, IO[str]]]:
+    """Run ``openssl s_server`` on a free port; what it says of a connection is to be read."""
     program = shutil.which("openssl")
     if program is None:
         pytest.skip("no openssl program")
-    process = await asyncio.create_subprocess_exec(
-        program, "s_server", "-accept", "127.0.0.1:0", "-cert", str(folder / "leaf.pem"), "-key",
-        str(folder / "leaf.key"), "-naccept", "1", *options,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(5):
-            line = b""
-            while not line.startswith(b"ACCEPT"):
-                line = await process.stdout.readline()
-        yield int(line.split(b":")[-1]), process.stdout
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
+    files = ("-cert", str(folder / "leaf.pem"), "-key", str(folder / "leaf.key"))
+    with subprocess.Popen(
+        [program, "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", *files, *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = await told(process.stdout, r"ACCEPT \S+")
+        yield int(line.rpartition(":")[2]), process.stdout
+        process.terminate()
 
 
-async def told(output: asyncio.StreamReader, pattern: str) -> str:
+async def told(output: IO[str], pattern: str) -> str:
     text = ""
     async with asyncio.timeout(8):
         while not (found := re.search(pattern, text)):
-            text += (await output.readline()).decode()
+            text += await asyncio.to_thread(output.readline)
     return found.group()
 
 
