@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.acceptance.tools import Tools
-from app.sim import dialler
+from app.sim import calls
 from app.standin.fileservice import FileService
 from app.storage.vault import MemoryVault
 from app.trust.authority import Authority
@@ -34,4 +34,4 @@ def hands(authority: Authority, tmp_path: Path) -> Tools:
 
 @pytest.fixture(autouse=True)
 def _impatient_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialler, "CALL_LIMIT_S", 0.6)
+    monkeypatch.setattr(calls, "CALL_LIMIT_S", 0.6)
