@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -80,11 +80,11 @@ class _Connection:
 class TraceJudge:
     """Takes the entries of a trace one by one. Pure."""
 
-    def __init__(self, judge: Judge | None = None, *, patience: Times | None = None) -> None:
+    def __init__(self, watch: Callable[[], Judge] = Watch, *, patience: Times | None = None) -> None:
         self.judgement = Judgement()
         self._patience = patience or Times()
-        self._fixed = judge
-        self._judge: Judge = judge or Watch()
+        self._watch = watch
+        self._judge = watch()
         self._has_evidence = False
         self._open: OrderedDict[tuple[str, int], _Connection] = OrderedDict()
         self._pasts: dict[str, Past] = {}
@@ -142,7 +142,7 @@ class TraceJudge:
     def _begin_anew(self) -> None:
         """A program that starts remembers nothing."""
         self._has_evidence = True
-        self._judge = self._fixed or Watch()
+        self._judge = self._watch()
         self._open.clear()
         self._pasts.clear()
         self._ledgers.clear()
@@ -268,11 +268,12 @@ async def judge(
     recording: Recording,
     *,
     identity: str = "",
+    watch: Callable[[], Judge] = Watch,
     patience: Times | None = None,
     told: Progress = lambda _count, _part: None,
 ) -> Judgement:
     """Judge a recording, or one charger of it, in small slices."""
-    judging = TraceJudge(patience=patience)
+    judging = TraceJudge(watch, patience=patience)
     until = max(1, recording.traffic.last_seq())
     beat = time.perf_counter() + SLICE_S
     count = 0

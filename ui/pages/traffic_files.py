@@ -43,6 +43,7 @@ class ExportForm(QWidget):
         self.filtered.setEnabled(not filter_.is_empty)
         if len(filter_.identities) == 1:
             self.identity.setCurrentText(next(iter(filter_.identities)))
+        self.setMinimumWidth(480)
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addRow(self.tr("Format"), self.format)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHeaderView,
     QLabel,
+    QPushButton,
     QScrollArea,
     QTableWidget,
     QTableWidgetItem,
@@ -38,10 +39,10 @@ CURVE_SAMPLES = 20_000
 """Samples drawn at most when the reader jumps: the newest before the moment."""
 
 _FACTS = (
-    (Measurand.POWER, 0.001, "kW", 2),
-    (Measurand.ENERGY, 0.001, "kWh", 3),
-    (Measurand.CURRENT, 1.0, "A", 1),
-    (Measurand.SOC, 1.0, "%", 0),
+    (Measurand.POWER, "Power", 0.001, "kW", 2),
+    (Measurand.ENERGY, "Energy", 0.001, "kWh", 3),
+    (Measurand.CURRENT, "Current", 1.0, "A", 1),
+    (Measurand.SOC, "State of charge", 1.0, "%", 0),
 )
 
 
@@ -79,12 +80,18 @@ class MomentPane(QTabWidget):
         self.card.setWidgetResizable(True)
         self.card.setFrameShape(QScrollArea.Shape.NoFrame)
         self.card.setAccessibleName(self.tr("The chosen finding"))
+        self.card.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.card.hide()
+        self.jump_button = QPushButton(self.tr("Show where it was found"), page)
+        icons.dress(self.jump_button, "locate", "text2")
+        self.jump_button.clicked.connect(self._activated)
+        self.jump_button.hide()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(SPACE_4, SPACE_8, SPACE_4, SPACE_4)
         layout.setSpacing(SPACE_8)
         layout.addWidget(self.note)
         layout.addWidget(self.list, 2)
+        layout.addWidget(self.jump_button)
         layout.addWidget(self.card, 3)
         return page
 
@@ -126,8 +133,9 @@ class MomentPane(QTabWidget):
     def _selected(self) -> None:
         found = self.chosen_finding() if self.list.selectedItems() else None
         self.card.setVisible(found is not None)
+        self.jump_button.setVisible(found is not None)
         if found is not None:
-            self.card.setWidget(FindingCard(found.finding, self.card))
+            self.card.setWidget(FindingCard(found.finding, self.card, is_narrow=True))
 
     def _activated(self) -> None:
         found = self.chosen_finding()
@@ -139,6 +147,7 @@ class MomentPane(QTabWidget):
     def _state_tab(self) -> QWidget:
         self.states = _table(self, ("Charger", "State"), self.tr("The chargers at this moment"))
         self.states.setWordWrap(True)
+        self.states.horizontalHeader().resizeSection(0, 120)
         self.states.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.states.itemSelectionChanged.connect(self._unit_chosen)
         return self.states
@@ -152,7 +161,9 @@ class MomentPane(QTabWidget):
             for column, text in enumerate((unit.identity or self.tr("(no identity)"), self._words(unit))):
                 item = self.states.item(row, column)
                 if item is None:
-                    self.states.setItem(row, column, QTableWidgetItem(text))
+                    item = QTableWidgetItem(text)
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+                    self.states.setItem(row, column, item)
                 elif item.text() != text:
                     item.setText(text)
 
@@ -161,10 +172,10 @@ class MomentPane(QTabWidget):
         lines = [words] if words else []
         for connector, change in sorted(unit.states.items()):
             lines.append(self.tr("connector {n}: {state}").format(n=connector, state=visible(change.state, 40)))
-        for measurand, scale, name, decimals in _FACTS:
+        for measurand, title, scale, name, decimals in _FACTS:
             values = [item.value for (_, kind, phase), item in unit.readings.items() if kind is measurand and not phase]
             if values:
-                lines.append(f"{measurand.value.replace('_', ' ')}: {values[-1] * scale:.{decimals}f} {name}")
+                lines.append(f"{self.tr(title)}: {values[-1] * scale:.{decimals}f} {name}")
         if unit.findings:
             lines.append(self.tr("findings: {count}").format(count=unit.findings))
         return "\n".join(lines)

@@ -53,7 +53,7 @@ class TopRow(QWidget):
         self.fold.setChecked(True)
         self.jump = self._button(self.tr("Go to time"), "clock", "Show the frames of a certain time")
         self.clear = self._button(self.tr("Clear view"), "trash-2", "Empty the list; the stored frames stay")
-        self.open = self._button(self.tr("Open"), "folder-open", "Open a trace or a log file and replay it")
+        self.open = self._button(self.tr("Open trace"), "folder-open", "Open a trace or a log file and replay it")
         self.export = self._button(self.tr("Export"), "download", "Write a trace file; passwords are masked")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from app.diagnosis.catalogue import explain
@@ -46,6 +46,10 @@ TICK_MS = 50
 JUDGED_AT_ONCE = 100_000
 """Frames up to which a recording is diagnosed as soon as it is open (about ten seconds in the background)."""
 
+ROOMY = 1500
+"""From this width on size and answer time stand in the list; the detail always tells them."""
+
+_CHARGER, _LUXURIES = 1, (6, 7)
 BUSY_PARTS = 240
 MOST_MARKS = 2_000
 
@@ -113,7 +117,7 @@ class ReplayPane(QWidget):
         self.splitter.addWidget(self.moment)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([820, 340])
+        self.splitter.setSizes([860, 310])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_8)
@@ -215,6 +219,13 @@ class ReplayPane(QWidget):
             )
         elif info.cut:
             self.banners.show_message(self.tr("The end of this trace is missing."), visible(info.cut, 300))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the words of a message the room where there is little."""
+        super().resizeEvent(event)
+        for column in _LUXURIES:
+            self.table.setColumnHidden(column, self.width() < ROOMY)
+        self.table.setColumnHidden(_CHARGER, len(self.recording.info.identities) < 2)
 
     # Time
 
@@ -481,7 +492,8 @@ class ReplayPane(QWidget):
             self.jump(earlier[-1])
 
     async def close_recording(self) -> None:
-        """Stop everything and forget the recording."""
+        """Stop everything, forget the recording, and go."""
         self._timer.stop()
         await self.tasks.stop()
         self.recording.close()
+        self.deleteLater()

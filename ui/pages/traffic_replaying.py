@@ -66,7 +66,6 @@ class ReplayingPage(Page):
             pane.hide()
             self.live.show()
             self.tasks.start("close recording", pane.close_recording())
-            pane.deleteLater()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take one file."""

@@ -21,9 +21,9 @@ EVIDENCE_LIMIT = 8
 
 
 class FindingCard(QFrame):
-    """One finding. The text for the vendor is a button away."""
+    """One finding. The text for the vendor is a button away; in a narrow place it stands below the words."""
 
-    def __init__(self, finding: Finding, parent: QWidget) -> None:
+    def __init__(self, finding: Finding, parent: QWidget, *, is_narrow: bool = False) -> None:
         super().__init__(parent)
         self.finding = finding
         text = explain(finding)
@@ -49,7 +49,9 @@ class FindingCard(QFrame):
         layout.setSpacing(SPACE_12)
         layout.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(words, 1)
-        if text.vendor:
+        if text.vendor and is_narrow:
+            words.addWidget(self._vendor_button(), 0, Qt.AlignmentFlag.AlignLeft)
+        elif text.vendor:
             layout.addWidget(self._vendor_button(), 0, Qt.AlignmentFlag.AlignTop)
 
     def _add(self, column: QVBoxLayout, text: str, role: str) -> None:
