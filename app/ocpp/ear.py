@@ -38,6 +38,8 @@ from app.ocpp.versions import spoken_instead
 CALL_S = 30.0
 """How long an answer may take where nobody said otherwise (``Endpoint.call``)."""
 MAX_ACTIONS = 64
+MAX_BOOTS = 50
+"""Repetitions of Boot that are told one by one; then every so many."""
 ACCEPTED = "Accepted"
 REJECTED = "Rejected"
 
@@ -74,6 +76,7 @@ class Ear:
         "_agreed",
         "_asked_for",
         "_boot_at",
+        "_boot_payload",
         "_boots",
         "_calls_before_boot",
         "_dates",
@@ -129,6 +132,7 @@ class Ear:
         self._spoken: set[tuple[str, str]] | None = None
         self._boots = 0
         self._boot_at: datetime | None = None
+        self._boot_payload: dict[str, Any] | None = None
         self._ready_at: datetime | None = None
         self._calls_before_boot = 0
         self._asked_for: set[str] | None = None
@@ -210,11 +214,13 @@ class Ear:
         if not self._agreed:
             self.version = proof.version
 
-    def _hear_boot(self, payload: Mapping[str, Any], at: datetime, found: list[Observation]) -> None:
-        self.boot = v16.boot(payload, at) if self.version == "1.6" else v2.boot(payload, at)
+    def _hear_boot(self, payload: dict[str, Any], at: datetime, found: list[Observation]) -> None:
+        if payload != self._boot_payload:
+            self._boot_payload = payload
+            self.boot = v16.boot(payload, at) if self.version == "1.6" else v2.boot(payload, at)
+            found.append(BootSeen(handshake=self._handshake, boot=self.boot))
         self._boots += 1
-        found.append(BootSeen(handshake=self._handshake, boot=self.boot))
-        if self._boot_at is not None:
+        if self._boot_at is not None and (self._boots <= MAX_BOOTS or self._boots % MAX_BOOTS == 0):
             found.append(
                 BootRepeated(
                     identity=self.identity,

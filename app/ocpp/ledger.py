@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,7 @@ class Ledger:
         self.authorise = authorise
         self.next_transaction = next_transaction
         self.boot: Boot | None = None
+        self._boot_payload: Mapping[str, Any] | None = None
         self.statuses: dict[int, StateChange] = {}
         self.transactions: dict[int | str, Transaction] = {}
         self._latest: dict[Place, Reading] = {}
@@ -68,9 +70,13 @@ class Ledger:
             self._read(samples)
         return self._latest
 
-    def booted(self, boot: Boot) -> None:
+    def booted(self, boot: Boot, payload: Mapping[str, Any]) -> None:
         """Enter a BootNotification."""
-        self.boot = boot
+        self.boot, self._boot_payload = boot, payload
+
+    def known_boot(self, payload: Mapping[str, Any], now: datetime) -> Boot | None:
+        """Return the last BootNotification, as of now, if this is the same again."""
+        return replace(self.boot, at=now) if self.boot is not None and payload == self._boot_payload else None
 
     def stated(self, change: StateChange) -> StatusChanged:
         """Enter a connector's state."""
@@ -108,13 +114,20 @@ class Ledger:
 
 
 def shape_of(connector: int, meter_values: object) -> object:
-    """Tell meter messages apart by what they measure; ``None`` where that can't be told quickly."""
-    if type(meter_values) is not list or len(meter_values) != 1:
-        return None
+    """Tell meter messages apart by how much they measure, and by what comes first and last; ``None`` = unknown."""
     try:
-        measured = [(sample.get("measurand"), sample.get("phase")) for sample in meter_values[0]["sampledValue"]]
-        shape = (connector, *measured)
+        (value,) = meter_values  # type: ignore[misc]
+        samples = value["sampledValue"]
+        first, last = samples[0], samples[-1]
+        shape = (
+            connector,
+            len(samples),
+            first.get("measurand"),
+            first.get("phase"),
+            last.get("measurand"),
+            last.get("phase"),
+        )
         hash(shape)
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         return None
-    return shape if len(measured) <= 64 else None
+    return shape

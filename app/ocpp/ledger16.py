@@ -29,9 +29,9 @@ def take(books: Ledger, action: str, payload: Mapping[str, Any], now: datetime, 
 
 
 def _boot(books: Ledger, payload: Mapping[str, Any], now: datetime, given: Given) -> Taken:
-    boot = v16.boot(payload, now)
+    boot = books.known_boot(payload, now) or v16.boot(payload, now)
     answer = v16.greeting("BootNotification", now, books.manner) if given is None else given
-    books.booted(boot)
+    books.booted(boot, payload)
     return answer, (Booted(boot=boot, status=v16.text(answer.get("status"), 20)),)
 
 

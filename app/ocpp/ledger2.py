@@ -32,9 +32,9 @@ def take(books: Ledger, version: str, action: str, payload: Mapping[str, Any], n
 
 
 def _boot(books: Ledger, payload: Mapping[str, Any], now: datetime, given: Given) -> Taken:
-    boot = v2.boot(payload, now)
+    boot = books.known_boot(payload, now) or v2.boot(payload, now)
     answer = v16.greeting("BootNotification", now, books.manner) if given is None else given
-    books.booted(boot)
+    books.booted(boot, payload)
     return answer, (Booted(boot=boot, status=v16.text(answer.get("status"), 20)),)
 
 

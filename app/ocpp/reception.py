@@ -93,6 +93,7 @@ class Reception:
         self._tap = Tap(host, identity, connection, secret)
         self._slow: SlowAnswers | None = None
         self._told: dict[tuple[str, str], int] = {}
+        self._sighted: Boot | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._gate_s = self._loop.time() + host.times.command_gate_s
         self._wait()
@@ -298,7 +299,9 @@ class Reception:
             self._turn.free()
         if event.status == ACCEPTED:
             self._wait()
-        self._host.booted(self._endpoint)
+        if self.boot is not self._sighted:
+            self._sighted = self.boot
+            self._host.booted(self._endpoint)
 
     def _answered(self, event: Answered | RefusedCall, hearing: Hearing, text: Text, at: datetime) -> None:
         shown = text.text
