@@ -22,6 +22,7 @@ from app.discovery.adapters import adapters as list_adapters
 from app.discovery.adapters import default_adapter
 from app.discovery.finder import Finder
 from app.discovery.mdns import MdnsSource
+from app.discovery.noticing import Notices
 from app.discovery.serialports import SerialSource
 from app.discovery.source import Source
 from app.driver.capability import WriteResult
@@ -190,6 +191,17 @@ class Workbench:
                 log.info("the endpoint does not listen: %s", error.message)
         if self._with_discovery:
             self.finder.start(self._sources())
+            self.scope.isolated("radio links", self._notices().follow(self.finder.statuses))
+            self.scope.isolated("adapter", self._notices().guard())
+
+    def _notices(self) -> Notices:
+        return Notices(
+            self.server.observed,
+            adapters=self.adapters,
+            address=lambda: self.adapter_address,
+            is_busy=lambda: bool(self.desk.running or self.server.endpoints),
+            now=self.now,
+        )
 
     def _sources(self) -> list[Source]:
         chosen = (self.settings.adapter,) if self.settings.adapter else ()

@@ -74,6 +74,8 @@ class Finder:
         self._ports: dict[str, Sighting] = {}
         self._is_tending = False
         self.changes: Feed[UnitChange] = Feed()
+        self.statuses: Feed[tuple[str, Status]] = Feed()
+        """What each unit told of itself when it was asked, by its id."""
         self.source_changes: Feed[SourceState] = self._supervisor.changes
 
     @property
@@ -246,6 +248,8 @@ class Finder:
         if any(way.is_present and way.source is SourceKind.DIAL_IN for way in ways):
             current = replace(current, adoption=Adoption.OURS)
         self._publish([self._roster.replace(current)])
+        if condition.status is not None:
+            self.statuses.publish((current.unit_id, condition.status))
         return current
 
     def _failed(self, sighting: Sighting, error: AppError) -> None:

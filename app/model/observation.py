@@ -214,6 +214,7 @@ class SignalSeen:
     ssid: str = ""
     channel: int = 0
     at: datetime
+    unit_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

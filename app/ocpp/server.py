@@ -239,8 +239,9 @@ class OcppServer:
         if endpoint is not None:
             endpoint.find(found)
             return found
+        unit_id = getattr(observation, "unit_id", "") or (f"ocpp:{identity}" if identity else "")
         for finding in found:
-            self.findings.publish(replace(finding, unit_id=f"ocpp:{identity}") if identity else finding)
+            self.findings.publish(replace(finding, unit_id=unit_id) if unit_id else finding)
         return found
 
     # For endpoints and listeners ------------------------------------------------------------------------------------

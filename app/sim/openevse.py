@@ -68,6 +68,7 @@ class OpenEvseGateway:
         self.restarts = 0
         self.restarted = asyncio.Event()
         self.fault_state = 0
+        self.rssi_dbm = -61
         self.point = self._charge_point()
         self.controller = Controller(self.point.outlet(1), mcu_id=str(self.config["evse_serial"]))
         self.web = GatewayWeb(self, host, port)
@@ -198,7 +199,7 @@ class OpenEvseGateway:
             "stuckcount": 0,
             "service_level": config["service"],
             "max_current": config["max_current_soft"],
-            "srssi": -61,
+            "srssi": self.rssi_dbm,
             "free_heap": 167436,
             "uptime": 86512,
             "config_version": self.store.version,

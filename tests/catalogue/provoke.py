@@ -14,12 +14,21 @@ from typing import Any
 import websockets
 from websockets.asyncio.server import ServerConnection, serve
 
+from app import resources
+from app.discovery.noticing import Notices
+from app.driver.capability import ReportsStatus, Status
+from app.driver.registry import load_profiles
+from app.drivers.openevse_wifi import open_session
 from app.errors import AppError
+from app.feed import Feed
 from app.jobs.checking import ask as dial_backend
+from app.links.real import RealLinks
+from app.model.frame import Adapter
 from app.model.secret import Secret
 from app.ocpp.manner import Manner
 from app.sim.backend import NewBackend
 from app.sim.chargepoint import ConfigKey
+from app.sim.openevse import OpenEvseGateway
 from app.sim.station import URL_KEY, Behaviour, OcppStation
 from tests.catalogue.kit import Provocation, Rig, Where
 from tests.catalogue.peers import DROP, SILENT, boot_frame, pongless, scripted, spoken, tls_hello, tls_last_words
@@ -28,6 +37,7 @@ from tests.ocpp.endpoint_kit import BOOT, HOST, QUICK, ask, masked, raw, rest, u
 BASIC_WRONG = {"Authorization": "Basic U0VDUkVULTE6bm90LXRoZS1wYXNzd29yZA=="}
 OLD = "2024-03-01T10:00:00Z"
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+OPENEVSE = next(item for item in load_profiles(resources.texts("profiles", ".toml")) if item.id == "openevse-wifi")
 ALL: list[Provocation] = []
 
 
@@ -521,7 +531,44 @@ async def is_kept_out_by_this_computer(rig: Rig) -> None:
     await rig.server.self_test("127.0.0.77")
 
 
+@provokes("AP-DROP", where=Where.LAPTOP)
+async def leaves_the_chargers_network(rig: Rig) -> None:
+    present = [Adapter(name="wlan0", address="192.168.4.2")]
+    notices = noticing(rig, present)
+    async with unit(rig.site):
+        notices.look()
+        present.clear()
+        notices.look()
+
+
+@provokes("WIFI", where=Where.SETTINGS)
+async def hangs_far_from_its_access_point(rig: Rig) -> None:
+    statuses: Feed[tuple[str, Status]] = Feed()
+    async with OpenEvseGateway(time_scale=0.05) as far:
+        far.rssi_dbm = -82
+        async with open_session(far.address, OPENEVSE, RealLinks()) as session:
+            status = await session.ask(ReportsStatus).status()
+    following = asyncio.ensure_future(noticing(rig, []).follow(statuses))
+    await asyncio.sleep(0)  # it listens from here on
+    statuses.publish(("far", status))
+    await rig.named("WIFI")
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+
+
 # Parts of the acts
+
+
+def noticing(rig: Rig, present: list[Adapter]) -> Notices:
+    """Notices of a laptop with these adapters."""
+    return Notices(
+        rig.server.observed,
+        adapters=lambda: present,
+        address=lambda: present[0].address if present else "127.0.0.1",
+        is_busy=lambda: bool(rig.server.endpoints),
+        now=rig.server.now,
+    )
 
 
 async def check(rig: Rig, url: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from app.diagnosis.settings import at_settings
+from app.diagnosis.thresholds import standard
 from app.driver.capability import ReadsSettings
 from app.jobs import backups
 from app.jobs.stepping import StepRun
 from app.model.job import Strength
+from app.model.observation import SettingsSeen
 from app.model.setting import Snapshot
 
 
@@ -15,6 +18,16 @@ async def run(step: StepRun) -> None:
     async with step.open(ReadsSettings) as session:
         snapshot, secrets = await backups.take(step.job_id, session, step.store, step.vault)
     _tell(step, snapshot, secrets)
+    _judge(step, snapshot)
+
+
+def _judge(step: StepRun, snapshot: Snapshot) -> None:
+    """Name what the settings tell before anything is written: left-over limits, second slots, a dead SIM."""
+    shown = {setting.key: setting.shown for setting in snapshot.settings}
+    for finding in at_settings(
+        SettingsSeen(identity=step.job.unit_id, settings=shown, at=snapshot.taken_at), standard()
+    ):
+        step.found(finding)
 
 
 def _tell(step: StepRun, snapshot: Snapshot, secrets: tuple[str, ...]) -> None:
