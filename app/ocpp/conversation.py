@@ -15,7 +15,7 @@ from typing import Any
 from app.ocpp.frame import Call, Error, Malformed, Message, Result, Send, decode, encode_call, encode_send
 
 REMEMBERED = 64
-"""How many answered requests, and how many timed out calls, are remembered for repetitions and late answers."""
+"""How many answered requests (at least), and how many timed out calls, are remembered for repetitions and late answers."""
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ class _Reply:
 class Conversation:
     """Everything one connection must remember about who asked what."""
 
-    __slots__ = ("_late", "_numbers", "_prefix", "_replies", "_waiting")
+    __slots__ = ("_late", "_numbers", "_older", "_prefix", "_replies", "_waiting")
 
     def __init__(self, *, prefix: str = "") -> None:
         self._numbers = itertools.count(1)
@@ -117,6 +117,7 @@ class Conversation:
         self._waiting: dict[str, _Waiting] = {}
         self._late: dict[str, str] = {}
         self._replies: dict[str, _Reply] = {}
+        self._older: dict[str, _Reply] = {}
 
     def call(self, action: str, payload: dict[str, Any], now_s: float, *, timeout_s: float) -> tuple[str, str]:
         """Register an outgoing call; returns its id and the text to send."""
@@ -139,7 +140,8 @@ class Conversation:
         waiting = self._waiting.pop(uid, None)
         if waiting is not None:
             self._late[uid] = waiting.action
-            _trim(self._late)
+            if len(self._late) > REMEMBERED:
+                del self._late[next(iter(self._late))]
 
     def received(self, text: str, now_s: float) -> Event:
         """Take in one text."""
@@ -155,19 +157,19 @@ class Conversation:
             return Told(message, message.notes)
         assert isinstance(message, Result | Error)
         if type(message) is Error and message.is_of_result:
-            reply = self._replies.get(message.uid)
+            reply = self._reply_of(message.uid)
             return Objected(message, reply.action if reply else "", message.notes)
         return self._answered(message, now_s)
 
     def replied(self, uid: str, reply: str) -> None:
         """Remember what a request was answered, for the case that the peer repeats it."""
-        asked = self._replies.get(uid)
+        asked = self._reply_of(uid)
         if asked is not None:
             asked.text = reply
 
     def asked(self, uid: str) -> str:
         """Return the action of a recent request of the peer's, else an empty text."""
-        reply = self._replies.get(uid)
+        reply = self._reply_of(uid)
         return reply.action if reply else ""
 
     def action_of(self, uid: str) -> str:
@@ -197,13 +199,17 @@ class Conversation:
 
     def _asked(self, call: Call, text: str) -> Asked:
         digest = hash(text)
-        before = self._replies.get(call.uid)
+        before = self._reply_of(call.uid)
         if before is not None and before.digest == digest:
             return Asked(call, text, before.text, (*call.notes, "REPEATED"))
         notes = call.notes if before is None else (*call.notes, "ID-REUSED")
+        if len(self._replies) >= REMEMBERED:
+            self._older, self._replies = self._replies, {}
         self._replies[call.uid] = _Reply(digest, call.action)
-        _trim(self._replies)
         return Asked(call, text, None, notes)
+
+    def _reply_of(self, uid: str) -> _Reply | None:
+        return self._replies.get(uid) or self._older.get(uid)
 
     def _answered(self, message: Result | Error, now_s: float) -> Event:
         waiting = self._waiting.pop(message.uid, None)
@@ -215,7 +221,3 @@ class Conversation:
             return Answered(message.uid, waiting.action, waiting.payload, message.payload, took_s, message.notes)
         return RefusedCall(message.uid, waiting.action, waiting.payload, message, took_s, message.notes)
 
-
-def _trim(memory: dict[str, Any]) -> None:
-    if len(memory) > REMEMBERED:
-        del memory[next(iter(memory))]
