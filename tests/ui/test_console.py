@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QWidget
 
+from app.model.frame import FrameKind
 from tests.ui.console_kit import asked, charger, click, opened, press, selected, until
 from ui.dialogs import Question
 from ui.models.console import raw_payload
@@ -300,7 +301,7 @@ async def test_other_versions_have_their_own_commands(bench: Any, version: str) 
     answers = {"GetVariables": {"getVariableResult": [result]}}
     async with opened(bench) as page, charger(bench, version=version, answers=answers) as got:
         console = await selected(page, "CP-1")
-        await until(lambda: console.composer.clause.text().split(" · ")[1] == f"OCPP {version}")
+        await until(lambda: f"OCPP {version} " in console.composer.clause.text())
         console.tree.choose("GetVariables")
         typed(console, "getVariableData[0].variable.name", "X")
         click(console.send)
@@ -308,3 +309,19 @@ async def test_other_versions_have_their_own_commands(bench: Any, version: str) 
         await answered(console)
         told = console.sent_panel.meaning.text()
         assert "OCPPCommCtrlr.X UnknownVariable: The component exists, but has no such variable." in told
+
+
+async def test_unanswered_message_of_2_1_is_sent_as_such(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench, version="2.1") as got:
+        console = await selected(page, "CP-1")
+        frames = bench.frames.subscribe()
+        click(console.is_raw)
+        console.raw_action.setText("NotifyPeriodicEventStream")
+        console.raw.setPlainText(
+            '{"id": 1, "pending": 0, "basetime": "2026-11-22T12:00:00Z", "data": [{"t": 0, "v": "1"}]}'
+        )
+        console.composer.is_send.setChecked(True)
+        click(console.send)
+        await until(lambda: asked(got, "NotifyPeriodicEventStream"))
+        assert FrameKind.SEND in [frame.kind for frame in frames.take()]
+        frames.close()

@@ -23,6 +23,7 @@ from ui.models.dialling import for_profile
 from ui.models.knocks import KNOCK_FIELDS, knock_key
 from ui.models.listing import Listing
 from ui.pages.endpoint import CHARGERS, KNOCKS, STRINGS, EndpointPage
+from ui.pages.endpoint_unit import FINDINGS, HANDSHAKE
 from ui.widgets.copy import CopyField
 
 LIMIT_S = 10
@@ -226,7 +227,7 @@ async def test_connected_charger_is_listed_with_what_it_said(bench: Any) -> None
             assert row[6] == "Accepted"
             assert "Vendor <b> Model" in page.unit.about.text()
             assert page.unit.about.textFormat() is Qt.TextFormat.PlainText
-            page.unit.tabs.setCurrentIndex(1)
+            page.unit.tabs.setCurrentIndex(HANDSHAKE)
             assert page.unit.handshake.toPlainText().startswith("GET /GARAGE-1 HTTP/1.1\nHost: 127.0.0.1")
         await until(lambda: page.model.items[0].is_open is False)
         assert page.unit.presence.text == "Left"
@@ -236,8 +237,8 @@ async def test_connected_charger_is_listed_with_what_it_said(bench: Any) -> None
 async def test_missing_subprotocol_is_a_finding_with_its_remedy(bench: Any) -> None:
     async with opened(bench) as page, charger(bench, subprotocols=None):
         await selected(page, "CP-1")
-        await until(lambda: page.unit.tabs.tabText(2) != "Findings")
-        page.unit.tabs.setCurrentIndex(2)
+        await until(lambda: page.unit.tabs.tabText(FINDINGS) != "Findings")
+        page.unit.tabs.setCurrentIndex(FINDINGS)
         texts = [label.text() for label in page.unit.findings.findChildren(QLabel)]
         assert "SUBPROTO-NONE" in " ".join(texts)
         assert "What to do" in texts
@@ -250,7 +251,7 @@ async def test_password_is_never_shown(bench: Any) -> None:
         header = {"Authorization": "Basic " + base64.b64encode(b"CP-1:geheimnis").decode()}
         async with charger(bench, additional_headers=header):
             await selected(page, "CP-1")
-            page.unit.tabs.setCurrentIndex(1)
+            page.unit.tabs.setCurrentIndex(HANDSHAKE)
             shown = page.unit.handshake.toPlainText() + page.unit.reading.text()
             assert "geheimnis" not in shown
             assert base64.b64encode(b"CP-1:geheimnis").decode() not in shown

@@ -76,7 +76,7 @@ class EndpointPage(Page):
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.table)
         self.splitter.addWidget(self.unit)
-        self.splitter.setSizes([170, 360])
+        self.splitter.setSizes([140, 400])
         self.empty = Empty("", "", "plug-zap", "", self)
         chargers = QWidget(self)
         self._stack = QStackedLayout(chargers)
@@ -99,6 +99,7 @@ class EndpointPage(Page):
     def _connect(self) -> None:
         self.table.picked.connect(self._picked)
         self.unit.traffic_wanted.connect(self._show_traffic)
+        self.unit.enlarged.connect(self._enlarge)
         self.knocks.charger_wanted.connect(self.show_charger)
         self.empty.acted.connect(self._empty_acted)
 
@@ -194,6 +195,13 @@ class EndpointPage(Page):
         self.unit.setVisible(row is not None)
         if row is not None:
             self.unit.show_charger(row.identity)
+        else:
+            self.unit.enlarge.setChecked(False)
+
+    def _enlarge(self, is_large: bool) -> None:
+        """Give one charger the whole page, or the list its room back."""
+        for panel in (self.table, self.listen_panel, self.tabs.tabBar()):
+            panel.setHidden(is_large)
 
     def _show_traffic(self, identity: str) -> None:
         self.go.emit("traffic", identity)

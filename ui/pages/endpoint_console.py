@@ -68,7 +68,7 @@ class Console(QWidget):
         splitter.setChildrenCollapsible(False)
         for widget in (left, self.composer, self.sent_panel):
             splitter.addWidget(widget)
-        splitter.setSizes([230, 500, 440])
+        splitter.setSizes([215, 540, 400])
         splitter.setStretchFactor(1, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, SPACE_8, 0, 0)
@@ -274,7 +274,7 @@ class Console(QWidget):
         made = self._payload_of(exchange)
         if has_mask(made):
             self._edit(exchange)
-            self.problem.setText(self.tr("A password is not kept in the history: type it again."))
+            self.problem.show_text(self.tr("A password is not kept in the history: type it again."))
             return
         if self._endpoint() is not None:
             self._start(exchange.action, made, [])

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -27,7 +28,7 @@ from app.ocpp.forms import Field
 from ui import icons
 from ui.models.console import breaches, pretty, raw_payload
 from ui.models.plain import visible
-from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
+from ui.theme import SPACE_4, SPACE_8, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.elided import ElidedLabel
 from ui.widgets.formleaf import FormWords
@@ -59,13 +60,16 @@ class Composer(QWidget):
         layout.addWidget(self.about)
         layout.addWidget(self._build_stack(now), 1)
         layout.addWidget(self.hint)
-        layout.addLayout(self._build_foot())
+        foot = self._build_foot()
+        layout.addWidget(self.problem)
+        layout.addLayout(foot)
         shortcut = QKeySequence("Ctrl+Return")
         QShortcut(shortcut, self, self.sent.emit, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
     def _build_head(self) -> QHBoxLayout:
         self.title = plain_label(self, "strong")
-        self.clause = plain_label(self, "caption")
+        self.clause = ElidedLabel(self)
+        set_role(self.clause, "caption")
         self.mark = Chip(self.tr("not listed"), "attention", parent=self)
         self.mark.setToolTip(self.tr("This charger lists no feature that promises this command. It can be sent."))
         self.mark.hide()
@@ -83,8 +87,6 @@ class Composer(QWidget):
         for widget in (self.title, self.clause, self.mark):
             row.addWidget(widget)
         row.addStretch(1)
-        row.addWidget(self.is_form)
-        row.addWidget(self.is_raw)
         return row
 
     def _mode(self, text: str, icon_name: str) -> QToolButton:
@@ -130,7 +132,9 @@ class Composer(QWidget):
         return self._stack
 
     def _build_foot(self) -> QHBoxLayout:
-        self.problem = plain_label(self, "caption", is_wrapped=True)
+        self.problem = ElidedLabel(self)
+        self.problem.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        set_role(self.problem, "caption")
         self.keep = QToolButton(self)
         self.keep.setAccessibleName(self.tr("Keep as a favourite"))
         self.keep.setToolTip(self.tr("Keep as a favourite"))
@@ -143,8 +147,9 @@ class Composer(QWidget):
         self.send.clicked.connect(self.sent)
         row = QHBoxLayout()
         row.setSpacing(SPACE_8)
-        row.setContentsMargins(0, 0, 0, SPACE_12)
-        row.addWidget(self.problem, 1)
+        row.addWidget(self.is_form)
+        row.addWidget(self.is_raw)
+        row.addStretch(1)
         row.addWidget(self.keep)
         row.addWidget(self.send)
         return row
@@ -192,7 +197,7 @@ class Composer(QWidget):
     def _show(self, version: str, action: Action, payload: dict[str, Any]) -> None:
         self._version, self._action = version, action
         self.title.setText(action.title)
-        self.clause.setText(f"{action.name} · {self.tr('OCPP')} {version} · {action.clause}")
+        self.clause.show_text(f"{action.name} · OCPP {version} {action.clause}")
         self.about.show_text(action.help)
         self.is_send.setEnabled(version == "2.1")
         self.is_send.setVisible(version == "2.1")
@@ -232,7 +237,7 @@ class Composer(QWidget):
         if not self.is_raw.isChecked() and self._action is not None:
             form = forms.form(self._version, self._action.name)
             self.form.tell(forms.problems(form, made) if form is not None else {})
-        self.problem.setText(problem or self._told())
+        self.problem.show_text(problem or self._told())
         set_look(self.problem, tone="fault" if problem else "attention" if self.breaches else "")
         self.written.emit(pretty(made))
 

@@ -140,7 +140,8 @@ class SentPanel(QWidget):
             return
         parts = [f"→ {exchange.action}", exchange.request]
         if exchange.took_s is not None:
-            parts += ["", f"← after {latency_text(exchange.took_s)}", exchange.trouble or exchange.answer]
+            answer = exchange.trouble or exchange.answer
+            parts = [f"← after {latency_text(exchange.took_s)}", answer, "", *parts]
         self.answer.setPlainText(visible_lines("\n".join(parts)[:SHOWN_LIMIT]))
         self._show_meaning(self._told(exchange))
 

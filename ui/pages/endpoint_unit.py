@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPlainTextEdit,
     QPushButton,
+    QSizePolicy,
+    QStackedWidget,
     QTabWidget,
     QToolButton,
     QVBoxLayout,
@@ -21,11 +23,14 @@ from app.model.frame import Handshake
 from ui import icons
 from ui.models.connections import security
 from ui.models.plain import moment_text, visible, visible_lines
+from ui.pages.endpoint_config import ConfigPanel
 from ui.pages.endpoint_console import Console
+from ui.pages.endpoint_devicemodel import DeviceModelPanel
 from ui.tasks import Tasks
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
+from ui.widgets.elided import ElidedLabel
 from ui.widgets.findings import FindingCard
 from ui.widgets.frameview import plain_label
 
@@ -35,12 +40,14 @@ if TYPE_CHECKING:
 
 MOST_FINDINGS = 50
 RAW_LIMIT = 20_000
+CONSOLE, SETTINGS, HANDSHAKE, FINDINGS = range(4)
 
 
 class UnitPanel(QWidget):
-    """The side panel of the endpoint page."""
+    """The side panel of the endpoint page. ``enlarged`` asks for all the room of the page, or gives it back."""
 
     traffic_wanted = Signal(str)
+    enlarged = Signal(bool)
 
     def __init__(self, bench: Workbench, tasks: Tasks, secret_keys: frozenset[str], parent: QWidget) -> None:
         super().__init__(parent)
@@ -51,6 +58,11 @@ class UnitPanel(QWidget):
         self._last: Endpoint | None = None
         self.setAccessibleName(self.tr("Charger"))
         self.console = Console(bench, tasks, secret_keys, self)
+        self.config = ConfigPanel(bench, tasks, self)
+        self.device_model = DeviceModelPanel(bench, tasks, self)
+        self.settings = QStackedWidget(self)
+        self.settings.addWidget(self.config)
+        self.settings.addWidget(self.device_model)
         self.handshake = self._raw_view()
         self.reading = plain_label(self, "subtle", is_wrapped=True)
         self.findings = ScrollColumn(self)
@@ -59,18 +71,20 @@ class UnitPanel(QWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(self.console, self.tr("Console"))
+        self.tabs.addTab(self.settings, self.tr("Settings"))
         self.tabs.addTab(self._handshake_tab(), self.tr("Handshake"))
         self.tabs.addTab(self.findings, self.tr("Findings"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
         layout.setSpacing(SPACE_4)
         layout.addLayout(self._head())
-        layout.addWidget(self.about)
         layout.addWidget(self.tabs, 1)
 
     def _head(self) -> QHBoxLayout:
         self.title = plain_label(self, "heading")
-        self.about = plain_label(self, "caption", is_wrapped=True)
+        self.about = ElidedLabel(self)
+        self.about.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        set_role(self.about, "caption")
         self.presence = Chip(self.tr("Connected"), "good", parent=self)
         self.traffic = QPushButton(self.tr("Show traffic"), self)
         icons.dress(self.traffic, "arrow-left-right", "text2")
@@ -79,14 +93,26 @@ class UnitPanel(QWidget):
         self.hang_up.setToolTip(self.tr("Close the connection; most chargers dial again by themselves"))
         icons.dress(self.hang_up, "unplug", "text2")
         self.hang_up.clicked.connect(self._hang_up)
+        self.enlarge = QToolButton(self)
+        self.enlarge.setCheckable(True)
+        self.enlarge.setAccessibleName(self.tr("Use the whole page for this charger"))
+        self.enlarge.setToolTip(self.tr("Use the whole page for this charger (F11)"))
+        self.enlarge.setShortcut(QKeySequence("F11"))
+        icons.dress(self.enlarge, "maximize", "text2")
+        self.enlarge.toggled.connect(self._enlarged)
         row = QHBoxLayout()
         row.setSpacing(SPACE_8)
         row.addWidget(self.title)
         row.addWidget(self.presence)
-        row.addStretch(1)
+        row.addWidget(self.about, 1)
         row.addWidget(self.traffic)
         row.addWidget(self.hang_up)
+        row.addWidget(self.enlarge)
         return row
+
+    def _enlarged(self, is_large: bool) -> None:
+        icons.dress(self.enlarge, "minimize" if is_large else "maximize", "text2")
+        self.enlarged.emit(is_large)
 
     def _raw_view(self) -> QPlainTextEdit:
         view = QPlainTextEdit(self)
@@ -126,7 +152,19 @@ class UnitPanel(QWidget):
             self._shown = ()
             self._last = None
         self.console.show_charger(identity)
+        self._show_settings(identity)
         self.refresh()
+
+    def _show_settings(self, identity: str) -> None:
+        endpoint = self._bench.server.endpoint(identity)
+        if endpoint is None or endpoint.version == "1.6":
+            self.settings.setCurrentWidget(self.config)
+            self.config.show_charger(identity)
+            self.tabs.setTabText(SETTINGS, self.tr("Settings"))
+        else:
+            self.settings.setCurrentWidget(self.device_model)
+            self.device_model.show_charger(identity)
+            self.tabs.setTabText(SETTINGS, self.tr("Device model"))
 
     def refresh(self) -> None:
         """Show what changed; a charger that left stays as it was last seen."""
@@ -136,9 +174,10 @@ class UnitPanel(QWidget):
         self.presence.show_status(self.tr("Connected") if is_there else self.tr("Left"), "good" if is_there else "idle")
         self.hang_up.setEnabled(is_there)
         self.console.refresh()
+        self._refresh_settings(endpoint)
         self.title.setText(visible(self._identity, 96))
         if endpoint is None:
-            self.about.setText(self.tr("Not seen since this program started."))
+            self.about.show_text(self.tr("Not seen since this program started."))
             return
         self._show_about(endpoint)
         shown = (endpoint.connection, len(endpoint.findings))
@@ -146,6 +185,12 @@ class UnitPanel(QWidget):
             self._shown = shown
             self._show_handshake(endpoint.handshake)
             self._show_findings(endpoint.findings)
+
+    def _refresh_settings(self, endpoint: Endpoint | None) -> None:
+        is_model = self.settings.currentWidget() is self.device_model
+        if endpoint is not None and is_model is (endpoint.version == "1.6"):
+            self._show_settings(self._identity)  # it speaks another version than before
+        (self.device_model if is_model else self.config).refresh()
 
     def _show_about(self, endpoint: Endpoint) -> None:
         boot = endpoint.boot or endpoint.ledger.boot
@@ -160,7 +205,7 @@ class UnitPanel(QWidget):
         parts += states[:6]
         if running:
             parts.append(f"charging session {', '.join(running[:4])}")
-        self.about.setText(" · ".join(part for part in parts if part))
+        self.about.show_text(" · ".join(part for part in parts if part))
 
     def _show_handshake(self, handshake: Handshake) -> None:
         offered = ", ".join(handshake.subprotocols) or "none"
@@ -177,7 +222,7 @@ class UnitPanel(QWidget):
         self.handshake.setPlainText(visible_lines(text.replace("\r\n", "\n")))
 
     def _show_findings(self, findings: list[Finding]) -> None:
-        self.tabs.setTabText(2, f"{self.tr('Findings')} ({len(findings)})" if findings else self.tr("Findings"))
+        self.tabs.setTabText(FINDINGS, f"{self.tr('Findings')} ({len(findings)})" if findings else self.tr("Findings"))
         column = self.findings.column
         while (item := column.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:

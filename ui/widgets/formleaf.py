@@ -288,7 +288,7 @@ class Chooser(QComboBox):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)
+        self.setMinimumContentsLength(6)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Tell it."""

@@ -16,7 +16,9 @@ from ui.theme import SPACE_4, SPACE_8, SPACE_16, set_role
 from ui.widgets.formleaf import FormWords, Leaf, Part, WordsLeaf, leaf
 from ui.widgets.frameview import plain_label
 
-LABEL_WIDTH = 148
+LABEL_WIDTH = 180
+INDENT = 16
+LEAST_LABEL = 90
 MOST_ITEMS = 500
 """Items a list of a form holds; more are better written as JSON."""
 
@@ -86,10 +88,11 @@ class GroupPart(Part):
         self._extra: dict[str, Any] = {}
         self.body = QWidget(self)
         self._grid = QGridLayout(self.body)
-        self._grid.setContentsMargins(0 if is_root else SPACE_16, 0, 0, 0)
+        self._label_width = max(LEAST_LABEL, LABEL_WIDTH - INDENT * _depth(path))
+        self._grid.setContentsMargins(0 if is_root else INDENT, 0, 0, 0)
         self._grid.setHorizontalSpacing(SPACE_8)
         self._grid.setVerticalSpacing(SPACE_4)
-        self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        self._grid.setColumnMinimumWidth(0, self._label_width)
         self._grid.setColumnStretch(1, 1)
         self.add = self._add_button()
         layout = QVBoxLayout(self)
@@ -111,10 +114,11 @@ class GroupPart(Part):
 
     def _add_button(self) -> QToolButton:
         button = QToolButton(self)
-        button.setText(translate("Add a field", "Form"))
+        button.setText(translate("Add a field", "Form") if self._is_root else translate("Field", "Form"))
         button.setObjectName(f"add-{self._path}")
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setAccessibleName(f"{translate('Add an optional field', 'Form')} {self.field.name}".strip())
+        button.setAccessibleName(f"{translate('Add an optional field to', 'Form')} {self.field.name}".strip())
+        button.setToolTip(button.accessibleName())
         set_role(button, "quiet")
         icons.dress(button, "plus", "text2")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -167,8 +171,9 @@ class GroupPart(Part):
         self._show_add()
 
     def value(self) -> dict[str, Any]:
-        """Return the object."""
-        return {name: part.value() for name, (part, _) in self._rows.items()} | self._extra
+        """Return the object; an optional list on one line that is empty is left out."""
+        found = {name: part.value() for name, (part, _) in self._rows.items() if not _is_left_out(part)}
+        return found | self._extra
 
     def tell(self, problems: dict[str, str], path: str) -> None:
         """Show what is wrong beside the fields inside."""
@@ -202,11 +207,11 @@ class GroupPart(Part):
         return part
 
     def _label(self, child: Field, part: Leaf) -> QLabel:
-        label = QLabel(child.name if child.is_required else f"{child.name}", self.body)
+        label = QLabel(child.name, self.body)
         label.setTextFormat(Qt.TextFormat.PlainText)
         label.setBuddy(part.editor)
         label.setMinimumHeight(32)
-        label.setFixedWidth(LABEL_WIDTH)
+        label.setFixedWidth(self._label_width)
         label.setToolTip(tooltip(f"{child.name}\n{self._words.help(child)}\n{forms.limits(child)}"))
         set_role(label, "strong" if child.is_required else "")
         return label
@@ -247,14 +252,15 @@ class ListPart(Part):
         self._count = 0
         self.body = QWidget(self)
         self._column = QVBoxLayout(self.body)
-        self._column.setContentsMargins(SPACE_16, 0, 0, 0)
+        self._column.setContentsMargins(INDENT, 0, 0, 0)
         self._column.setSpacing(SPACE_4)
         self.fold = _fold_button(field.name, self)
         self.fold.toggled.connect(self._folded)
         self.add = QToolButton(self)
-        self.add.setText(translate("Add an item", "Form"))
+        self.add.setText(translate("Item", "Form"))
         self.add.setObjectName(f"add-{path}")
         self.add.setAccessibleName(f"{translate('Add an item to', 'Form')} {field.name}")
+        self.add.setToolTip(self.add.accessibleName())
         self.add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         set_role(self.add, "quiet")
         icons.dress(self.add, "plus", "text2")
@@ -344,6 +350,15 @@ def make(field: Field, words: FormWords, path: str, parent: QWidget) -> Part:
     if field.kind is Kind.LIST and not WordsLeaf.fits(field):
         return ListPart(field, words, path, parent)
     return leaf(field, words, path, parent)
+
+
+def _depth(path: str) -> int:
+    """Count how far a part is indented: each group and each list by one, so that all editors stand in one line."""
+    return path.count(".") + path.count("[") + bool(path)
+
+
+def _is_left_out(part: Part) -> bool:
+    return isinstance(part, WordsLeaf) and not part.field.is_required and not part.value()
 
 
 def _focus_first(part: Part) -> None:
