@@ -179,7 +179,8 @@ class Workbench:
     async def _start(self, stack: AsyncExitStack) -> None:
         self.scope.required("storage writer", self._drain())
         self.scope.isolated("remember units", self._remember())
-        self.scope.isolated("trace witness", self.traces.keep(self.server.arrivals, self.findings, self.desk.changes))
+        kept = (self.server.arrivals, self.findings, self.desk.changes, self.acceptance.started)
+        self.scope.isolated("trace witness", self.traces.keep(*kept))
         await asyncio.sleep(0)  # both listen from here on
         await stack.enter_async_context(self.server)
         stack.push_async_callback(self.files.close)

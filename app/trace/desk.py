@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app import __version__
 from app.feed import Feed
+from app.model.acceptance import Progress
 from app.model.finding import Finding
 from app.model.frame import Handshake
 from app.model.job import Job
@@ -43,7 +44,17 @@ class Arrival(Protocol):
         ...
 
 
+class Run(Protocol):
+    """What an acceptance run tells (``app.acceptance.run.Run``)."""
+
+    @property
+    def latest(self) -> Progress:
+        """Return how it stands."""
+        ...
+
+
 A = TypeVar("A", bound=Arrival)
+R = TypeVar("R", bound=Run)
 
 
 def program_start(*, adapter: str = "") -> ProgramStart:
@@ -61,24 +72,33 @@ class TraceDesk:
         self.witness = Witness(now)
         self._store = store
         self._adapter = adapter
+        self._runs: list[Run] = []
 
-    async def keep(self, arrivals: Feed[A], findings: Feed[Finding], jobs: Feed[Job]) -> None:
+    async def keep(self, arrivals: Feed[A], findings: Feed[Finding], jobs: Feed[Job], runs: Feed[R]) -> None:
         """Write evidence down until cancelled."""
-        with arrivals.subscribe(QUEUE) as dialled, findings.subscribe(QUEUE) as found, jobs.subscribe(QUEUE) as worked:
+        with (
+            arrivals.subscribe(QUEUE) as dialled,
+            findings.subscribe(QUEUE) as found,
+            jobs.subscribe(QUEUE) as worked,
+            runs.subscribe() as begun,
+        ):
             self.witness.started(program_start(adapter=self._adapter()))
             try:
                 while True:
                     await asyncio.sleep(DRAIN_S)
-                    self._drain(dialled.take(), found.take(), worked.take())
+                    self._drain(dialled.take(), found.take(), worked.take(), begun.take())
             finally:
-                self._drain(dialled.take(), found.take(), worked.take())
+                self._drain(dialled.take(), found.take(), worked.take(), begun.take())
 
-    def _drain(self, dialled: Sequence[Arrival], found: list[Finding], worked: list[Job]) -> None:
+    def _drain(self, dialled: Sequence[Arrival], found: list[Finding], worked: list[Job], begun: Sequence[Run]) -> None:
         for arrival in dialled:
             self.witness.arrived(arrival.handshake, arrival.connection)
         self.witness.found(found)
         for job in worked:
             self.witness.job_changed(job)
+        self._runs = [run for run in (*self._runs, *begun) if not run.latest.is_over]
+        for run in self._runs:
+            self.witness.acceptance_stands(run.latest)
         self._store.evidence.add(self.witness.take())
 
     def note(self, step: HumanStep, *, identity: str = "") -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+from app.model.acceptance import Progress
 from app.model.finding import Finding
 from app.model.frame import Handshake
 from app.model.job import Job, StepState
@@ -61,11 +62,24 @@ class Witness:
         """Note a job's question to a person, once each."""
         for step in job.steps:
             key = (job.id, step.kind.value, len(step.proofs))
-            if step.state is StepState.NEEDS_INPUT and key not in self._asked:
-                if len(self._asked) > PENDING_LIMIT:
-                    self._asked.clear()
-                self._asked.add(key)
+            if step.state is StepState.NEEDS_INPUT and self._is_new(key):
                 self.step(HumanStep(source=f"job {job.id}", title=step.kind.value, text=step.note or step.advice))
+
+    def acceptance_stands(self, progress: Progress) -> None:
+        """Note the prompt of an acceptance run, once each."""
+        prompt, run = progress.prompt, progress.run
+        if prompt is not None and self._is_new((run.id, prompt.kind, prompt.number)):
+            self.step(
+                HumanStep(source=f"acceptance {run.suite}", title=prompt.title, text=prompt.text), identity=run.identity
+            )
+
+    def _is_new(self, key: tuple[str, str, int]) -> bool:
+        if key in self._asked:
+            return False
+        if len(self._asked) > PENDING_LIMIT:
+            self._asked.clear()
+        self._asked.add(key)
+        return True
 
     def step(self, step: HumanStep, *, identity: str = "") -> None:
         """Note what a person was asked or did (acceptance prompts, a job's questions)."""
