@@ -6,19 +6,24 @@ What fails its validation is logged as an error, and the root conftest fails the
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 import ocpp.v16
 import ocpp.v21
 import ocpp.v201
+from jsonschema import Draft7Validator
 from ocpp.charge_point import camel_to_snake_case
 from ocpp.messages import Call, CallError, validate_payload
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 Json = dict[str, Any]
 
@@ -67,6 +72,12 @@ SAID_2 = [
 ]
 
 
+SEND = Draft7Validator(
+    json.loads((Path(ocpp.v21.__file__).parent / "schemas/NotifyPeriodicEventStream.json").read_text("utf-8-sig"))
+)
+"""The package knows no SEND yet; its schema does."""
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -96,19 +107,25 @@ class Csms:
         self._link: ServerConnection | None = None
         self._changed = asyncio.Condition()
         self._transactions = 100
+        self._orders = 0
+        self._pinged = asyncio.Event()
 
     @property
     def url(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}/ocpp"
 
-    async def order(self, action: str, payload: Json | None = None) -> Json:
+    async def order(
+        self, action: str, payload: Json | None = None, *, timeout_s: float = 5, is_checked: bool = True
+    ) -> Json:
         """Send a command as the package would, both ways validated, and return the answer."""
         point = self._point
-        call = Call(unique_id=f"c-{len(self.said)}-{action}"[:36], action=action, payload=payload or {})
-        await validate_payload(call, point._ocpp_version)
+        self._orders += 1
+        call = Call(unique_id=f"c-{self._orders}", action=action, payload=payload or {})
+        if is_checked:
+            await validate_payload(call, point._ocpp_version)
         async with point._call_lock:
             await point._send(call.to_json())
-            answer = await point._get_specific_response(call.unique_id, 5)
+            answer = await point._get_specific_response(call.unique_id, timeout_s)
         if isinstance(answer, CallError):
             raise CallRefused(answer)
         answer.action = action
@@ -138,6 +155,19 @@ class Csms:
     async def drop(self) -> None:
         assert self._link is not None
         self._link.transport.abort()
+
+    async def ping(self) -> asyncio.Future[float]:
+        """Send a WebSocket ping; what it returns is done when the pong comes."""
+        assert self._link is not None
+        return cast("asyncio.Future[float]", await self._link.ping())
+
+    async def pinged(self) -> None:
+        """Wait for a ping of the station."""
+        async with asyncio.timeout(5):
+            await self._pinged.wait()
+
+    def note_ping(self) -> None:
+        self._pinged.set()
 
     # What it answers
 
@@ -204,8 +234,34 @@ class _Listener:
             await handle(msg)
             await self._csms.heard(msg.action, msg.payload)
 
+        route = self._point.route_message
+
+        async def routed(raw: str) -> None:
+            message = json.loads(raw)
+            if message[0] == 5:
+                await self._csms.heard("CALLRESULTERROR", {"code": message[2]})
+            elif message[0] == 6:
+                SEND.validate(message[3])
+                await self._csms.heard(message[2], message[3])
+            else:
+                await route(raw)
+
         self._point._handle_call = noted
+        self._point.route_message = routed
         await self._point.start()
+
+
+class _Link(ServerConnection):
+    """Notes pings."""
+
+    def __init__(self, central: Csms, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._central = central
+
+    def process_event(self, event: Any) -> None:
+        if isinstance(event, Frame) and event.opcode is Opcode.PING:
+            self._central.note_ping()
+        super().process_event(event)
 
 
 @asynccontextmanager
@@ -224,6 +280,7 @@ async def csms(
         compression=None,
         ping_interval=None,
         close_timeout=0.2,
+        create_connection=partial(_Link, central),
         **options,
     ) as server:
         central.port = server.sockets[0].getsockname()[1]

@@ -30,17 +30,16 @@ async def openssl_server(folder: Path, *options: str) -> AsyncIterator[tuple[int
     if program is None:
         pytest.skip("no openssl program")
     files = ("-cert", str(folder / "leaf.pem"), "-key", str(folder / "leaf.key"))
-    with subprocess.Popen(
-        [program, "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", *files, *options],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with started(program, "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", *files, *options) as process:
         assert process.stdout is not None
         line = await told(process.stdout, r"ACCEPT \S+")
         yield int(line.rpartition(":")[2]), process.stdout
         process.terminate()
+
+
+def started(*command: str) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
 
 async def told(output: IO[str], pattern: str) -> str:
