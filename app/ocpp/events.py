@@ -36,6 +36,10 @@ class Transaction:
     reason: str = ""
     state: str = ""
     """Its charging state in 1.6's words, where the station tells one (2.x)."""
+    missing: int = 0
+    """How many of its messages did not come, by their sequence numbers (2.x seqNo)."""
+    was_offline: bool = False
+    """Part of it happened while the station was offline (2.x)."""
 
     @property
     def is_running(self) -> bool:

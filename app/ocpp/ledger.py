@@ -16,11 +16,37 @@ from app.ocpp.manner import USUAL, Manner
 MAX_CONNECTORS = 64
 MAX_TRANSACTIONS = 200
 MAX_LATEST = 500
+MAX_MISSING = 200
+"""Sequence numbers of one transaction that are kept as missing."""
 MAX_SHAPES = 8
 """Kinds of meter messages of which the newest is kept unread."""
 
 Taken = tuple[dict[str, Any] | None, Sequence[EndpointEvent]]
 Place = tuple[int, Measurand, str]
+
+
+class Count:
+    """The sequence numbers of one transaction: the last, and those that were skipped (P2-201 §1.60: seqNo)."""
+
+    __slots__ = ("last", "missing")
+
+    def __init__(self, first: int) -> None:
+        self.last = first - 1
+        self.missing: set[int] = set()
+
+    def heard(self, number: int) -> bool:
+        """Enter a number; says whether it came out of order, so that something is (or is no longer) missing."""
+        if number == self.last + 1:
+            self.last = number
+            return False
+        if number > self.last:
+            self.missing.update(range(self.last + 1, min(number, self.last + 1 + MAX_MISSING - len(self.missing))))
+            self.last = number
+            return True
+        if number in self.missing:
+            self.missing.discard(number)
+            return True
+        return False
 
 
 class Ledger:
@@ -42,6 +68,8 @@ class Ledger:
         self._boot_payload: Mapping[str, Any] | None = None
         self.statuses: dict[int, StateChange] = {}
         self.transactions: dict[int | str, Transaction] = {}
+        self.counts: dict[str, Count] = {}
+        """The sequence numbers of running transactions (2.x)."""
         self._latest: dict[Place, Reading] = {}
         self._unread: dict[object, Samples] = {}
 
@@ -104,7 +132,9 @@ class Ledger:
         self.transactions[transaction.transaction_id] = transaction
         while len(self.transactions) > MAX_TRANSACTIONS:
             oldest = next((key for key, item in self.transactions.items() if not item.is_running), None)
-            del self.transactions[oldest if oldest is not None else next(iter(self.transactions))]
+            gone = oldest if oldest is not None else next(iter(self.transactions))
+            del self.transactions[gone]
+            self.counts.pop(str(gone), None)
 
     def _read(self, samples: Samples) -> None:
         for reading in samples:
@@ -113,10 +143,10 @@ class Ledger:
                 self._latest[place] = reading
 
 
-def shape_of(connector: int, meter_values: object) -> object:
+def shape_of(connector: int, meter_values: Any) -> object:
     """Tell meter messages apart by how much they measure, and by what comes first and last; ``None`` = unknown."""
     try:
-        (value,) = meter_values  # type: ignore[misc]
+        (value,) = meter_values
         samples = value["sampledValue"]
         first, last = samples[0], samples[-1]
         shape = (

@@ -69,9 +69,11 @@ def _transaction(books: Ledger, payload: Mapping[str, Any], now: datetime, given
     if values:
         events.append(_metered(books, values, connector, now, transaction_id))
     kind = payload.get("eventType")
-    if known is not None and kind == "Updated" and not _tells(payload, info, known):
+    is_gap = _counted(books, transaction_id, payload.get("seqNo"))
+    if known is not None and kind == "Updated" and not is_gap and not _tells(payload, info, known):
         return answer, events
     present = _told(payload, info, known or _unknown(transaction_id, connector, now), now)
+    present = replace(present, missing=len(books.counts[transaction_id].missing))
     books.keep(present)
     if known is None:
         events.insert(0, TransactionStarted(transaction=present))
@@ -81,6 +83,15 @@ def _transaction(books: Ledger, payload: Mapping[str, Any], now: datetime, given
     if kind == "Ended":
         events.append(TransactionStopped(transaction=present))
     return answer, events
+
+
+def _counted(books: Ledger, transaction_id: str, number: object) -> bool:
+    """Enter a sequence number; says whether it came out of order."""
+    count = books.counts.get(transaction_id)
+    if count is None:
+        # What went before the first that is heard may have gone elsewhere.
+        count = books.counts[transaction_id] = ledger.Count(number if type(number) is int else 0)
+    return type(number) is int and 0 <= number < 2**31 and count.heard(number)
 
 
 def _transaction_answer(books: Ledger, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,6 +112,7 @@ def _tells(payload: Mapping[str, Any], info: Mapping[str, Any], known: Transacti
         or (known.connector == 0 and "evse" in payload)
         or (not known.tag and "idToken" in payload)
         or (known.meter_start_wh is None and "meterValue" in payload)
+        or (not known.was_offline and payload.get("offline") is True)
     )
 
 
@@ -115,6 +127,7 @@ def _told(payload: Mapping[str, Any], info: Mapping[str, Any], known: Transactio
         started_at=at if kind == "Started" else known.started_at,
         meter_start_wh=_start_wh(payload, known, now),
         state=v2.charging_state(info.get("chargingState")) or known.state,
+        was_offline=known.was_offline or payload.get("offline") is True,
     )
     if kind != "Ended":
         return present

@@ -129,6 +129,16 @@ async def test_a_session_is_followed_from_plug_to_departure():
         assert [item.state for item in told if isinstance(item, StateChange)] == ["Preparing", "Charging"]
 
 
+async def test_messages_of_a_session_that_are_missing_are_counted():
+    async with site() as here, station(here) as link:
+        for number in (0, 3, 1):
+            kind = "Updated" if number else "Started"
+            await ask(link, "TransactionEvent", event(kind, number, offline=number == 1), uid=f"t{number}")
+        session = here.server.endpoints["CS-1"].transactions["tx-1"]
+        assert session.missing == 1, "number 2"
+        assert session.was_offline
+
+
 async def test_a_multiplier_is_applied_and_the_main_meter_is_connector_nought():
     power = sample(7.4, measurand="Power.Active.Import", unit={"unit": "W", "multiplier": 3})
     async with site() as here, station(here) as link:
