@@ -237,7 +237,10 @@ class _Listener:
         route = self._point.route_message
 
         async def routed(raw: str) -> None:
-            message = json.loads(raw)
+            try:
+                message = json.loads(raw)
+            except ValueError:
+                return  # a message that was cut: nobody can answer it
             if message[0] == 5:
                 await self._csms.heard("CALLRESULTERROR", {"code": message[2]})
             elif message[0] == 6:
