@@ -88,17 +88,16 @@ class Variables:
         Raises ValueRejected (no name of a variable), NotSupported, TimedOut where it answers nothing, LinkLost.
         """
         names = [VariableName.parse(key) for key in keys]
-        known = {variable.name: variable for variable in self._habits.model or ()}
+        known = {variable.name.text.lower(): variable for variable in self._habits.model or ()}
         if len(names) > 1:
             await self._learn_limits()
-        found: dict[VariableName, Setting] = {}
+        found: dict[str, Setting] = {}
         for batch in self._batches(names):
             for result in await self._asked(batch):
                 read = _read(result, known)
                 if read is not None:
-                    found[read[0]] = read[1]
-        by_text = {name.text.lower(): item for name, item in found.items()}
-        return tuple(item for name in names if (item := by_text.get(name.text.lower())) is not None)
+                    found[read.key.lower()] = read
+        return tuple(item for name in names if (item := found.get(name.text.lower())) is not None)
 
     async def write(self, key: str, value: str) -> str:
         """Set one variable and return the status in the words of 1.6 (see ``Endpoint.set_setting``)."""
@@ -157,12 +156,12 @@ class Variables:
         return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
 
 
-def _read(result: Mapping[str, Any], known: Mapping[VariableName, Variable]) -> tuple[VariableName, Setting] | None:
+def _read(result: Mapping[str, Any], known: Mapping[str, Variable]) -> Setting | None:
     name, status = name_of(result), result.get("attributeStatus")
     if name is None or status not in ("Accepted", "Rejected"):
         return None
-    bare = known.get(name) or Variable(name=name, type="string")
+    bare = known.get(name.text.lower()) or Variable(name=name)
     if status == "Rejected":
         # Rejected is what a WriteOnly variable answers (P2-201 B06.FR.09).
-        return name, setting(replace(bare, value=None, mutability="WriteOnly"))
-    return name, setting(replace(bare, value=v16.text(result.get("attributeValue"), VALUE_LIMIT)))
+        return setting(replace(bare, value=None, mutability="WriteOnly"))
+    return setting(replace(bare, value=v16.text(result.get("attributeValue"), VALUE_LIMIT)))
