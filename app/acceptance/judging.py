@@ -18,6 +18,6 @@ def _again(result: CaseResult) -> CaseResult:
     case = find(result.case_id)
     if case is None or not result.checks:
         return result
-    checks = tuple(case.judge(Take.of(result.frames, result.marks, pace=result.pace)))
+    checks = tuple(case.judge(Take.of(result.frames, result.marks, pace=result.pace).proper))
     cut = tuple(check for check in result.checks if check.is_of_engine)
     return replace(result, checks=(*checks, *cut), verdict=verdict_of((*checks, *cut)))

@@ -14,7 +14,7 @@ from app.acceptance.facts import Facts, gather
 from app.acceptance.prompting import Prompter
 from app.acceptance.recorder import Recorder
 from app.acceptance.stage import Interrupted, NotApplicable, NotAsked, Stage
-from app.acceptance.take import Take
+from app.acceptance.take import PUT_BACK, Take
 from app.acceptance.tempo import AS_IT_IS, Tempo
 from app.acceptance.tools import NO_TOOLS, Tools
 from app.errors import AppError
@@ -172,7 +172,9 @@ class Run:
         )
         try:
             outcome = await self._steps(case, stage, scope)
+            await asyncio.sleep(0)  # what came with the last frame is taken in
         finally:
+            self._recorder.mark(PUT_BACK)
             unrestored = await self._put_back(stage)
         self._keep(self._judged(case, began, outcome, unrestored))
 
@@ -238,7 +240,7 @@ class Run:
         if outcome is not None and not isinstance(outcome, Interrupted | TimeoutError):
             return self._result(case, began, Verdict.NOT_ASKED, f"The case itself failed: {outcome!r}"[:500])
         take = Take(self._recorder.messages, self._recorder.marks, pace=self._tempo.pace)
-        checks = (*case.judge(take), *_cut_short(case, outcome))
+        checks = (*case.judge(take.proper), *_cut_short(case, outcome))
         return self._result(case, began, verdict_of(checks), "", checks, unrestored)
 
     def _result(

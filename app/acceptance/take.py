@@ -14,6 +14,10 @@ from app.ocpp.frame import Call, Error, Result, decode
 from app.ocpp.v16 import when
 
 
+PUT_BACK = "put back"
+"""The mark between a case and its cleaning up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One decoded frame. ``code`` and ``description`` only of a CALLERROR; broken texts have an empty payload."""
@@ -122,6 +126,12 @@ class Take:
     def of(cls, frames: Iterable[Frame], marks: Iterable[Mark] = (), *, pace: float = 1.0) -> Take:
         """Decode frames as they were stored."""
         return cls(map(read, frames), marks, pace=pace)
+
+    @property
+    def proper(self) -> Take:
+        """Return the case without what was done after it to put things back: that is what judges get."""
+        ends = self.marked(PUT_BACK)
+        return self.before(ends[0]) if ends else self
 
     @cached_property
     def connections(self) -> tuple[int, ...]:

@@ -96,6 +96,17 @@ def wordless(unit: OcppStation) -> None:
     unit.boot["chargePointVendor"] = ""
 
 
+def drops_on_long(unit: OcppStation) -> None:
+    """Drop the line on a message of more than 4,096 characters."""
+
+    def answer(_point: ChargePoint, payload: Any) -> Any:
+        if len(payload.get("data", "")) > 4096 and unit._link is not None:
+            unit._link.transport.abort()
+        return {"status": "UnknownVendorId"}
+
+    unit.answers["DataTransfer"] = answer
+
+
 def forgets_unknown(unit: OcppStation) -> None:
     usual = unit.answers["GetConfiguration"]
 
@@ -198,7 +209,7 @@ SICK: dict[str, Sick] = {
     "A16-BOOT-02": Sick(impatient, "not before the 10 s"),
     "A16-BOOT-03": Sick(impatient, "not before the 10 s"),
     "A16-STATUS-01": Sick(mute("StatusNotification", lambda told: told["connectorId"] == 0), "connector 0"),
-    "A16-CLOCK-01": Sick(fault(Fault.WRONG_CLOCK), "clock"),
+    "A16-CLOCK-01": Sick(fault(Fault.WRONG_CLOCK), "can be believed"),
     "A16-BEAT-01": Sick(LIE, "Heartbeats come"),
     "A16-CONF-01": Sick(key("MeterValueSampleInterval", None), "no backend can do without"),
     "A16-CONF-02": Sick(forgets_unknown, "unknownKey"),
@@ -208,7 +219,7 @@ SICK: dict[str, Sick] = {
     "A16-CONF-06": Sick(LIE, "answered Rejected"),
     "A16-CONF-07": Sick(chokes, "keys at once"),
     "A16-CONF-08": Sick(key("TransactionMessageAttempts", "0"), "TransactionMessageAttempts", P),
-    "A16-TRIG-01": Sick(mute("BootNotification"), "BootNotification comes"),
+    "A16-TRIG-01": Sick(says("TriggerMessage", **ACCEPTED), "BootNotification comes"),
     "A16-TRIG-02": Sick(mute("Heartbeat"), "Heartbeat comes"),
     "A16-TRIG-03": Sick(mute("StatusNotification"), "StatusNotification comes"),
     "A16-TRIG-04": Sick(mute("MeterValues"), "MeterValues comes"),
@@ -218,7 +229,7 @@ SICK: dict[str, Sick] = {
     "A16-WIRE-01": Sick(fault(Fault.CRASHES_ON_UNKNOWN), "unknown action"),
     "A16-WIRE-02": Sick(says("UnlockConnector", status="Unlocked"), "CALLERROR"),
     "A16-WIRE-03": Sick(refuses("DataTransfer", "GenericError"), "UTF-8"),
-    "A16-WIRE-04": Sick(fault(Fault.BIG_MESSAGE_CHOKE), "stays connected"),
+    "A16-WIRE-04": Sick(drops_on_long, "stays connected"),
     "A16-DATA-01": Sick(says("DataTransfer", **ACCEPTED), "UnknownVendorId"),
     "A16-PING-01": Sick(fault(Fault.NO_PONG), "pings are answered"),
     "A16-PING-02": Sick(lambda unit: setattr(unit, "pings", False), "pings of its own"),

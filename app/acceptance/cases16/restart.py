@@ -9,7 +9,7 @@ from app.acceptance.case import EVERY, REPAIR, case
 from app.acceptance.cases16 import moves
 from app.acceptance.facts import can_write
 from app.acceptance.stage import Stage
-from app.acceptance.take import Take, seq_of
+from app.acceptance.take import Exchange, Take, seq_of
 from app.model.acceptance import Check, must, should
 
 RETURN_S = 110.0
@@ -43,19 +43,24 @@ def judge_reset(take: Take) -> Iterator[Check]:
         yield must("Reset is accepted (§5.14)", reset.status == "Accepted", reset.status, *reset.seqs)
         if reset.status != "Accepted":
             return
-        later = [number for number in take.connections if number > reset.request.frame.connection]
-        back = [message for message in take.after(reset).messages if message.frame.connection in later]
+        back = [message for message in take.after(reset).messages if message.frame.connection > _connection(reset)]
         first = next(iter(back), None)
-        away_s = take.seconds(reset.ended_at, first.at) if first else 0.0
-        seen = f"after {away_s:.0f} s" if first else "it did not dial again"
-        yield must(f"It dials again within {RETURN_S:.0f} s", first is not None, seen, seq_of(first))
-        if first is None:
+        returns = [mark.at for mark in take.marked("connected") if mark.at > reset.ended_at]
+        returned_at = returns[0] if returns else first.at if first else None
+        away_s = take.seconds(reset.ended_at, returned_at) if returned_at else 0.0
+        seen = f"after {away_s:.0f} s" if returned_at else "it did not dial again"
+        yield must(f"It dials again within {RETURN_S:.0f} s", returned_at is not None, seen, seq_of(first))
+        if returned_at is None:
             return
         yield should(f"and within {QUICK_S:.0f} s", away_s <= QUICK_S + take.slack_s, seen, seq_of(first))
         boots = [message for message in back if message.is_in and message.action == "BootNotification"]
         yield must("It says BootNotification after the restart (§4.2)", bool(boots), "", *map(seq_of, boots[:1]))
         states = [message for message in back if message.is_in and message.action == "StatusNotification"]
         yield must("and its states", bool(states), f"{len(states)} came", *map(seq_of, states[:4]))
+
+
+def _connection(exchange: Exchange) -> int:
+    return exchange.request.frame.connection
 
 
 @case(
