@@ -171,10 +171,19 @@ class Endpoint(Reception):
 
         Raises ValueRejected where the version can't carry key or value.
         """
-        if verbs.is_old(self.version):
+        return (await self.set_settings({key: value}))[key]
+
+    async def set_settings(self, changes: Mapping[str, str]) -> dict[str, str]:
+        """Write several keys or variables, in as few messages as the unit allows; returns their statuses.
+
+        Raises ValueRejected before anything is sent where the version can't carry one of them.
+        """
+        if not verbs.is_old(self.version):
+            return await settings2.Variables(self.call, self.habits, self._host.times.key_s).write(changes)
+        for key, value in changes.items():
             settings16.must_fit(key, value)
-            return await self._status("ChangeConfiguration", {"key": key, "value": value})
-        return await settings2.Variables(self.call, self.habits, self._host.times.key_s).write(key, value)
+        orders = [("ChangeConfiguration", {"key": key, "value": value}) for key, value in changes.items()]
+        return {payload["key"]: await self._status(action, payload) for action, payload in orders}
 
     async def device_model(self) -> tuple[Variable, ...]:
         """Return all variables of a 2.x station, as far as it tells them; kept until it reconnects.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -16,12 +16,18 @@ from app.ocpp.host import Habits
 from app.ocpp.masking import is_secret_key
 from app.ocpp.settings16 import Caller
 
+T = TypeVar("T")
+
 WRITE_LIMIT = 1000
 """SetVariableData.attributeValue (P2-201 §2.44): string[1000]."""
+WRITE_S = 30.0
+"""Longest wait for the answer to an order [OURS]."""
 BATCH = 20
 """Variables asked at once where the station names no ItemsPerMessage [OURS]."""
 BYTES = 8_000
 """Longest question where the station names no BytesPerMessage [OURS]; small controllers have buffers of 4 to 16 kB."""
+FRAME_BYTES = 100
+"""Room for what surrounds the variables in a message [OURS]."""
 MAX_SILENCES = 3
 """After so many unanswered questions in a row a station counts as silent."""
 _LIMITS = ("ItemsPerMessage", "BytesPerMessage")
@@ -92,26 +98,23 @@ class Variables:
         if len(names) > 1:
             await self._learn_limits()
         found: dict[str, Setting] = {}
-        for batch in self._batches(names):
+        for batch in self._batches(names, "GetVariables", lambda name: name.selector):
             for result in await self._asked(batch):
                 read = _read(result, known)
                 if read is not None:
                     found[read.key.lower()] = read
         return tuple(item for name in names if (item := found.get(name.text.lower())) is not None)
 
-    async def write(self, key: str, value: str) -> str:
-        """Set one variable and return the status in the words of 1.6 (see ``Endpoint.set_setting``)."""
-        name = VariableName.parse(key)
-        if len(value) > WRITE_LIMIT:
-            raise ValueRejected(
-                f"{len(value)} characters do not fit into a variable of OCPP 2.x ({WRITE_LIMIT}).", "Shorten the value."
-            )
-        order = {**name.selector, "attributeValue": value}
-        answer = await self._call("SetVariables", {"setVariableData": [order]}, timeout_s=30.0)
-        results = answer.get("setVariableResult")
-        first = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
-        status = v16.text(first.get("attributeStatus"), 50)
-        return _STATUSES.get(status, status)
+    async def write(self, changes: Mapping[str, str]) -> dict[str, str]:
+        """Set variables and return the status of each in the words of 1.6 (see ``Endpoint.set_setting``).
+
+        Raises ValueRejected before anything is sent where a key or a value can't be carried.
+        """
+        orders = [_order(key, value) for key, value in changes.items()]
+        told: dict[str, str] = {}
+        for batch in self._batches(orders, "SetVariables", lambda order: order):
+            told |= _statuses(await self._call("SetVariables", {"setVariableData": batch}, timeout_s=WRITE_S))
+        return {key: told.get(VariableName.parse(key).text.lower(), "") for key in changes}
 
     async def _learn_limits(self) -> None:
         """Ask once, one variable at a time: the very question for the limits must not break them."""
@@ -125,17 +128,17 @@ class Variables:
                 if result.get("attributeStatus") == "Accepted" and value > 0:
                     self._habits.limits[f"{limit}/GetVariables"] = value
 
-    def _batches(self, names: Sequence[VariableName]) -> Iterator[list[VariableName]]:
+    def _batches(self, items: Sequence[T], action: str, written: Callable[[T], dict[str, Any]]) -> Iterator[list[T]]:
         limits = self._habits.limits
-        most, size = limits.get("ItemsPerMessage/GetVariables", BATCH), 0
-        longest = limits.get("BytesPerMessage/GetVariables", BYTES) - 100
-        batch: list[VariableName] = []
-        for name in names:
-            length = len(orjson.dumps(name.selector)) + 1
+        most, size = limits.get(f"ItemsPerMessage/{action}", BATCH), 0
+        longest = limits.get(f"BytesPerMessage/{action}", BYTES) - FRAME_BYTES
+        batch: list[T] = []
+        for item in items:
+            length = len(orjson.dumps(written(item))) + 1
             if batch and (len(batch) >= most or size + length > longest):
                 yield batch
                 batch, size = [], 0
-            batch.append(name)
+            batch.append(item)
             size += length
         if batch:
             yield batch
@@ -154,6 +157,25 @@ class Variables:
         self._silences = 0
         results = answer.get("getVariableResult")
         return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
+
+
+def _order(key: str, value: str) -> dict[str, Any]:
+    if len(value) > WRITE_LIMIT:
+        raise ValueRejected(
+            f"{len(value)} characters do not fit into a variable of OCPP 2.x ({WRITE_LIMIT}).", "Shorten the value."
+        )
+    return {**VariableName.parse(key).selector, "attributeValue": value}
+
+
+def _statuses(answer: Mapping[str, Any]) -> dict[str, str]:
+    results = answer.get("setVariableResult")
+    found = {}
+    for result in results if isinstance(results, list) else ():
+        name = name_of(result) if isinstance(result, dict) else None
+        if name is not None:
+            status = v16.text(result.get("attributeStatus"), 50)
+            found[name.text.lower()] = _STATUSES.get(status, status)
+    return found
 
 
 def _read(result: Mapping[str, Any], known: Mapping[str, Variable]) -> Setting | None:

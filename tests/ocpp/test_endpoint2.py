@@ -342,6 +342,24 @@ async def test_writing_a_variable_returns_its_status_and_hides_a_password():
         assert "geheim" not in texts
 
 
+async def test_variables_are_written_in_batches_as_large_as_the_station_allows():
+    sizes = []
+
+    def put(payload: dict[str, Any]) -> dict[str, Any]:
+        orders = payload["setVariableData"]
+        sizes.append(len(orders))
+        results = [{"component": item["component"], "variable": item["variable"]} for item in orders]
+        return {"setVariableResult": [{**item, "attributeStatus": "Accepted"} for item in reversed(results)]}
+
+    async with site() as here, station(here) as link, Scope("test") as scope:
+        endpoint = here.server.endpoints["CS-1"]
+        endpoint.habits.limits.update({"ItemsPerMessage/SetVariables": 4, "BytesPerMessage/SetVariables": 500})
+        scope.isolated("answer", answering(link, SetVariables=put))
+        changes = {f"Comp.V{n}": "x" for n in range(5)} | {f"Comp.W{n}": "y" * 150 for n in range(3)}
+        assert await endpoint.set_settings(changes) == dict.fromkeys(changes, "Accepted")
+        assert sizes == [4, 2, 1, 1]
+
+
 async def test_passwords_of_a_network_profile_are_in_no_frame():
     secret = {
         "apn": {"apn": "x", "apnAuthentication": "PAP", "apnPassword": "apn-geheim"},
