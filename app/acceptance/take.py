@@ -13,7 +13,6 @@ from app.model.frame import Direction, Frame, FrameKind
 from app.ocpp.frame import Call, Error, Result, decode
 from app.ocpp.v16 import when
 
-
 PUT_BACK = "put back"
 """The mark between a case and its cleaning up."""
 

@@ -8,7 +8,7 @@ from app.acceptance.case import COMMISSIONING, case
 from app.acceptance.cases16 import moves
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Take, seq_of
-from app.model.acceptance import Check, must, should
+from app.model.acceptance import Check, must
 
 SEEN_S = 15.0
 """How long the state may take to change [OURS]."""
