@@ -6,7 +6,7 @@
     ├── Refused          AuthFailed · NotSupported · Busy · ValueRejected
     ├── ProfileError
     ├── JobError         StepBlocked · VerifyFailed
-    ├── ServerError      PortInUse · BadCertificate
+    ├── ServerError      PortInUse · BadCertificate (KeyMissing)
     └── StoreError       NewerFile · DamagedFile · DiskFull
 
 Foreign exceptions are translated once, at the edge, with ``from``. Anything outside this tree is a bug.
@@ -111,6 +111,10 @@ class PortInUse(ServerError):
 
 class BadCertificate(ServerError):
     """A certificate or key can't be used."""
+
+
+class KeyMissing(BadCertificate):
+    """A certificate came without its key."""
 
 
 class StoreError(AppError):

@@ -58,7 +58,7 @@ def _show(desk: TrustDesk, args: argparse.Namespace, console: Console) -> None: 
 
 def _export(desk: TrustDesk, args: argparse.Namespace, console: Console) -> None:
     path = Path(args.what)
-    _write(path, desk.authority.export(args.format or path.suffix.lower().lstrip(".") or "pem"))
+    desk.save_root(path, args.format or "")
     root = desk.authority.root
     console.result({"file": str(path), "root": root}, f"{path}\nSHA-256 {fingerprint_text(root.fingerprint)}")
 
@@ -84,7 +84,7 @@ def _issued(authority: Authority, args: argparse.Namespace) -> list[Path]:
 
 def _import(desk: TrustDesk, args: argparse.Namespace, console: Console) -> None:
     password = Secret(sys.stdin.readline().rstrip("\r\n")) if args.password_stdin else None
-    taken = desk.take(_read(Path(args.what)), key=_read(args.key) if args.key else b"", password=password)
+    taken = desk.take_file(Path(args.what), key=args.key, password=password)
     lines = [*certificate_lines("Imported", taken.certificate), *(f"  note: {text}" for text in taken.warnings)]
     console.result({"imported": taken.certificate, "warnings": taken.warnings}, visible_lines(lines))
 

@@ -99,6 +99,8 @@ def read_hello(data: bytes) -> Hello | None:
     """
     if len(data) > HELLO_LIMIT:
         raise Garbled(f"Its ClientHello is longer than {HELLO_LIMIT} bytes.", "Look at the first bytes.")
+    if data[5:6] not in (b"", bytes((CLIENT_HELLO,))):
+        raise Garbled("It began TLS with something else than a ClientHello.", "Look at the first bytes.")
     whole, _ = records(data)
     message = bytearray()
     for record in whole:
@@ -107,8 +109,6 @@ def read_hello(data: bytes) -> Hello | None:
         message += record.body
         if len(message) >= 4 and len(message) - 4 >= int.from_bytes(message[1:4], "big"):
             return _hello(bytes(message), data)
-    if message and message[0] != CLIENT_HELLO:
-        raise Garbled("It began TLS with something else than a ClientHello.", "Look at the first bytes.")
     return None
 
 
@@ -155,8 +155,6 @@ def _kinds(body: bytes) -> tuple[int, ...]:
 
 
 def _hello(message: bytes, raw: bytes) -> Hello:
-    if message[0] != CLIENT_HELLO:
-        raise Garbled("It began TLS with something else than a ClientHello.", "Look at the first bytes.")
     reader = _Reader(message[4 : 4 + int.from_bytes(message[1:4], "big")])
     legacy = reader.number(2)
     reader.take(32)

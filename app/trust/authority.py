@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Authority:
         self._keep = keep
         self._folder = folder
         self._now = now
+        self._making = threading.Lock()
         self._made: tuple[making.Signed, making.Signed] | None = None
         self._leaf_keys: dict[str, making.Key] = {}
         self._leaves: OrderedDict[tuple[str, tuple[str, ...]], x509.Certificate] = OrderedDict()
@@ -192,9 +194,10 @@ class Authority:
         return self._leaf_keys[kind]
 
     def _signers(self) -> tuple[making.Signed, making.Signed]:
-        if self._made is None:
-            self._made = self._read() or self._make()
-        return self._made
+        with self._making:  # the desk may prepare in a thread
+            if self._made is None:
+                self._made = self._read() or self._make()
+            return self._made
 
     def _make(self) -> tuple[making.Signed, making.Signed]:
         root = making.root(self._now())

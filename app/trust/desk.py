@@ -6,13 +6,14 @@ somebody speaks TLS to us or asks for a certificate.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.errors import BadCertificate
+from app.errors import BadCertificate, StoreError
 from app.model.frame import Certificate
 from app.model.secret import Secret
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from app.trust.imported import Imported
     from app.trust.wardrobe import Wardrobe
 
+READ_LIMIT = 1_000_001
+"""Bytes read of a certificate's file; one more than is accepted."""
 NAMES_S = 10.0
 """How long the list of our own addresses is believed."""
 
@@ -59,6 +62,24 @@ class TrustDesk:
         """Return what stands in the imported certificate."""
         kept = self.wardrobe().imported
         return kept.certificate if kept else None
+
+    async def prepared(self) -> Certificate:
+        """Read or make our authority without holding up anybody else; return its root. Raises BadCertificate."""
+        await asyncio.to_thread(self.authority.prepare)
+        return self.authority.root
+
+    def save_root(self, path: Path, kind: str = "") -> None:
+        """Write the root's certificate; the file's name says the form. Raises BadCertificate, StoreError."""
+        data = self.authority.export(kind or path.suffix.lower().lstrip(".") or "pem")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            raise StoreError(f"{path} can't be written: {error.strerror or error}.", "Choose another place.") from error
+
+    def take_file(self, path: Path, *, key: Path | None = None, password: Secret | None = None) -> Imported:
+        """Import a certificate from files. Raises BadCertificate."""
+        return self.take(_read(path), key=_read(key) if key else b"", password=password)
 
     def take(self, data: bytes, *, key: bytes = b"", password: Secret | None = None) -> Imported:
         """Import a certificate with its key (PEM or PKCS#12) and keep it. Raises BadCertificate."""
@@ -101,3 +122,11 @@ class TrustDesk:
             return imported.read(self._path.read_bytes(), password=self.authority.lock(), now=self.authority.now())
         except (OSError, BadCertificate):
             return None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(READ_LIMIT)
+    except OSError as error:
+        raise BadCertificate(f"{path} can't be read: {error.strerror or error}.", "Check the path.") from error

@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from app.errors import BadCertificate
+from app.errors import BadCertificate, KeyMissing
 from app.model.frame import Certificate
 from app.model.secret import Secret
 from app.trust import describe
@@ -80,7 +80,7 @@ def _pem_parts(
         ) from error
     source = key or data
     if b"PRIVATE KEY-----" not in source:
-        raise BadCertificate("The key is missing.", "Choose the key's file too, or a PKCS#12 file that holds both.")
+        raise KeyMissing("The key is missing.", "Choose the key's file too, or a PKCS#12 file that holds both.")
     return chain, _private(source[source.index(b"-----BEGIN", _key_at(source)) :], password)
 
 

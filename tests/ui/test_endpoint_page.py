@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -290,6 +291,7 @@ async def test_selection_survives_chargers_coming_and_going(bench: Any) -> None:
 
 async def test_garbage_is_listed_with_its_bytes_and_advice(bench: Any) -> None:
     async with opened(bench) as page:
+        await bench.adopt_plan(replace(bench.server.plan, tls=False))
         _, writer = await asyncio.open_connection("127.0.0.1", bench.server.state.port)
         writer.write(b"\x16\x03\x01<b>hello</b>")
         await writer.drain()

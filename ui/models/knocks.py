@@ -12,6 +12,9 @@ WORDS = {
     "http": "Plain HTTP",
     "http2": "HTTP/2",
     "tls": "TLS (wss)",
+    "tls-failed": "TLS failed",
+    "version": "Version",
+    "crowded": "Crowded out",
     "soap": "SOAP",
     "empty": "Said nothing",
     "silent": "Said nothing",
@@ -33,12 +36,15 @@ def verdict_tone(knock: Knock) -> str:
     """Return the tone of a verdict."""
     if knock.verdict == "accepted":
         return "good"
+    if knock.verdict in ("tls-failed", "refused", "version"):
+        return "fault"
     return "text2" if knock.verdict in ("empty", "silent") else "attention"
 
 
 KNOCK_FIELDS: tuple[Field[Knock], ...] = (
     Field("Time", lambda knock: clock_text(knock.at), 15, is_mono=True),
     Field("From", lambda knock: visible(knock.remote, 60), 22, is_mono=True),
+    Field("To", lambda knock: visible(knock.local, 60), 20, is_mono=True),
     Field("Verdict", verdict_text, 14, verdict_tone),
     Field("Identity", lambda knock: visible(knock.identity, 64), 18),
     Field("What became of it", lambda knock: visible(knock.text, 300), 60),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget
 from app.model.frame import Knock, ListenState
 from ui.models.connections import CONNECTION_FIELDS, Connected, Roster, connection_key
 from ui.models.listing import Listing
+from ui.pages.endpoint_door import DoorPanel
 from ui.pages.endpoint_knocks import KnockPanel
 from ui.pages.endpoint_listen import ListenPanel
 from ui.pages.endpoint_strings import FIREWALL, StringsPanel
@@ -54,6 +55,7 @@ class EndpointPage(Page):
         self.unit = UnitPanel(bench, self.tasks, secret_keys, self)
         self.knocks = KnockPanel(bench, self)
         self.strings = StringsPanel(bench, self)
+        self.door = DoorPanel(bench, self.tasks, self)
         self._build()
         self._connect()
         self.listen(bench.server.states, self._states)
@@ -88,6 +90,7 @@ class EndpointPage(Page):
         self.tabs.addTab(chargers, self.tr("Chargers"))
         self.tabs.addTab(self.knocks, self.tr("Knocks"))
         self.tabs.addTab(self.strings, self.tr("What to type"))
+        self.tabs.addTab(self.door, self.tr("How we listen"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_12)
         layout.setSpacing(SPACE_8)
@@ -144,6 +147,7 @@ class EndpointPage(Page):
             self.state.show_status(self.tr("Can't listen"), "fault")
         else:
             self.state.show_status(self.tr("Off"), "idle")
+        self.door.refresh()
         self.strings.show_url(self.listen_panel.base_url(state) if state.is_listening else "")
         self._refresh()
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QSplitte
 
 from app.model.frame import Knock
 from ui.models.knocks import KNOCK_FIELDS, knock_key, verdict_text, verdict_tone
+from ui.models.listening import hello_lines
 from ui.models.listing import Listing
 from ui.models.plain import hex_dump, moment_text, visible
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
@@ -43,6 +44,11 @@ class KnockDetail(QWidget):
         self.bytes.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.bytes.setAccessibleName(self.tr("First bytes"))
         set_role(self.bytes, "mono")
+        self.hello = QPlainTextEdit(self)
+        self.hello.setReadOnly(True)
+        self.hello.setTabChangesFocus(True)
+        self.hello.setAccessibleName(self.tr("What it offers in TLS"))
+        set_role(self.hello, "mono")
         self.show_charger = QPushButton(self.tr("Show this charger"), self)
         self.show_charger.clicked.connect(self._want_charger)
         head = QHBoxLayout()
@@ -55,8 +61,9 @@ class KnockDetail(QWidget):
         parts = QSplitter(Qt.Orientation.Horizontal, self)
         parts.setChildrenCollapsible(False)
         parts.addWidget(self.cards)
+        parts.addWidget(self.hello)
         parts.addWidget(self.bytes)
-        parts.setSizes([420, 560])
+        parts.setSizes([380, 320, 560])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
         layout.setSpacing(SPACE_4)
@@ -70,7 +77,11 @@ class KnockDetail(QWidget):
         self.title.setText(visible(knock.remote, 60))
         tone = verdict_tone(knock)
         self.verdict.show_status(verdict_text(knock), tone if tone != "text2" else "idle")
-        self.about.setText(moment_text(knock.at))
+        to = self.tr("to {local}").format(local=visible(knock.local, 60)) if knock.local else ""
+        self.about.setText("  ".join(part for part in (moment_text(knock.at), to) if part))
+        self.hello.setVisible(knock.hello is not None)
+        if knock.hello is not None:
+            self.hello.setPlainText(hello_lines(knock.hello))
         self.text.setText(visible(knock.text, 600))
         self.show_charger.setVisible(bool(knock.identity) and self._bench.server.endpoint(knock.identity) is not None)
         self.bytes.setPlainText(hex_dump(knock.first_bytes) or self.tr("It sent nothing."))

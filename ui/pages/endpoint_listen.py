@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLineEdit,
 from app.errors import PortInUse, ServerError
 from app.model.frame import Adapter, ListenState
 from ui import icons
+from ui.models.listening import plan_text
 from ui.tasks import Tasks
 from ui.theme import SPACE_8, SPACE_12, set_role
+from ui.widgets.chip import Chip
 from ui.widgets.copy import CopyField
 from ui.widgets.frameview import plain_label
 
@@ -54,6 +56,9 @@ class ListenPanel(QFrame):
         icons.dress(self.stop, "square", "text2")
         self.stop.clicked.connect(self._stop)
         self.url = CopyField("", self.tr("Address for chargers"), self)
+        self.secure_url = CopyField("", self.tr("Address for chargers over TLS"), self)
+        self.manner = Chip("", "accent", parent=self)
+        self.manner.hide()
         row = QHBoxLayout()
         row.setSpacing(SPACE_8)
         for text, widget in ((self.tr("Listen on"), self.adapter), (self.tr("Port"), self.port)):
@@ -66,6 +71,8 @@ class ListenPanel(QFrame):
         row.addWidget(self.stop)
         row.addSpacing(SPACE_12)
         row.addWidget(self.url, 1)
+        row.addWidget(self.secure_url, 1)
+        row.addWidget(self.manner)
         row.addStretch(0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
@@ -126,11 +133,22 @@ class ListenPanel(QFrame):
                 index = self.adapter.findData(state.host)
                 self.adapter.setCurrentIndex(index if index >= 0 else self.adapter.currentIndex())
         self.url.setVisible(state.is_listening)
+        self.secure_url.setVisible(state.is_listening and state.has_tls)
         if state.is_listening:
-            self.url.show_text(self.base_url(state))
+            url = self.base_url(state)
+            self.url.show_text(url)
+            self.secure_url.show_text(url.replace("ws://", "wss://", 1))
+        self._show_plan()
         self.stop.setVisible(state.is_listening)
         self._show_trouble(state.trouble, state.advice, state.suggestion)
         self._changed()
+
+    def _show_plan(self) -> None:
+        """Remind of what is unusual about how we listen."""
+        text = plan_text(self._bench.server.plan)
+        self.manner.setVisible(bool(text))
+        if text:
+            self.manner.show_status(text, "accent")
 
     def base_url(self, state: ListenState) -> str:
         """Return the address to type; on all adapters the best one's address stands in it."""

@@ -1,0 +1,100 @@
+"""How we listen, in words."""
+
+from __future__ import annotations
+
+from app.model.frame import Certificate, Hello
+from app.model.listening import PERSONALITIES, PROFILES, ListenPlan
+from ui.i18n import worded
+
+WORDS = {
+    "auto": "RSA or EC, as the charger can",
+    "rsa": "RSA key",
+    "ec": "EC key (P-256)",
+    "tls12": "TLS 1.2 only",
+    "tls13": "TLS 1.3 only",
+    "cn": "Name in the common name only",
+    "short": "Without the intermediate certificate",
+    "timeless": "Valid since 1970, for a charger without a clock",
+    "rogue": "Signed by nobody",
+    "imported": "Imported certificate",
+}
+WHY = {
+    "auto": "What most backends show. The charger must know our root certificate.",
+    "rsa": "For chargers that can't work with elliptic curves.",
+    "ec": "If a charger fails with RSA and works with this, its backend must have an EC certificate.",
+    "tls12": "If a charger fails otherwise and works with this, it stumbles over TLS 1.3.",
+    "tls13": "Shows whether a charger can do TLS 1.3 at all.",
+    "cn": "Old chargers look at the common name alone; new ones refuse this.",
+    "short": "Most chargers must refuse this: it tells whether a missing intermediate certificate is the cause.",
+    "timeless": "If a charger works with this and not otherwise, its clock is wrong.",
+    "rogue": "A charger that comes in nevertheless does not check certificates at all.",
+    "imported": "The certificate of a real backend, to try it out with its own name and chain.",
+}
+PROFILE_WORDS = {
+    0: "0 · nothing",
+    1: "1 · password",
+    2: "2 · password and TLS",
+    3: "3 · TLS with client certificate",
+}
+
+
+def personality_text(name: str) -> str:
+    """Return a TLS personality in words."""
+    return worded(WORDS.get(name, PERSONALITIES.get(name, name)))
+
+
+def personality_why(name: str) -> str:
+    """Say what a TLS personality is good for."""
+    return worded(WHY[name]) if name in WHY else ""
+
+
+def profile_text(profile: int | None) -> str:
+    """Return a security profile in words."""
+    if profile is None:
+        return worded("Any: take all, report")
+    return worded(PROFILE_WORDS.get(profile, PROFILES.get(profile, "")))
+
+
+def plan_text(plan: ListenPlan) -> str:
+    """Sum up what is unusual about a plan; empty where nothing is."""
+    parts = []
+    if plan.is_strict:
+        parts.append(worded("strict"))
+    if plan.security_profile is not None:
+        parts.append(worded("profile {number}", number=plan.security_profile))
+    if not plan.tls:
+        parts.append(worded("no TLS"))
+    elif plan.personality != "auto":
+        parts.append(personality_text(plan.personality))
+    return " · ".join(parts)
+
+
+def fingerprint_text(fingerprint: str) -> str:
+    """Write a fingerprint in pairs, as other programs show it."""
+    return ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2)).upper()
+
+
+def certificate_text(certificate: Certificate) -> str:
+    """Describe a certificate in one line."""
+    until = f"{certificate.not_after:%Y-%m-%d}" if certificate.not_after else "?"
+    return worded(
+        "{subject}, {key}, valid until {until}", subject=certificate.subject, key=certificate.key, until=until
+    )
+
+
+def hello_lines(hello: Hello) -> str:
+    """Lay out what a unit offers in TLS."""
+    nothing = worded("none")
+    rows = (
+        (worded("Versions"), hello.versions),
+        (worded("Server name (SNI)"), (hello.server_name,) if hello.server_name else ()),
+        (worded("Protocols (ALPN)"), hello.alpn),
+        (worded("Cipher suites"), hello.suites),
+        (worded("Curves"), hello.groups),
+        (worded("Signatures"), hello.signatures),
+    )
+    blocks = []
+    for title, values in rows:
+        listed = "\n".join(f"  {value}" for value in values) or f"  {nothing}"
+        blocks.append(f"{title}\n{listed}")
+    return "\n".join(blocks)
