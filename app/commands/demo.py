@@ -68,7 +68,7 @@ async def _hold(args: argparse.Namespace, console: Console) -> int:
         facts = {
             "openevse": garage.gateway.address.url,
             "serial": list(garage.serial_ports),
-            "stations": [station.identity for station in garage.stations],
+            "stations": [station.identity for station in garage.diallers],
             "backend": garage.backend.url,
             "backend_api": garage.backend.api,
             "password": PASSWORD,

@@ -25,9 +25,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from app.sim.backend2 import entered2
+
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL = Subprotocol("ocpp1.6")
+SUBPROTOCOLS = {"1.6": SUBPROTOCOL, "2.0.1": Subprotocol("ocpp2.0.1")}
 CALL_LIMIT_S = 30.0
 MAX_FRAME = 1_000_000
 MAX_SAMPLES = 10_000
@@ -43,7 +46,7 @@ class Seen:
     booted_at: datetime | None = None
     boot: dict[str, Any] = field(default_factory=dict)
     statuses: dict[int, str] = field(default_factory=dict)
-    transaction_id: int | None = None
+    transaction_id: int | str | None = None
     started_at: datetime | None = None
     stopped_at: datetime | None = None
     meter_start_wh: float | None = None
@@ -87,6 +90,7 @@ class NewBackend:
         self, passwords: dict[str, str] | None = None, *, host: str = "127.0.0.1", port: int = 0, path: str = "/ocpp"
     ) -> None:
         self.passwords: dict[str, str] = dict(passwords or {})
+        self.versions: dict[str, str] = {}
         self.stations: dict[str, Seen] = {}
         self._host = host
         self._port = port
@@ -104,7 +108,7 @@ class NewBackend:
             self._host,
             self._port,
             process_request=self._admit,
-            select_subprotocol=_only_16,
+            select_subprotocol=self._agree,
             compression=None,
             max_size=MAX_FRAME,
             server_header="NewBackend (simulated)",
@@ -131,9 +135,10 @@ class NewBackend:
         """Return where its HTTP interface tells what it saw."""
         return f"http://{self._host}:{self._port}/api/stations"
 
-    def provision(self, identity: str, password: str = "") -> None:
-        """Make an identity known."""
+    def provision(self, identity: str, password: str = "", *, version: str = "1.6") -> None:
+        """Make an identity known, with the one version it is to speak (``1.6`` or ``2.0.1``)."""
         self.passwords[identity] = password
+        self.versions[identity] = version
 
     async def arrival(self, identity: str, *, timeout_s: float, after: datetime | None = None) -> Seen:
         """Wait until the unit has booted here (after a time); raises TimeoutError."""
@@ -157,14 +162,19 @@ class NewBackend:
         return self.stations[identity]
 
     async def start(self, identity: str, connector: int = 1, tag: str = "REHOME") -> str:
-        """Send RemoteStartTransaction and return the status."""
+        """Start a charge from afar and return the status."""
+        if self._speaks_2(identity):
+            token = {"idToken": tag, "type": "Central"}
+            order = {"evseId": connector, "idToken": token, "remoteStartId": next(self._numbers)}
+            return str((await self.call(identity, "RequestStartTransaction", order)).get("status"))
         answer = await self.call(identity, "RemoteStartTransaction", {"connectorId": connector, "idTag": tag})
         return str(answer.get("status"))
 
     async def stop(self, identity: str) -> str:
-        """Send RemoteStopTransaction for the running session and return the status."""
+        """Stop the running session from afar and return the status."""
         transaction_id = self.stations[identity].transaction_id
-        answer = await self.call(identity, "RemoteStopTransaction", {"transactionId": transaction_id})
+        action = "RequestStopTransaction" if self._speaks_2(identity) else "RemoteStopTransaction"
+        answer = await self.call(identity, action, {"transactionId": transaction_id})
         return str(answer.get("status"))
 
     async def call(self, identity: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +204,7 @@ class NewBackend:
         if not self._is_welcome(identity, request.headers.get("Authorization", "")):
             return self._refusal(identity, http.HTTPStatus.UNAUTHORIZED)
         offered = request.headers.get("Sec-WebSocket-Protocol", "")
-        if SUBPROTOCOL not in [part.strip() for part in offered.split(",")]:
+        if self._wanted(identity) not in [part.strip() for part in offered.split(",")]:
             return self._refusal(identity, http.HTTPStatus.BAD_REQUEST)
         return None
 
@@ -224,6 +234,17 @@ class NewBackend:
         body = json.dumps(seen, indent=1).encode()
         headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
         return Response(200, "OK", headers, body)
+
+    def _agree(self, link: ServerConnection, offered: Any) -> Subprotocol | None:
+        assert link.request is not None
+        wanted = self._wanted(urllib.parse.unquote(link.request.path.partition("?")[0].rpartition("/")[2]))
+        return wanted if wanted in offered else None
+
+    def _wanted(self, identity: str) -> Subprotocol:
+        return SUBPROTOCOLS[self.versions.get(identity, "1.6")]
+
+    def _speaks_2(self, identity: str) -> bool:
+        return self.versions.get(identity, "1.6") != "1.6"
 
     # The conversation ---------------------------------------------------------------------------------------------
 
@@ -267,7 +288,8 @@ class NewBackend:
         if seen.booted_at is None and action not in ("Heartbeat", "StatusNotification"):
             return [4, uid, "SecurityError", "boot first", {}]
         try:
-            answer = self._entered(seen, action, payload)
+            enter = entered2 if self._speaks_2(seen.identity) else self._entered
+            answer = enter(seen, action, payload)
         except (KeyError, TypeError, ValueError) as error:
             return [4, uid, "FormationViolation", str(error), {}]
         return [4, uid, "NotImplemented", action, {}] if answer is None else [3, uid, answer]
@@ -313,10 +335,6 @@ class NewBackend:
     async def _until(self, is_true: Any, timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(is_true)
-
-
-def _only_16(_link: ServerConnection, offered: Any) -> Subprotocol | None:
-    return SUBPROTOCOL if SUBPROTOCOL in offered else None
 
 
 def _energies(payload: dict[str, Any]) -> list[float]:

@@ -18,7 +18,8 @@ from app.settings import Preset, Settings
 from app.sim.backend import NewBackend
 from app.sim.openevse import OpenEvseGateway
 from app.sim.rapi import RapiController
-from app.sim.station import Behaviour, OcppStation
+from app.sim.station import OLD_BACKEND, URL_KEY, Behaviour, OcppStation
+from app.sim.station2 import Station2
 from app.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -40,13 +41,20 @@ STATIONS = (
 )
 """Identity, habit, and how much faster than the others it lives: 19 minutes are too long for a demo."""
 
+NEWER = "STALL-05"
+"""It speaks OCPP 2.0.1 and is moved by a network profile."""
+SECURED = "STALL-06"
+"""It dials by TLS and, like two clients of six, believes any certificate (charge-points-in-practice, Traps)."""
+
+TLS_BACKEND = "wss://csms.closed-network.example/ocpp"
+
 DAY_S = 86_400.0
 START_AFTER_S = 1.0
 """The operator of the new backend presses “start” a moment after a charger has arrived."""
 
 
 class DemoGarage:
-    """Five chargers and a backend. Use it as an async context manager; then ``dial`` the tool's endpoint.
+    """Seven chargers and a backend. Use it as an async context manager; then ``dial`` the tool's endpoint.
 
     ``time_scale`` shortens the chargers' own times (restart, redial).
     """
@@ -67,9 +75,15 @@ class DemoGarage:
             OcppStation(identity, behaviour=behaviour, time_scale=time_scale * pace)
             for identity, behaviour, pace in STATIONS
         )
-        self.identities = ("STALL-01", *(station.identity for station in self.stations))
+        self.secured = OcppStation(SECURED, time_scale=time_scale)
+        self.secured.configuration[URL_KEY].value = TLS_BACKEND
+        self.newer = Station2(OLD_BACKEND, NEWER, evses=2, time_scale=time_scale, redial_s=10.0)
+        self.newer.dial_url = ""  # until somebody leads the old name, looking it up is in vain
+        self.diallers: tuple[OcppStation | Station2, ...] = (*self.stations, self.newer, self.secured)
+        self.identities = ("STALL-01", *(station.identity for station in self.diallers))
         for identity in self.identities:
-            self.backend.provision(identity, PASSWORD)
+            version = "2.0.1" if identity == NEWER else "1.6"
+            self.backend.provision(identity, PASSWORD, version=version)
         self._time_scale = time_scale
         self._scope = Scope("sim/garage")
         self._stack = AsyncExitStack()
@@ -79,13 +93,13 @@ class DemoGarage:
             await stack.enter_async_context(self.backend)
             await stack.enter_async_context(self.gateway)
             await stack.enter_async_context(self.controller)
-            for station in self.stations:
+            for station in self.diallers:
                 await stack.enter_async_context(station)
             await stack.enter_async_context(self._scope)
             self._stack = stack.pop_all()
         self.gateway.plug_in()
         self.controller.plug_in()
-        for station in self.stations:
+        for station in self.diallers:
             station.plug_in()
         for identity in self.identities:
             self._scope.isolated(f"operator/{identity}", self._operate(identity))
@@ -108,7 +122,7 @@ class DemoGarage:
 
     def dial(self, url: str) -> None:
         """Let the OCPP chargers dial a central system, as a site's DNS would make them."""
-        for station in self.stations:
+        for station in self.diallers:
             station.dial(url)
 
     async def _operate(self, identity: str) -> None:

@@ -42,6 +42,14 @@ class Line(ClientConnection):
         self._send_frame(frame)
 
 
+def led(url: str, old: str, here: str) -> str:
+    """Lead a URL of the host ``old`` to where ``here`` is, as the DNS of a site would; TLS stays TLS."""
+    target = urlsplit(url)
+    if not here or target.netloc.lower() != old:
+        return url
+    return target._replace(netloc=urlsplit(here).netloc).geturl()
+
+
 async def opened(
     url: str, *, headers: Sequence[tuple[str, str]], subprotocols: Sequence[str], tls: DialTls, faults: set[Fault]
 ) -> ClientConnection:

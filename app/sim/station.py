@@ -23,6 +23,7 @@ from app.sim.chargepoint import ChargePoint, ConfigKey, standard_keys
 from app.sim.dialtls import DialTls
 from app.sim.errands import Errands
 from app.sim.fault import Fault
+from app.sim.line import led
 from app.sim.login import Spelling, basic
 from app.sim.station16_auth import Authorisation16
 from app.sim.station16_charging import Charging16
@@ -245,9 +246,7 @@ class OcppStation(ChargePoint):
     def _apply(self) -> None:
         url = self.configured_url
         old, here = self._redirect
-        if here and _authority(url) == old:
-            target = urllib.parse.urlsplit(here)
-            url = urllib.parse.urlsplit(url)._replace(scheme=target.scheme, netloc=target.netloc).geturl()
+        url = led(url, old, here)
         if self.security.profile >= 2:
             url = re.sub(r"^ws:", "wss:", url)
         name = self.configuration[IDENTITY_KEY].value or ""

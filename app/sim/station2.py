@@ -162,9 +162,9 @@ class Station2(Dialler):
                 return evse
         raise KeyError(number)
 
-    def dial(self, url: str, *, slot: int = 1) -> None:
-        """Give it an address as a technician at its menu would, and let it dial that."""
-        self.network.put(slot, url)
+    def dial(self, url: str) -> None:
+        """Lead the host it is configured for to ``url``, as the DNS of a site would, and let it dial."""
+        self.network.lead(url)
         self.redial_soon()
 
     async def power_cycle(self, off_s: float | None = None, *, reason: str = "PowerUp") -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from app.model.backend import JoinRule, dialled_url
 from app.sim.fault import Fault
+from app.sim.line import led
 from app.sim.login import basic
 from app.sim.station2_evse import Json
 from app.sim.station2_model import Variable
@@ -30,6 +32,7 @@ class NetworkProfiles:
         self.slots: dict[int, Json] = {1: profile_of(url, profile)} if url else {}
         self.order: tuple[int, ...] = ()
         self.proven = 1
+        self._redirect = ("", "")
         self._at = 0
 
     @property
@@ -79,6 +82,13 @@ class NetworkProfiles:
         """Write an address into a slot at the station's own menu."""
         self.slots[slot] = profile_of(url, int(self.slots.get(slot, {}).get("securityProfile", 0)))
         self.start()
+
+    def lead(self, url: str) -> None:
+        """Lead the host of the slot in use to ``url``, as the DNS of a site would."""
+        profile = self.slots.get(self.active)
+        if profile is not None:
+            self._redirect = (urlsplit(str(profile["ocppCsmsUrl"])).netloc.lower(), url)
+        self.aim()
 
     def relogin(self, password: str) -> None:
         """Use a new password from the next connection on."""
@@ -153,7 +163,9 @@ class NetworkProfiles:
             station.dial_url = ""
             return
         name = str(profile.get("identity", station.identity))
-        station.dial_url = dialled_url(str(profile["ocppCsmsUrl"]), name, JoinRule.APPEND_IF_MISSING)
+        station.dial_url = dialled_url(
+            led(str(profile["ocppCsmsUrl"]), *self._redirect), name, JoinRule.APPEND_IF_MISSING
+        )
         password = str(profile.get("basicAuthPassword", station.password))
         is_basic = int(profile["securityProfile"]) in (1, 2)
         station.headers = basic(name, password.encode()) if is_basic and password else ()
