@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "show one charger: identity, status, backend, settings",
     "apply": "move a charger to a backend and prove it",
     "serve": "run the test endpoint and show everything that speaks to it",
+    "call": "send one OCPP command to a charger and print its answer",
     "accept": "test a charger through, case by case, with verdicts (JUnit, JSON)",
     "diagnose": "name what is wrong in a trace or a log file",
     "trace": "write recorded traffic to a file, read, convert and check such files",

@@ -133,9 +133,15 @@ def moment(text: str, now: datetime) -> str | None:
 
 def meaning(version: str, name: str, status: str) -> str:
     """Explain a status of an answer in plain words; empty where there is nothing to say."""
-    known = action(version, name)
+    known = action(version, name) if version else None
     own = known.answers.get(status, "") if known is not None else ""
     return own or str(_document("_words")["answers"].get(status, ""))
+
+
+@functools.cache
+def refusals() -> frozenset[str]:
+    """Return the statuses with which a charger says that it did not do what it was asked."""
+    return frozenset(_document("_words")["refusals"])
 
 
 def choice_words(value: str) -> str:

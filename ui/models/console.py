@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.model.exchange import Exchange
-from app.ocpp import actions, forms, schema
+from app.ocpp import explain
 from app.ocpp.actions import Action
 from ui.i18n import worded
 from ui.models.plain import clock_text, latency_text, visible
@@ -17,10 +17,6 @@ MAX_RAW = 100_000
 """Characters of JSON the raw mode takes."""
 SHOWN_LIMIT = 100_000
 """Characters of an answer on screen."""
-DEPTH_LIMIT = 12
-MOST_STATUSES = 20
-_STATUSES = ("status", "attributeStatus")
-_GOOD = frozenset({"Accepted", "Unlocked", "Scheduled", "Unpublished", "AcceptedCanceled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,58 +51,16 @@ def pretty(value: Any) -> str:
         return worded("(nested too deeply to be shown)")
 
 
-def breaches(version: str, action: str, made: dict[str, Any]) -> list[str]:
-    """Name what the standard objects to in a request."""
-    if not action:
-        return []
-    if action not in schema.actions(version):
-        words = worded("OCPP {version} has no action “{action}”.", version=version, action=visible(action, 64))
-        return [words]
-    form = forms.form(version, action)
-    ours = forms.problems(form, made) if form is not None else {}
-    if ours:
-        return [f"{path}: {words}" if path else words for path, words in ours.items()]
-    return [visible(text, 200) for text in schema.violations(version, action, made, is_request=True)]
-
-
 def explained(version: str, action: str, answer: Mapping[str, Any]) -> list[Told]:
     """Say in plain words what an answer means, status by status, and where it breaks its schema."""
-    told = []
-    for path, status in _some(_statuses(answer, "", 0)):
-        words = actions.meaning(version, action, status)
-        tone = "good" if status in _GOOD else "attention"
-        told.append(Told(f"{path} {visible(status, 50)}: {words}" if words else f"{path} {visible(status, 50)}", tone))
-    if action in schema.actions(version):
-        faults = schema.violations(version, action, dict(answer), is_request=False)
-        told += [
-            Told(worded("Against the standard: {what}", what=visible(fault, 240)), "attention") for fault in faults
-        ]
-    return told
-
-
-def _statuses(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    if depth > DEPTH_LIMIT:
-        return
-    if isinstance(value, Mapping):
-        name = _named(value)
-        for key, item in value.items():
-            if key in _STATUSES and isinstance(item, str):
-                yield name or path or key, item
-            else:
-                yield from _statuses(item, f"{path}.{key}" if path else str(key), depth + 1)
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from _statuses(item, f"{path}[{place}]", depth + 1)
-
-
-def _named(value: Mapping[str, Any]) -> str:
-    """Name a result by its component and variable, as GetVariables and SetVariables answer."""
-    names = [part.get("name") for part in (value.get("component"), value.get("variable")) if isinstance(part, Mapping)]
-    return ".".join(visible(str(name), 50) for name in names) if len(names) == 2 else ""
-
-
-def _some(items: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [item for item, _ in zip(items, range(MOST_STATUSES), strict=False)]
+    told = [
+        Told(visible(status.text, 300), "attention" if status.is_refusal else "good")
+        for status in explain.statuses(version, action, answer)
+    ]
+    faults = explain.faults(version, action, answer)
+    return told + [
+        Told(worded("Against the standard: {what}", what=visible(fault, 240)), "attention") for fault in faults
+    ]
 
 
 def line(exchange: Exchange) -> str:
@@ -125,14 +79,17 @@ def tone(exchange: Exchange) -> str:
         return "fault"
     if exchange.took_s is None:
         return "working"
-    return "attention" if outcome(exchange.answer) in ("Rejected", "Failed", "NotSupported", "NotImplemented") else ""
+    return "attention" if any(status.is_refusal for status in _statuses(exchange.answer)) else ""
 
 
 def outcome(answer: str) -> str:
     """Name an answer's first status, or say that there is none."""
-    value = answer_of(answer)
-    found = next(_statuses(value, "", 0), None)
-    return visible(found[1], 50) if found else worded("answered")
+    found = _statuses(answer)
+    return visible(found[0].word, 50) if found else worded("answered")
+
+
+def _statuses(answer: str) -> list[explain.Status]:
+    return explain.statuses("", "", answer_of(answer))
 
 
 def answer_of(answer: str) -> dict[str, Any]:

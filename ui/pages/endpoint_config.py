@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QStackedLayou
 
 from app.driver.session import Session
 from app.errors import AppError
+from app.jobs import overocpp
 from app.model.setting import Setting, Snapshot
 from app.model.unit import Unit
 from ui import icons
@@ -45,7 +46,7 @@ class OverOcpp(SettingsDesk):
     @asynccontextmanager
     async def _session(self, capability: type) -> AsyncIterator[Session]:
         assert self._unit is not None
-        driver_id = endpoint_change.driver_of(self._unit, self.identity)
+        driver_id = overocpp.driver_of(self._unit, self.identity)
         async with self._bench.open(self._unit.unit_id, capability=capability, driver_id=driver_id) as session:
             yield session
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from app.errors import AppError, JobError, NotSupported, StoreError
+from app.jobs import overocpp
 from app.model.exchange import Exchange, Favourite
 from app.ocpp import actions
 from app.ocpp.actions import Action, Situation
@@ -193,13 +194,13 @@ class Console(QWidget):
     async def _sent(self, endpoint: Endpoint, made: dict[str, Any], exchange: Exchange) -> Exchange:
         """Send a command; a change of a known charger's setting with a backup, unless a person does without."""
         unit = endpoint_change.unit_of(self._bench, exchange.identity)
-        written = endpoint_change.written(exchange.action, made)
+        written = overocpp.written(exchange.action, made)
         if self.composer.is_without_answer:
             await endpoint.send(exchange.action, made)
             return replace(exchange, answer="{}")
         if unit is not None and written is not None:
             try:
-                answer = await endpoint_change.change(self._bench, unit, exchange.identity, *written, self._secret_keys)
+                answer = await overocpp.change(self._bench, unit, exchange.identity, *written, self._secret_keys)
                 return replace(exchange, answer=self._shown(answer))
             except (JobError, NotSupported) as error:
                 if not await endpoint_change.is_wanted_bare(self, error):
@@ -212,7 +213,7 @@ class Console(QWidget):
     async def _is_wanted(self, action: str, made: dict[str, Any], breaches: list[str]) -> bool:
         known = actions.action(self._version, action)
         warning = known.warning if known is not None else ""
-        if endpoint_change.written(action, made) is not None:
+        if overocpp.written(action, made) is not None:
             warning = self._change_warning()
         if not warning and not breaches:
             return True

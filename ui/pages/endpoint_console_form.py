@@ -24,9 +24,10 @@ from PySide6.QtWidgets import (
 
 from app.ocpp import actions, forms
 from app.ocpp.actions import Action, Situation
+from app.ocpp.explain import breaches
 from app.ocpp.forms import Field
 from ui import icons
-from ui.models.console import breaches, pretty, raw_payload
+from ui.models.console import pretty, raw_payload
 from ui.models.plain import visible
 from ui.theme import SPACE_4, SPACE_8, set_look, set_role
 from ui.widgets.chip import Chip

@@ -12,6 +12,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.errors import AppError, JobError, NotSupported
+from app.jobs import overocpp
 from app.model.setting import Setting
 from app.ocpp.devicemodel import Variable, assemble
 from ui.dialogs import Button, ask, choose_file
@@ -183,7 +184,7 @@ class DeviceModelPanel(QWidget):
         unit = endpoint_change.unit_of(self._bench, endpoint.identity)
         if unit is not None:
             try:
-                answer = await endpoint_change.change(self._bench, unit, endpoint.identity, key, text, ())
+                answer = await overocpp.change(self._bench, unit, endpoint.identity, key, text)
                 return str(answer["status"])
             except (JobError, NotSupported) as error:
                 if not await endpoint_change.is_wanted_bare(self, error):
