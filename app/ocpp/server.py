@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_KNOCKS = 500
-MAX_REMEMBERED = 500
-"""Identities whose books and habits are kept after they left."""
+MAX_REMEMBERED = 5000
+"""Identities whose books are kept; more than may be connected at once (``Bounds.peers``)."""
 WARM_UP = tuple(
     (version, action)
     for version in ("1.6", "2.0.1")
