@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.errors import ServerError
+from app.errors import ServerError, StoreError
 from app.feed import Feed
 from app.model.transfer import Carrier, FileMove, Received, Ticket
 from app.standin.files import FileBounds, FileShelf
@@ -39,6 +40,13 @@ class FileService:
     def received(self, identity: str = "") -> tuple[Received, ...]:
         """List the files chargers delivered, the newest first."""
         return self.shelf.received(identity)
+
+    async def copy(self, item: Received, path: Path) -> None:
+        """Copy a delivered file elsewhere. Raises StoreError."""
+        try:
+            await asyncio.to_thread(shutil.copyfile, item.path, path)
+        except OSError as error:
+            raise StoreError(f"{path.name} can't be written: {error.strerror}.", "Choose another folder.") from error
 
     @asynccontextmanager
     async def offering(

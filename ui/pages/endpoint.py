@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget
 from app.model.frame import Knock, ListenState
 from ui.models.connections import CONNECTION_FIELDS, Connected, Roster, connection_key
 from ui.models.listing import Listing
+from ui.pages.endpoint_cards import CardsPanel
 from ui.pages.endpoint_door import DoorPanel
 from ui.pages.endpoint_knocks import KnockPanel
 from ui.pages.endpoint_listen import ListenPanel
@@ -55,12 +56,14 @@ class EndpointPage(Page):
         self.unit = UnitPanel(bench, self.tasks, secret_keys, self)
         self.knocks = KnockPanel(bench, self)
         self.strings = StringsPanel(bench, self)
+        self.cards = CardsPanel(bench, self.tasks, self)
         self.door = DoorPanel(bench, self.tasks, self)
         self._build()
         self._connect()
         self.listen(bench.server.states, self._states)
         self.listen(bench.server.knocks, self._knocked)
         self.every(REFRESH_MS, self._refresh)
+        self.every(REFRESH_MS, self.cards.refresh)
         self.every(ADAPTERS_MS, self.listen_panel.refresh_adapters)
 
     def _build(self) -> None:
@@ -91,6 +94,7 @@ class EndpointPage(Page):
         self.tabs.addTab(self.knocks, self.tr("Knocks"))
         self.tabs.addTab(self.strings, self.tr("What to type"))
         self.tabs.addTab(self.door, self.tr("How we listen"))
+        self.tabs.addTab(self.cards, self.tr("Cards"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_12)
         layout.setSpacing(SPACE_8)

@@ -26,6 +26,7 @@ from ui.models.plain import moment_text, visible, visible_lines
 from ui.pages.endpoint_config import ConfigPanel
 from ui.pages.endpoint_console import Console
 from ui.pages.endpoint_devicemodel import DeviceModelPanel
+from ui.pages.endpoint_services import ServicesPanel
 from ui.tasks import Tasks
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 MOST_FINDINGS = 50
 RAW_LIMIT = 20_000
-CONSOLE, SETTINGS, HANDSHAKE, FINDINGS = range(4)
+CONSOLE, SETTINGS, SERVICES, HANDSHAKE, FINDINGS = range(5)
 
 
 class UnitPanel(QWidget):
@@ -63,6 +64,7 @@ class UnitPanel(QWidget):
         self.settings = QStackedWidget(self)
         self.settings.addWidget(self.config)
         self.settings.addWidget(self.device_model)
+        self.services = ServicesPanel(bench, tasks, self)
         self.handshake = self._raw_view()
         self.reading = plain_label(self, "subtle", is_wrapped=True)
         self.findings = ScrollColumn(self)
@@ -72,6 +74,7 @@ class UnitPanel(QWidget):
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(self.console, self.tr("Console"))
         self.tabs.addTab(self.settings, self.tr("Settings"))
+        self.tabs.addTab(self.services, self.tr("Services"))
         self.tabs.addTab(self._handshake_tab(), self.tr("Handshake"))
         self.tabs.addTab(self.findings, self.tr("Findings"))
         layout = QVBoxLayout(self)
@@ -152,6 +155,7 @@ class UnitPanel(QWidget):
             self._shown = ()
             self._last = None
         self.console.show_charger(identity)
+        self.services.show_charger(identity)
         self._show_settings(identity)
         self.refresh()
 
@@ -174,6 +178,7 @@ class UnitPanel(QWidget):
         self.presence.show_status(self.tr("Connected") if is_there else self.tr("Left"), "good" if is_there else "idle")
         self.hang_up.setEnabled(is_there)
         self.console.refresh()
+        self.services.refresh()
         self._refresh_settings(endpoint)
         self.title.setText(visible(self._identity, 96))
         if endpoint is None:

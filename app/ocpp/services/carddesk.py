@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from app.errors import StoreError, ValueRejected
 from app.feed import Feed
 from app.model.card import Card, Mode, SentList
+from app.ocpp import cardfile
+from app.ocpp.cardfile import CardFile
 from app.ocpp.cards import CardBook, Decision, plain
 
 log = logging.getLogger(__name__)
 
 MAX_DECISIONS = 500
+FILE_LIMIT = 10_000_000
+"""Bytes of a CSV file."""
 
 
 class CardShelf(Protocol):
@@ -112,6 +118,29 @@ class CardDesk:
             self.book.put(card)
         self.changes.publish(None)
         return len(entered)
+
+    async def import_file(self, path: Path, now: datetime) -> CardFile:
+        """Enter the cards of a CSV file; return what was read and what could not be. Raises StoreError."""
+        try:
+            size = (await asyncio.to_thread(path.stat)).st_size
+            if size > FILE_LIMIT:
+                raise StoreError(f"{path.name} is too long.", f"Take a file of at most {FILE_LIMIT // 1_000_000} MB.")
+            text = await asyncio.to_thread(path.read_text, encoding="utf-8-sig", errors="replace")
+        except OSError as error:
+            raise StoreError(f"{path.name} can't be read: {error.strerror}.", "Choose another file.") from error
+        found = cardfile.read(text)
+        if found.cards:
+            self.put(found.cards, now)
+        return found
+
+    async def export_file(self, path: Path) -> int:
+        """Write all cards as CSV; return how many. Raises StoreError."""
+        text = cardfile.write(self.cards)
+        try:
+            await asyncio.to_thread(path.write_text, text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise StoreError(f"{path.name} can't be written: {error.strerror}.", "Choose another folder.") from error
+        return len(self.cards)
 
     def remove(self, uids: Iterable[str]) -> None:
         """Take cards out of the list."""

@@ -19,6 +19,7 @@ from app.ocpp.endpoint import Endpoint
 from app.ocpp.server import OcppServer
 from app.ocpp.services.monitoring import place_text
 from app.ocpp.services.reservations import updated
+from app.ocpp.services.transferwords import StatusSeen
 
 MAX_EVENTS = 1_000
 """Events kept of one unit."""
@@ -186,7 +187,8 @@ def _der_control(payload: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Se
 
 
 def _status(payload: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Severity]]:
-    return _one("", "Transfer", v16.text(payload.get("status"), 50))
+    seen = StatusSeen(status=v16.text(payload.get("status"), 50), at=datetime.now(UTC))
+    return _one("", "Transfer", f"{seen.status}: {seen.meaning}")
 
 
 _TELLERS: dict[str, Teller] = {
