@@ -42,7 +42,12 @@ class Dialled:
     identity: str
 
 
-Told = Said | Dialled
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A line that was understood and says nothing of a message."""
+
+
+Told = Said | Dialled | Noted
 
 _MESSAGE = re.compile(r'\[\s*[2-6]\s*,\s*\\?"')
 _ANY_MESSAGE = re.compile(r'\[\s*[2-6]\s*,\s*(?:\\?"|-?\d)')
@@ -51,9 +56,7 @@ _STAMP = re.compile(
 )
 _IN, _OUT = Direction.IN, Direction.OUT
 
-_STEVE = re.compile(
-    r"\[chargeBoxId=([^,\]]{0,256}), sessionId=[^\]]{0,100}\] (Received|Sending|Connection is est)[^:]{0,40}:? ?"
-)
+_STEVE = re.compile(r"\[chargeBoxId=([^,\]]{0,256}), sessionId=[^\]]{0,100}\] (?:(Received|Sending): |(\w+) )")
 _PYTHON = re.compile(r"(?:^|[\s:])([^\s:][^\s]{0,255}): (receive message|send) (?=\[)")
 _GO = re.compile(r"\b(received JSON message from|sent JSON message to|recv|send) ([^\s:]{1,256}): (?=\[)")
 _EVEREST = re.compile(r"(?:\S+): (ChargePoint>CentralSystem|CentralSystem>ChargePoint|SYS>)\s")
@@ -73,8 +76,9 @@ def steve(line: str) -> Told | None:
     match = _STEVE.search(line)
     if match is None:
         return None
-    if match[2].startswith("Connection"):
-        return Dialled(match[1])
+    if match[2] is None:
+        is_new = line.startswith("Connection is established", match.start(3))
+        return Dialled(match[1]) if is_new else Noted()
     text = message_in(line, match.end())
     return Said(text, match[1], _IN if match[2] == "Received" else _OUT) if text else None
 
@@ -176,7 +180,7 @@ def _unquoted(line: str, start: int) -> str:
         text = json.loads(f'"{line[start : end if end >= 0 else None]}"')
     except ValueError:
         return ""
-    return str(text)[:TEXT_LIMIT]
+    return str(text)[:TEXT_LIMIT].encode(errors="replace").decode()  # an escape can be half a surrogate pair
 
 
 def _find(value: Any, depth: int) -> str | None:

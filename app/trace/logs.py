@@ -114,9 +114,9 @@ class LogReader:
     def _entries(self, told: Told | None, text: str, number: int) -> Iterator[Entry]:
         if isinstance(told, Dialled):
             self._connections[told.identity] = self._connections.get(told.identity, 0) + 1
-        elif told is not None:
+        elif isinstance(told, Said):
             yield self._frame(told)
-        elif text.strip():
+        elif told is None and text.strip():
             self._flawed(number, f"No OCPP message was found: {text.strip()[:80]}")
 
     def _flawed(self, number: int, text: str) -> None:
@@ -136,7 +136,7 @@ class LogReader:
 
     def _take_everest(self, text: str, number: int) -> Iterator[Entry]:
         side = everest_head(text)
-        if side is not None or stamp_in(text[:40]) is not None:
+        if side is not None or (text[:4].isdigit() and stamp_in(text[:40]) is not None):
             if self._block:
                 yield from self._close_block(number)
             self._clock(text, is_needed=False)
