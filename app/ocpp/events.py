@@ -97,6 +97,8 @@ class MeterSampled:
 
     samples: Samples
     transaction_id: int | str | None = None
+    is_due: bool = True
+    """Whether so long passed since the last ones of their kind that they are worth keeping beside their frame."""
 
     @property
     def readings(self) -> tuple[Reading, ...]:

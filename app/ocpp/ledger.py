@@ -20,6 +20,8 @@ MAX_MISSING = 200
 """Sequence numbers of one transaction that are kept as missing."""
 MAX_SHAPES = 8
 """Kinds of meter messages of which the newest is kept unread."""
+DUE_S = 0.25
+"""Readings that follow the last of their kind sooner stay in their frame: curves show no more [OURS]."""
 
 Taken = tuple[dict[str, Any] | None, Sequence[EndpointEvent]]
 Place = tuple[int, Measurand, str]
@@ -72,6 +74,7 @@ class Ledger:
         """The sequence numbers of running transactions (2.x)."""
         self._latest: dict[Place, Reading] = {}
         self._unread: dict[object, Samples] = {}
+        self._due_s: dict[object, float] = {}
 
     def take(
         self,
@@ -112,15 +115,25 @@ class Ledger:
             self.statuses[change.connector] = change
         return StatusChanged(change=change)
 
-    def metered(self, samples: Samples, shape: object) -> None:
-        """Enter readings, unread; ``shape`` tells which earlier ones they make obsolete (``None`` = unknown)."""
+    def metered(self, samples: Samples, shape: object, now: datetime) -> bool:
+        """Enter readings, unread, and say whether they are due (``MeterSampled.is_due``).
+
+        ``shape`` tells which earlier ones they make obsolete (``None`` = unknown).
+        """
         if shape is None:
             self._read(samples)
-            return
+            return True
         self._unread.pop(shape, None)  # to the end: the newest is read last
         self._unread[shape] = samples
         if len(self._unread) > MAX_SHAPES:
             self._read(self._unread.pop(next(iter(self._unread))))
+        now_s = now.timestamp()
+        is_due = now_s >= self._due_s.get(shape, 0.0)
+        if is_due:
+            if len(self._due_s) > MAX_SHAPES:
+                self._due_s.clear()
+            self._due_s[shape] = now_s + DUE_S
+        return is_due
 
     def open(self, transaction: Transaction) -> TransactionStarted:
         """Enter a transaction that begins, or is heard of for the first time."""

@@ -48,11 +48,11 @@ def _authorize(books: Ledger, payload: Mapping[str, Any], now: datetime, given: 
 def _meter(books: Ledger, payload: Mapping[str, Any], now: datetime, given: Given) -> Taken:
     connector = v16.number(payload.get("connectorId"))
     samples = Samples(books.unit_id, partial(v16.rows, payload, now, connector))
-    books.metered(samples, ledger.shape_of(connector, payload.get("meterValue")))
+    is_due = books.metered(samples, ledger.shape_of(connector, payload.get("meterValue")), now)
     if "transactionId" not in payload:
-        return given or {}, (MeterSampled(samples),)
+        return given or {}, (MeterSampled(samples, None, is_due),)
     transaction_id = v16.number(payload["transactionId"])
-    sampled = MeterSampled(samples, transaction_id)
+    sampled = MeterSampled(samples, transaction_id, is_due)
     if transaction_id in books.transactions:
         return given or {}, (sampled,)
     # Some units send meter values of a session begun before they came to us (evcc: recover the id).
@@ -92,7 +92,7 @@ def _stop(books: Ledger, payload: Mapping[str, Any], now: datetime, given: Given
     samples = Samples(books.unit_id, partial(v16.rows, payload, now, known.connector))
     if not samples.rows:
         return answer, (TransactionStopped(transaction=stopped),)
-    books.metered(samples, None)
+    books.metered(samples, None, now)
     return answer, (MeterSampled(samples, transaction_id), TransactionStopped(transaction=stopped))
 
 

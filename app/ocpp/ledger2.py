@@ -166,8 +166,8 @@ def _metered(
     books: Ledger, values: object, connector: int, now: datetime, transaction_id: str | None = None
 ) -> MeterSampled:
     samples = Samples(books.unit_id, partial(v2.rows, values, now, connector))
-    books.metered(samples, ledger.shape_of(connector, values))
-    return MeterSampled(samples, transaction_id)
+    is_due = books.metered(samples, ledger.shape_of(connector, values), now)
+    return MeterSampled(samples, transaction_id, is_due)
 
 
 _TAKERS: dict[str, Taker] = {

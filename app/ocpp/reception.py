@@ -284,7 +284,8 @@ class Reception:
             self._turn.free()
         for event in events:
             if type(event) is MeterSampled:
-                self._host.samples.publish(event.samples)
+                if event.is_due:
+                    self._host.samples.publish(event.samples)
             elif isinstance(event, StatusChanged):
                 self._host.samples.publish(event.change)
             elif isinstance(event, Booted):
