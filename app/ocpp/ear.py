@@ -333,6 +333,8 @@ class Ear:
             self._calls_before_boot += 1
         if self.boot_status not in ("", ACCEPTED):
             wanted = _WANTED.get(action) or v16.text(payload.get("requestedMessage"), 50)
+            if wanted.startswith("Sign") and wanted.endswith("Certificate"):
+                wanted = "SignCertificate"  # its kinds are triggered by name (P2-201 §3.78)
             self._asked_for = (self._asked_for or set()) | {wanted}
 
     # What time tells ----------------------------------------------------------------------------------------------

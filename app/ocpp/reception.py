@@ -228,9 +228,9 @@ class Reception:
     def _refusal_of(self, call: Call, hearing: Hearing) -> str | None:
         """Return the error a request gets instead of an answer.
 
-        Before Boot is accepted everything else is refused (J16 errata 3.10, P2-201 B02.FR.09, B03.FR.07) but, in
-        tolerant mode, the messages of sessions: a unit that is refused these may drop them for good. What breaks its
-        schema is refused in strict mode only.
+        Before Boot is accepted everything else is refused (J16 errata 3.10, P2-201 B01.FR.10, B02.FR.09, B03.FR.07)
+        but, in tolerant mode, the messages of sessions: a unit that is refused these may drop them for good. What
+        breaks its schema is refused in strict mode only.
         """
         is_strict = self.handshake.is_strict
         if self.ear.is_unwanted(call.action) and (is_strict or call.action not in _SESSIONS):
@@ -263,13 +263,12 @@ class Reception:
         return encode_error(call.echo, spelled_code(code, self.version), text)
 
     def _reply(self, call: Call, payload: dict[str, Any] | None, text: str, at: datetime) -> None:
-        self.ear.replied(call.uid, call.action, text, payload, at)
-        self._answer(call, text)
+        if call.action not in self._manner.withheld:
+            self.ear.replied(call.uid, call.action, text, payload, at)
+            self._answer(call, text)
 
     def _answer(self, call: Call, text: str) -> None:
         manner = self._manner
-        if manner.withheld and call.action in manner.withheld:
-            return
         kind = FrameKind.RESULT if text.startswith("[3") else FrameKind.ERROR
         if manner.answer_delay_s > 0:
             send = partial(self._send, text, kind, call.uid, call.action)
@@ -279,8 +278,8 @@ class Reception:
         self._send(text, kind, call.uid, call.action)
 
     def _happened(self, action: str, payload: Mapping[str, Any], events: Sequence[EndpointEvent]) -> None:
-        if not self._turn.is_free and self.ledger.boot is not None and self.ear.boot_status != REJECTED:
-            # It was accepted before and goes on without a new Boot (OCPP-J 1.6 §5.4), or has just been accepted.
+        if not self._turn.is_free and self.boot is None and self.ledger.boot is not None:
+            # It was accepted before and goes on without a new Boot (OCPP-J 1.6 §5.4).
             self._turn.free()
         for event in events:
             if type(event) is MeterSampled:
@@ -296,13 +295,21 @@ class Reception:
     def _booted(self, event: Booted) -> None:
         if event.status == REJECTED:
             self._turn.bar()
-        else:
-            self._turn.free()
+        elif "BootNotification" not in self._manner.withheld:
+            self._free()
         if event.status == ACCEPTED:
             self._wait()
         if self.boot is not self._sighted:
             self._sighted = self.boot
             self._host.booted(self._endpoint)
+
+    def _free(self) -> None:
+        """Let commands out, behind the answer to Boot where answers are held back."""
+        delay_s = self._manner.answer_delay_s
+        if delay_s > 0 and not self._slowly.is_full:
+            self._slowly.hold_back("free", delay_s, self._turn.free)
+        else:
+            self._turn.free()
 
     def _answered(self, event: Answered | RefusedCall, hearing: Hearing, text: Text, at: datetime) -> None:
         shown = text.text

@@ -549,6 +549,25 @@ async def test_answers_are_withheld_delayed_and_told_in_another_time():
         assert loop.time() - begun_s >= 0.05
 
 
+async def test_a_unit_whose_boot_is_not_answered_is_sent_no_command():
+    async with site(times=Times(command_gate_s=30, trigger_boot_s=None)) as here:
+        manner = here.server.manner("CS-1")
+        manner.withheld.add("BootNotification")
+        async with station(here, boots=False) as link:
+            await link.send(json.dumps([2, "b", "BootNotification", BOOT2]))
+            await here.frame(uid="b")
+            endpoint = here.server.endpoints["CS-1"]
+            assert not endpoint.is_ready
+            manner.withheld.clear()
+            manner.answer_delay_s = 0.05
+            async with Scope("test") as scope:
+                call = scope.required("reset", endpoint.reset())
+                await link.send(json.dumps([2, "b2", "BootNotification", BOOT2]))
+                assert (await heard(link))[2]["status"] == "Accepted"
+                await link.send(json.dumps([3, (await heard(link))[1], {"status": "Accepted"}]))
+                assert await call == "Accepted"
+
+
 # Observations -------------------------------------------------------------------------------------------------------
 
 
