@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from app.diagnosis.watch import Watch
 from app.model.finding import Finding
 from app.model.frame import Direction, Frame, FrameKind, Handshake
-from app.model.observation import Ended, Judge, Observation, Unanswered
+from app.model.observation import Ended, Judge, Observation, Unanswered, Unbooted
 from app.model.reading import Reading, StateChange
 from app.model.trace import Entry, HumanStep, ProgramStart, Record
 from app.ocpp.conversation import Asked, Told
@@ -72,6 +72,8 @@ class Judgement:
 class _Connection:
     ear: Ear
     ledger: Ledger
+    is_from_start: bool
+    """Its handshake is in the trace."""
     told: dict[tuple[str, str], int] = field(default_factory=dict)
     asked: tuple[str, str] = ("", "")
     """Action and id of our last call."""
@@ -169,7 +171,7 @@ class TraceJudge:
         ledger = self._ledgers.get(identity)
         if ledger is None:
             ledger = self._ledgers[identity] = Ledger(f"ocpp:{identity}", lambda: next(self._transactions))
-        there = self._open[identity, number] = _Connection(ear, ledger)
+        there = self._open[identity, number] = _Connection(ear, ledger, shake is not None)
         if len(self._open) > MOST_OPEN:
             self._open.popitem(last=False)
         return there
@@ -231,15 +233,24 @@ class TraceJudge:
     def _tick_one(self, there: _Connection, at: datetime) -> None:
         ear = there.ear
         while (due_at := ear.due_at) is not None and due_at <= at:
-            self._observe(self._waited(ear.tick(due_at)), due_at, ear.identity, there)
+            self._observe(self._waited(there, ear.tick(due_at)), due_at, ear.identity, there)
             if ear.due_at == due_at:
                 break
         if not self._has_evidence:
-            self._observe(ear.tick(at), at, ear.identity, there)
+            self._observe(self._waited(there, ear.tick(at)), at, ear.identity, there)
 
-    def _waited(self, seen: list[Observation]) -> list[Observation]:
-        """Leave out calls without an answer where the trace itself tells of them: it knows how long we waited."""
-        return [item for item in seen if not (self._has_evidence and isinstance(item, Unanswered))]
+    def _waited(self, there: _Connection, seen: list[Observation]) -> list[Observation]:
+        """Leave out what this trace can't know by waiting.
+
+        It tells itself of calls without an answer (and how long we waited); and where a recording began in the middle
+        of a connection, Boot came before.
+        """
+        return [
+            item
+            for item in seen
+            if not (self._has_evidence and isinstance(item, Unanswered))
+            and not (isinstance(item, Unbooted) and not there.is_from_start)
+        ]
 
     def _observe(self, seen: Iterable[Observation], at: datetime, identity: str, there: _Connection | None) -> None:
         for observation in seen:
