@@ -77,7 +77,7 @@ class JobTour:
         self._window.go("site")
         units = self._bench.finder.units
         await self._until(lambda: any(unit.identity.profile_id == "openevse-wifi" for unit in units.values()), FIND_S)
-        await self._until(lambda: len([unit for unit in units.values() if unit.identity.profile_id]) >= 5, FIND_S)
+        await self._until(lambda: len([unit for unit in units.values() if unit.identity.profile_id]) >= 7, FIND_S)
         return next(unit for unit in units.values() if unit.identity.profile_id == "openevse-wifi")
 
     async def _look_at(self, unit: Unit) -> None:

@@ -147,7 +147,7 @@ class Visit:
     async def found(self, text: str) -> Unit:
         """Wait until a charger is known and stands on the page."""
         await until(lambda: (unit := self.unit_of(text)) and unit.identity.profile_id)
-        await until(lambda: len([u for u in self.bench.finder.units.values() if u.identity.profile_id]) >= 5)
+        await until(lambda: len([u for u in self.bench.finder.units.values() if u.identity.profile_id]) >= 7)
         unit = self.unit_of(text)
         assert unit is not None
         await until(lambda: self.page.model.row_of(unit.unit_id) >= 0)

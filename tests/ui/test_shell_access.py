@@ -50,7 +50,7 @@ async def demo_window(home: Path) -> AsyncIterator[tuple[Any, MainWindow]]:
         window.show()
         try:
             async with asyncio.timeout(FIND_S):
-                while len(known(bench)) < 5:  # noqa: ASYNC110  # the finder's feed is the window's
+                while len(known(bench)) < 7:  # noqa: ASYNC110  # the finder's feed is the window's
                     await asyncio.sleep(0.05)
             yield bench, window
         finally:
