@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from app.commands import OK
 from app.commands.bench import add_endpoint, add_listening, workbench
+from app.commands.cards import add_cards, show_cards, use_cards
 from app.commands.console import Console, visible
 from app.diagnosis.catalogue import explain
 from app.model.finding import Finding
@@ -22,11 +23,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=200, help="cut frames to this many characters (0 = whole)")
     add_endpoint(parser)
     add_listening(parser)
+    add_cards(parser)
 
 
 async def run(args: argparse.Namespace, console: Console) -> int:
     """Listen until told to stop."""
     async with workbench(args, searches=False) as bench:
+        await use_cards(bench, args, console)
         state = bench.server.state
         urls = " or ".join(f"{url}<identity>" for url in (state.url, state.secure_url) if url)
         console.progress(f"Chargers can dial {urls} — Ctrl-C ends.")
@@ -35,6 +38,7 @@ async def run(args: argparse.Namespace, console: Console) -> int:
             scope.required("frames", _frames(bench, console, args.width))
             scope.required("findings", _findings(bench, console))
             scope.required("knocks", _knocks(bench, console))
+            scope.required("cards", show_cards(bench, console))
             with suppress(TimeoutError):
                 async with asyncio.timeout(args.seconds):
                     await asyncio.Event().wait()
