@@ -26,11 +26,11 @@ def mask_secrets(text: str, keys: Iterable[str] = ()) -> str:
     GetVariables.conf.
     """
     lowered = text.lower()
-    names = SECRET_KEYS | {key.lower() for key in keys}
-    found = [name for name in names if name in lowered]
-    if not found:
-        return text
-    return _Masker(frozenset(found)).mask(text)
+    names = SECRET_KEYS | {key.lower() for key in keys} if keys else SECRET_KEYS
+    for name in names:
+        if name in lowered:
+            return _Masker(frozenset(name for name in names if name in lowered)).mask(text)
+    return text
 
 
 class _Masker:

@@ -98,7 +98,7 @@ class MeterSampled:
     samples: Samples
     transaction_id: int | str | None = None
     is_due: bool = True
-    """Whether so long passed since the last ones of their kind that they are worth keeping beside their frame."""
+    """Whether they are worth keeping beside their frame: not where many of their kind come within a second."""
 
     @property
     def readings(self) -> tuple[Reading, ...]:

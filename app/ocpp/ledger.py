@@ -9,7 +9,7 @@ from typing import Any
 
 from app.model.frame import Boot
 from app.model.reading import Measurand, Reading, Samples, StateChange
-from app.ocpp import ledger2, ledger16
+from app.ocpp import ledger2, ledger16, v16
 from app.ocpp.events import EndpointEvent, IdToken, StatusChanged, Transaction, TransactionStarted
 from app.ocpp.manner import USUAL, Manner
 
@@ -20,8 +20,8 @@ MAX_MISSING = 200
 """Sequence numbers of one transaction that are kept as missing."""
 MAX_SHAPES = 8
 """Kinds of meter messages of which the newest is kept unread."""
-DUE_S = 0.25
-"""Readings that follow the last of their kind sooner stay in their frame: curves show no more [OURS]."""
+DUE_A_SECOND = 10
+"""Further readings of a kind within one second stay in their frame: curves are drawn ten times a second [OURS]."""
 
 Taken = tuple[dict[str, Any] | None, Sequence[EndpointEvent]]
 Place = tuple[int, Measurand, str]
@@ -74,7 +74,7 @@ class Ledger:
         """The sequence numbers of running transactions (2.x)."""
         self._latest: dict[Place, Reading] = {}
         self._unread: dict[object, Samples] = {}
-        self._due_s: dict[object, float] = {}
+        self._due: dict[object, tuple[int, int]] = {}
 
     def take(
         self,
@@ -103,7 +103,9 @@ class Ledger:
 
     def booted(self, boot: Boot, payload: Mapping[str, Any]) -> None:
         """Enter a BootNotification."""
-        self.boot, self._boot_payload = boot, payload
+        if payload != self._boot_payload:
+            self._boot_payload = payload if v16.is_small(payload) else None
+        self.boot = boot
 
     def known_boot(self, payload: Mapping[str, Any], now: datetime) -> Boot | None:
         """Return the last BootNotification, as of now, if this is the same again."""
@@ -127,13 +129,16 @@ class Ledger:
         self._unread[shape] = samples
         if len(self._unread) > MAX_SHAPES:
             self._read(self._unread.pop(next(iter(self._unread))))
-        now_s = now.timestamp()
-        is_due = now_s >= self._due_s.get(shape, 0.0)
-        if is_due:
-            if len(self._due_s) > MAX_SHAPES:
-                self._due_s.clear()
-            self._due_s[shape] = now_s + DUE_S
-        return is_due
+        second = now.second
+        of, count = self._due.get(shape, (second, 0))
+        if of != second:
+            count = 0
+        elif count >= DUE_A_SECOND:
+            return False
+        if len(self._due) > MAX_SHAPES:
+            self._due.clear()
+        self._due[shape] = (second, count + 1)
+        return True
 
     def open(self, transaction: Transaction) -> TransactionStarted:
         """Enter a transaction that begins, or is heard of for the first time."""
