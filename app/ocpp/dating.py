@@ -95,8 +95,7 @@ class Dates:
         told_at, is_past, is_repeated = told
         transaction, is_unknown = self._transaction(action, payload)
         if is_past or _is_edge(action, payload):
-            mark = (action, transaction, payload.get("eventType"), payload.get("seqNo"), stamp, _counter(payload))
-            is_repeated = self._past.told_again(str(mark)) or is_repeated
+            is_repeated = self._past.told_again(_mark(action, transaction, stamp, payload)) or is_repeated
         if not (is_past or is_unknown or is_repeated or payload.get("offline") is True):
             return None
         return Backlog(
@@ -136,8 +135,11 @@ def _is_edge(action: str, payload: Mapping[str, Any]) -> bool:
     return action in ("StartTransaction", "StopTransaction") or payload.get("eventType") in ("Started", "Ended")
 
 
-def _counter(payload: Mapping[str, Any]) -> str:
-    return v16.text(payload.get("meterStart", payload.get("meterStop")), 20)
+def _mark(action: str, transaction: str, stamp: str, payload: Mapping[str, Any]) -> Hashable:
+    """Return what makes two messages of a session the same, small."""
+    counter = v16.text(payload.get("meterStart", payload.get("meterStop")), 20)
+    number = v16.number(payload.get("seqNo"))
+    return action, transaction, stamp[:40], v16.text(payload.get("eventType"), 10), number, counter
 
 
 def _stamp(payload: Mapping[str, Any]) -> str:

@@ -216,7 +216,7 @@ class Ear:
 
     def _hear_boot(self, payload: dict[str, Any], at: datetime, found: list[Observation]) -> None:
         if payload != self._boot_payload:
-            self._boot_payload = payload
+            self._boot_payload = payload if v16.is_small(payload) else None
             self.boot = v16.boot(payload, at) if self.version == "1.6" else v2.boot(payload, at)
             found.append(BootSeen(handshake=self._handshake, boot=self.boot))
         self._boots += 1

@@ -96,10 +96,14 @@ class Ledger:
     @property
     def latest(self) -> Mapping[Place, Reading]:
         """Return the newest reading of each connector, measurand and phase."""
+        self.settle()
+        return self._latest
+
+    def settle(self) -> None:
+        """Read what was kept unread, and let go of the messages."""
         unread, self._unread = self._unread, {}
         for samples in unread.values():
             self._read(samples)
-        return self._latest
 
     def booted(self, boot: Boot, payload: Mapping[str, Any]) -> None:
         """Enter a BootNotification."""

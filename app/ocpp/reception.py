@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 MAX_FINDINGS = 100
 MIN_WAIT_S = 0.001
+LONG_TEXT = 16_000
+"""Messages longer than that are not kept to be read later, in characters [OURS]."""
 
 _SESSIONS = frozenset({"MeterValues", "StartTransaction", "StopTransaction", "TransactionEvent"})
 """What a unit throws away when it is refused too often (OCPP 1.6 §3.7.1): money of the site's owner."""
@@ -207,6 +209,8 @@ class Reception:
             self.find(hearing.findings)
         if hearing.observations:
             self.observe(hearing.observations)
+        if len(text.text) > LONG_TEXT:
+            self.ledger.settle()
 
     def _asked(self, event: Asked, hearing: Hearing, text: Text, at: datetime) -> None:
         call = event.call

@@ -15,6 +15,8 @@ from app.ocpp.manner import USUAL, Manner
 VERSION = "1.6"
 MAX_SAMPLES = 1000
 """Sampled values read from one message."""
+MAX_BOOT = 4000
+"""Longest BootNotification that is kept whole, in characters; a usual one has 300 [OURS]."""
 MAX_TEXT = 500
 """Longest text taken over from a payload field."""
 FIRST_YEAR = 2020
@@ -103,6 +105,11 @@ def moment(text: str) -> datetime | None:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def is_small(payload: Mapping[str, Any]) -> bool:
+    """Say whether a Boot may be kept as it came, to recognise it."""
+    return len(str(payload)) <= MAX_BOOT
 
 
 def boot(payload: Mapping[str, Any], at: datetime) -> Boot:

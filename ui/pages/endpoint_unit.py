@@ -206,7 +206,7 @@ class UnitPanel(QWidget):
             parts += [f"serial {visible(boot.serial, 60)}"] if boot.serial else []
             parts += [f"firmware {visible(boot.firmware, 60)}"] if boot.firmware else []
         states = [f"connector {number}: {visible(change.state, 30)}" for number, change in endpoint.statuses.items()]
-        running = [str(number) for number, session in endpoint.transactions.items() if session.is_running]
+        running = [visible(str(name), 36) for name, item in endpoint.transactions.items() if item.is_running]
         parts += states[:6]
         if running:
             parts.append(f"charging session {', '.join(running[:4])}")
