@@ -33,6 +33,7 @@ from app.feed import Feed
 from app.jobs.editing import EditDesk
 from app.jobs.runner import JobDesk
 from app.links.real import RealLinks
+from app.model.acceptance import RunResult
 from app.model.edit import Edit
 from app.model.finding import Finding
 from app.model.frame import Adapter, Frame, ListenState
@@ -397,7 +398,14 @@ class Workbench:
             registry=self.registry,
             version=__version__,
             site_name=self.settings.site_name,
+            accepted=self.acceptance.latest,
         )
+
+    async def save_acceptance(self, run: RunResult, path: Path) -> None:
+        """Write an acceptance run as HTML, JUnit XML or JSON, as the file's name asks. Raises StoreError."""
+        from app.report.acceptance import save
+
+        await save(run, path)
 
     async def save_report(self, job_id: str, folder: Path) -> dict[str, Path]:
         """Write a job's report as HTML, PDF and JSON into a folder; return the paths by kind. Raises StoreError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app import __version__
 from app.acceptance import judging
+from app.acceptance.case import Case, cases
 from app.acceptance.run import Plan, Run
 from app.acceptance.shelf import Shelf
 from app.acceptance.suites import Suite, suites
@@ -50,6 +52,11 @@ class AcceptanceDesk:
     def suites(self) -> tuple[Suite, ...]:
         """Return the suites, the shortest way to a verdict first."""
         return tuple(suites().values())
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Return every case there is."""
+        return cases()
 
     def running(self, identity: str) -> Run | None:
         """Return the run in progress of a unit."""
@@ -98,6 +105,10 @@ class AcceptanceDesk:
     def history(self, identity: str = "") -> tuple[RunResult, ...]:
         """Return stored runs, the newest first."""
         return self.shelf.runs(identity)
+
+    async def read_history(self, identity: str, limit: int = 50) -> tuple[RunResult, ...]:
+        """Read the newest stored runs of a unit without holding up anything else."""
+        return (await asyncio.to_thread(self.shelf.runs, identity))[:limit]
 
     def latest(self, identity: str) -> RunResult | None:
         """Return the newest run of a unit that is over, for reports."""

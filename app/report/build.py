@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from app.diagnosis.catalogue import explain
 from app.driver.registry import Registry
+from app.model.acceptance import RunResult
 from app.model.backend import Backend
 from app.model.finding import Evidence, Finding
 from app.model.frame import Frame
@@ -27,6 +28,7 @@ from app.model.job import (
 from app.model.query import TrafficQuery
 from app.model.reading import Reading
 from app.model.unit import Unit
+from app.report.acceptance import AcceptanceSection, section
 from app.storage.db import Store
 
 FRAME_LIMIT = 24
@@ -162,6 +164,8 @@ class Report:
     versions: tuple[Fact, ...]
     attempts: tuple[Fact, ...] = field(default=())
     """Earlier tries of steps that failed or were interrupted."""
+    acceptance: AcceptanceSection | None = None
+    """The newest acceptance run of this unit since the job began."""
 
 
 def build(
@@ -173,9 +177,11 @@ def build(
     registry: Registry,
     version: str,
     site_name: str = "",
+    accepted: Callable[[str], RunResult | None] = lambda _: None,
 ) -> Report:
-    """Fold a job and its records into a report."""
+    """Fold a job and its records into a report; ``accepted`` finds the newest acceptance run of an identity."""
     identity = str(job.facts.get("arrival", {}).get("identity", ""))
+    run = accepted(identity) if identity else None
     return Report(
         job_id=job.id,
         site=site_name,
@@ -199,6 +205,7 @@ def build(
         curves=_curves(_readings(store, job, identity)),
         versions=_versions(job, registry, version),
         attempts=tuple(_attempts(events))[-ATTEMPT_LIMIT:],
+        acceptance=section(run) if run is not None and run.started_at >= job.created_at else None,
     )
 
 

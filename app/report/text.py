@@ -40,6 +40,11 @@ def html(report: Report, *, for_print: bool = False) -> str:
     return str(template.render(report=report, **own))
 
 
+def rendered(name: str, **values: Any) -> str:
+    """Return another document of the same kind, by its template's name."""
+    return str(_environment().get_template(name).render(**values))
+
+
 def json_text(report: Report) -> str:
     """Return the report as JSON by the published schema."""
     document = {"schema": SCHEMA_ID, **_plain(encode(report))}
