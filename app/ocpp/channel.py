@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from app.model.finding import Finding
 from app.model.frame import Handshake, Hello
 from app.model.observation import TlsFailed
 from app.model.secret import Secret
@@ -151,13 +152,22 @@ class Keeper(Protocol):
         ...
 
     def knocked(
-        self, verdict: str, text: str, remote: str, first: bytes, identity: str, *, local: str, hello: Hello | None
+        self,
+        verdict: str,
+        text: str,
+        remote: str,
+        first: bytes,
+        identity: str,
+        *,
+        local: str,
+        hello: Hello | None,
+        findings: tuple[Finding, ...] = (),
     ) -> None:
         """Learn what became of a peer."""
         ...
 
-    def tls_failed(self, failed: TlsFailed) -> None:
-        """Learn that a TLS handshake came to nothing."""
+    def tls_failed(self, failed: TlsFailed) -> tuple[Finding, ...]:
+        """Learn that a TLS handshake came to nothing; return what that means."""
         ...
 
 

@@ -112,6 +112,7 @@ class OcppServer:
         self._ending: set[Endpoint] = set()
         self._books: OrderedDict[str, Books] = OrderedDict()
         self._knocks: deque[Knock] = deque(maxlen=MAX_KNOCKS)
+        self._knock_findings: dict[int, tuple[Finding, ...]] = {}
         self._listener: Listener | None = None
         self._moving = asyncio.Lock()
         self._state = ListenState(is_listening=False, host="", port=0)
@@ -145,6 +146,10 @@ class OcppServer:
     def knock_list(self) -> Sequence[Knock]:
         """Return what knocked, newest last, at most ``MAX_KNOCKS``."""
         return tuple(self._knocks)
+
+    def findings_of(self, knock: Knock) -> tuple[Finding, ...]:
+        """Return what was found in a knock of the list, and in the TLS handshake before it."""
+        return self._knock_findings.get(knock.seq, ())
 
     def endpoint(self, identity: str) -> Endpoint | None:
         """Return the open connection of an identity."""
@@ -294,9 +299,9 @@ class OcppServer:
         elif (returned := past.returned(endpoint.identity, endpoint.opened_at)) is not None:
             endpoint.observe((returned,))
 
-    def tls_failed(self, failed: TlsFailed) -> None:
+    def tls_failed(self, failed: TlsFailed) -> tuple[Finding, ...]:
         """Have a TLS handshake judged that came to nothing."""
-        self.observed(failed)
+        return self.observed(failed)
 
     def knocked(
         self,
@@ -308,6 +313,7 @@ class OcppServer:
         *,
         local: str = "",
         hello: Hello | None = None,
+        findings: tuple[Finding, ...] = (),
     ) -> None:
         """Enter a peer in the knock list."""
         knock = Knock(
@@ -323,7 +329,10 @@ class OcppServer:
         )
         self._knocks.append(knock)
         self.knocks.publish(knock)
-        for finding in self.judge(knock):
+        found = tuple(self.judge(knock))
+        self._knock_findings[knock.seq] = (*findings, *found)
+        self._knock_findings.pop(knock.seq - MAX_KNOCKS, None)
+        for finding in found:
             self.findings.publish(finding)
 
     def booted(self, endpoint: Endpoint) -> None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from app.errors import BadCertificate, Garbled
+from app.model.finding import Finding
 from app.model.frame import Handshake, Hello, TlsSession
 from app.model.observation import TlsEnd, TlsFailed
 from app.ocpp import pages, strict
@@ -123,9 +124,7 @@ class Visitor(asyncio.Protocol):
         self._session = session
         self._listen_again(self._listener.bounds.first_s)
 
-    def tls_failed(
-        self, end: TlsEnd, *, alert: int | None = None, reason: str = "", after: str | None = None, raw: bytes = b""
-    ) -> None:
+    def tls_failed(self, end: TlsEnd, *, alert: int | None = None, reason: str = "", after: str | None = None) -> None:
         """Tell that TLS came to nothing."""
         if self._is_told:
             return
@@ -143,8 +142,9 @@ class Visitor(asyncio.Protocol):
         )
         if reason.startswith("CERTIFICATE_VERIFY_FAILED"):
             self._listener.stop_asking(self.remote)
-        self._listener.keeper.tls_failed(failed)
-        self._tell("tls-failed", pages.tls_failed(failed), first=raw or (self._hello.raw if self._hello else b""))
+        found = self._listener.keeper.tls_failed(failed)
+        first = self._hello.raw if self._hello else b""
+        self._tell("tls-failed", pages.tls_failed(failed), first=first, findings=found)
 
     def end_tls(self) -> None:
         """End the connection after our last word in TLS."""
@@ -268,11 +268,20 @@ class Visitor(asyncio.Protocol):
         self._tell(verdict, text, identity)
         self._end(pages.answer(status, text, extra=extra))
 
-    def _tell(self, verdict: str, text: str, identity: str = "", first: bytes | None = None) -> None:
+    def _tell(
+        self,
+        verdict: str,
+        text: str,
+        identity: str = "",
+        first: bytes | None = None,
+        findings: tuple[Finding, ...] = (),
+    ) -> None:
         self._is_told = True
         self._listener.decided(self)
         seen = without_password(bytes(self._head[:4096]) if first is None else first)[:KNOCK_BYTES]
-        self._listener.keeper.knocked(verdict, text, self.remote, seen, identity, local=self._local, hello=self._hello)
+        knocked = self._listener.keeper.knocked
+        local, hello = self._local, self._hello
+        knocked(verdict, text, self.remote, seen, identity, local=local, hello=hello, findings=findings)
 
     def _too_slow(self) -> None:
         front = self._front

@@ -65,7 +65,7 @@ def plan_text(plan: ListenPlan) -> str:
     if not plan.tls:
         parts.append(worded("no TLS"))
     elif plan.personality != "auto":
-        parts.append(personality_text(plan.personality))
+        parts.append(worded("TLS: {face}", face=personality_text(plan.personality)))
     return " · ".join(parts)
 
 

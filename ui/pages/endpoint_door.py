@@ -124,10 +124,10 @@ class MannerSection(Section):
         demanded = self.tr(
             "Demanded where we are strict. With 3, chargers are asked for their certificate in any case."
         )
-        self.add_row(self.tr("Deviations"), self.strict)
-        self.add_row(self.tr("Security profile"), self.profile, demanded)
+        self.add_row(self.tr("Deviations"), _row(self, self.strict))
+        self.add_row(self.tr("Security profile"), _row(self, self.profile), demanded)
         self.add_row(self.tr("TLS"), self.tls)
-        self.why = self.add_row(self.tr("TLS personality"), self.personality, " ")
+        self.why = self.add_row(self.tr("TLS personality"), _row(self, self.personality), " ")
         self.trouble = plain("", "", self)
         self.trouble.hide()
         self.add_wide(self.trouble)
@@ -187,7 +187,7 @@ class RootSection(Section):
         self.password.setEchoMode(QLineEdit.EchoMode.Password)
         self.password.setPlaceholderText(self.tr("Password of its key, if any"))
         self.password.setAccessibleName(self.tr("Password of the imported key"))
-        self.password.setMaximumWidth(240)
+        self.password.setFixedWidth(240)
         self.take = QPushButton(self.tr("Import certificate…"), self)
         icons.dress(self.take, "import", "text2")
         self.take.clicked.connect(self._import)
@@ -312,7 +312,7 @@ def _is_served(host: str, adapter: Adapter) -> bool:
 def _choice(owner: QWidget, name: str) -> QComboBox:
     choice = QComboBox(owner)
     choice.setAccessibleName(name)
-    choice.setMaximumWidth(420)
+    choice.setMinimumWidth(360)
     return choice
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QPlainTextEdit,
+    QPushButton,
+    QSplitter,
+    QStackedLayout,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.model.frame import Knock
 from ui.models.knocks import KNOCK_FIELDS, knock_key, verdict_text, verdict_tone
@@ -61,9 +70,13 @@ class KnockDetail(QWidget):
         parts = QSplitter(Qt.Orientation.Horizontal, self)
         parts.setChildrenCollapsible(False)
         parts.addWidget(self.cards)
-        parts.addWidget(self.hello)
-        parts.addWidget(self.bytes)
-        parts.setSizes([380, 320, 560])
+        self.views = QTabWidget(self)
+        self.views.setDocumentMode(True)
+        self.views.tabBar().setDrawBase(False)
+        self.views.addTab(self.hello, self.tr("TLS offer"))
+        self.views.addTab(self.bytes, self.tr("First bytes"))
+        parts.addWidget(self.views)
+        parts.setSizes([560, 560])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
         layout.setSpacing(SPACE_4)
@@ -79,7 +92,8 @@ class KnockDetail(QWidget):
         self.verdict.show_status(verdict_text(knock), tone if tone != "text2" else "idle")
         to = self.tr("to {local}").format(local=visible(knock.local, 60)) if knock.local else ""
         self.about.setText("  ".join(part for part in (moment_text(knock.at), to) if part))
-        self.hello.setVisible(knock.hello is not None)
+        self.views.setTabVisible(0, knock.hello is not None)
+        self.views.setCurrentIndex(0 if knock.hello is not None else 1)
         if knock.hello is not None:
             self.hello.setPlainText(hello_lines(knock.hello))
         self.text.setText(visible(knock.text, 600))
@@ -95,7 +109,7 @@ class KnockDetail(QWidget):
                 widget.deleteLater()
         column.setContentsMargins(0, 0, SPACE_8, 0)
         column.setSpacing(SPACE_8)
-        findings = tuple(self._bench.server.judge(knock))
+        findings = self._bench.server.findings_of(knock)
         for finding in findings[:5]:
             column.addWidget(FindingCard(finding, self.cards))
         self.cards.setVisible(bool(findings))
@@ -132,7 +146,7 @@ class KnockPanel(QWidget):
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.table)
         self.splitter.addWidget(self.detail)
-        self.splitter.setSizes([240, 300])
+        self.splitter.setSizes([150, 390])
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.splitter)

@@ -72,12 +72,12 @@ class ListenPanel(QFrame):
         row.addSpacing(SPACE_12)
         row.addWidget(self.url, 1)
         row.addWidget(self.secure_url, 1)
-        row.addWidget(self.manner)
         row.addStretch(0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
         layout.setSpacing(SPACE_8)
         layout.addLayout(row)
+        layout.addWidget(self.manner)
         layout.addWidget(self._trouble_row())
 
     def _trouble_row(self) -> QWidget:
