@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from app.commands import NOTHING, OK
+from app.commands import NOTHING, OK, UNPROVED
 from app.commands.console import Console, visible
 from app.diagnosis.catalogue import explain
 from app.model.finding import Severity
 from app.trace.judging import Found, Judgement, judge
 from app.trace.recording import Recording, Told
-
-FOUND = 1
-"""Exit code where something is wrong: a fault or a warning."""
-
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
@@ -24,7 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace, console: Console) -> int:
-    """Read, judge, tell. Exit code 0: nothing wrong, 1: faults or warnings, 3: nothing to judge."""
+    """Read, judge, tell. Exit code 0: nothing wrong, 5: faults or warnings, 3: nothing to judge."""
     recording = await Recording.load(args.file, _telling(console, "read"))
     try:
         info = recording.info
@@ -39,7 +35,7 @@ async def run(args: argparse.Namespace, console: Console) -> int:
     console.result(_facts(judgement, info.name, info.dialect), "\n".join([f"{visible(head)}: {verdict}", *lines]))
     if not info.frames and not info.records:
         return NOTHING
-    return FOUND if any(found.finding.severity is not Severity.INFO for found in judgement.findings) else OK
+    return UNPROVED if any(found.finding.severity is not Severity.INFO for found in judgement.findings) else OK
 
 
 def _telling(console: Console, word: str) -> Told:

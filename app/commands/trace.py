@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.commands import FAILED, NOTHING, OK
+from app.commands import NOTHING, OK, UNPROVED
 from app.commands.bench import workbench
 from app.commands.console import Console, visible
 from app.errors import AppError
@@ -129,7 +129,7 @@ async def _look(args: argparse.Namespace, console: Console) -> int:
         )
     is_other = bool(args.hash) and args.hash.lower() != info.hash
     console.result({**_facts(info), "is_sound": info.is_sound and not is_other}, _verdict(info, is_other=is_other))
-    return OK if info.is_sound and not is_other else FAILED
+    return OK if info.is_sound and not is_other else UNPROVED
 
 
 def _verdict(info: TraceInfo, *, is_other: bool) -> str:

@@ -172,7 +172,7 @@ def test_export_verify_info_import_and_diagnose(tmp_path: Path, capsys: pytest.C
     code, out = run(capsys, "trace", "verify", trace, "--hash", exported["hash"], "--quiet")
     assert code == 0
     assert "whole and unchanged" in out
-    assert run(capsys, "trace", "verify", trace, "--hash", "0" * 64, "--quiet")[0] == 1
+    assert run(capsys, "trace", "verify", trace, "--hash", "0" * 64, "--quiet")[0] == 5
     code, out = run(capsys, "trace", "info", trace, "--json", "--quiet")
     assert json.loads(out)["identities"] == ["CP-1"]
     assert run(capsys, "trace", "import", trace, "--to", flat, "--quiet")[0] == 0
@@ -180,7 +180,7 @@ def test_export_verify_info_import_and_diagnose(tmp_path: Path, capsys: pytest.C
     live = json.loads(run(capsys, "diagnose", trace, "--json", "--quiet")[1])["codes"]
     assert "BOOT-SCHEMA" in live
     code, out = run(capsys, "diagnose", flat, "--quiet")
-    assert code == 1
+    assert code == 5
     assert "BOOT-SCHEMA" in out
     assert run(capsys, "diagnose", trace, "--identity", "NOBODY", "--quiet")[0] == 0
 
@@ -189,7 +189,7 @@ def test_a_changed_trace_fails_the_check_and_names_the_line(tmp_path: Path, caps
     path = write(tmp_path / "t.rehome-trace", session())
     path.write_bytes(path.read_bytes().replace(b"Wall 1", b"Wall 7"))
     code, out = run(capsys, "trace", "verify", path, "--quiet")
-    assert code == 1
+    assert code == 5
     assert "line 3" in out
     log = tmp_path / "x.log"
     log.write_text('CP: receive message [2,"1","Heartbeat",{}]\n')
