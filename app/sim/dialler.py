@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -98,6 +99,7 @@ class Dialler(ABC):
         self.clock = Clock(self.faults)
         self._noted = asyncio.Event()
         self._scope = Scope(f"sim/{identity}", report=self._tell)
+        self._lost_s = math.inf
         self._has_power = False
         self._dialling: asyncio.Task[None] | None = None
         self._link: ClientConnection | None = None
@@ -139,6 +141,11 @@ class Dialler(ABC):
     def ping_s(self) -> float:
         """Return the pause between WebSocket pings of its own, unscaled; 0 = it sends none."""
         return 0.0
+
+    @property
+    def offline_threshold_s(self) -> float:
+        """Return after how long without a line all states are told again, unscaled; endless in 1.6."""
+        return math.inf
 
     def boot_payload(self) -> Payload:
         """Return what it says of itself at the start."""
@@ -183,6 +190,11 @@ class Dialler(ABC):
             while not is_true():
                 self._noted.clear()
                 await self._noted.wait()
+
+    async def drained(self, *, timeout_s: float = 3.0) -> None:
+        """Wait until all is said that could be said, or the line is gone, or the time is over."""
+        with suppress(TimeoutError):
+            await self.until(lambda: not self._outbox or not self.is_connected, timeout_s=timeout_s)
 
     @property
     def queued(self) -> int:
@@ -320,6 +332,7 @@ class Dialler(ABC):
             pass
         finally:
             self.connected.clear()
+            self._lost_s = time.monotonic()
             self._noted.set()
             self._link = None
             for task in tasks:
@@ -333,7 +346,8 @@ class Dialler(ABC):
         has_news = any(message.action == "StatusNotification" for message in self._outbox)
         self._outbox.clear()
         self._outbox.extend(kept)
-        if has_news and self.booted.is_set() and not self.boots_on_redial:
+        is_long = time.monotonic() - self._lost_s > self.offline_threshold_s * self.time_scale
+        if (has_news or is_long) and self.booted.is_set() and not self.boots_on_redial:
             self.returned()
 
     async def _ping(self, link: ClientConnection) -> None:
@@ -410,6 +424,7 @@ class Dialler(ABC):
             return
         if self._outbox and self._outbox[0] is message:
             self._outbox.popleft()
+            self._noted.set()
         message.answered(answer.payload or {})
 
     def _is_retried(self, message: Outgoing) -> bool:

@@ -37,6 +37,8 @@ IDENTITY_KEY = "Cst_ChargeBoxId"
 PASSWORD_KEY = "AuthorizationKey"
 TRUNCATED = 20
 """Characters that a truncating station keeps."""
+OLD_PROFILE_AFTER_S = 60.0
+"""A station that clings to its former address goes back after a minute (connection-failures 14)."""
 SLOW_S = 19 * 60.0
 """FoxESS takes up to 19 minutes to return (connection-failures, "How long to wait")."""
 
@@ -173,9 +175,16 @@ class OcppStation(ChargePoint):
         if Fault.REVERTS in self.faults:
             for key, value in self._kept.items():
                 self.configuration[key].value = value
-        self._kept = self._values()
+        former, self._kept = self._kept, self._values()
         self._apply()
         await super().power_cycle(off_s, reason=reason)
+        if Fault.OLD_PROFILE in self.faults and former[URL_KEY] != self.configured_url:
+            self.later("old profile", OLD_PROFILE_AFTER_S, lambda: self._back_to(former[URL_KEY]))
+
+    def _back_to(self, url: str | None) -> None:
+        self.configuration[URL_KEY].value = url
+        self._apply()
+        self.redial_soon()
 
     async def restart_with(self, firmware: str) -> None:
         """Restart after an update; it says Installed once it is accepted again."""

@@ -192,7 +192,12 @@ class Station2(Dialler):
 
     def restart_soon(self, reason: str) -> None:
         """Restart a moment from now: usable from inside an answer."""
-        self._scope.isolated("reset", self._later(RESET_DELAY_S, lambda: self.power_cycle(reason=reason)))
+        self._scope.isolated("reset", self._later(RESET_DELAY_S, lambda: self._restart(reason)))
+
+    async def _restart(self, reason: str) -> None:
+        """Restart once the queue is dry, so that no session is told to the next central system (B10)."""
+        await self.drained()
+        await self.power_cycle(reason=reason)
 
     # What it says
 
@@ -278,12 +283,19 @@ class Station2(Dialler):
         count = int(self.model.number("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent", default=1))
         return count, self.model.number("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent")
 
+    @property
+    def offline_threshold_s(self) -> float:
+        """Return OfflineThreshold."""
+        return self.model.number("OCPPCommCtrlr", "OfflineThreshold", default=60.0)
+
     def accepted(self, interval_s: float) -> None:
-        """Keep the central system's interval and tell all states (B01.FR.05)."""
+        """Keep the central system's interval and tell all states (B01.FR.05), then that it was switched on (A04)."""
         if interval_s:
             self.model.put("OCPPCommCtrlr", "HeartbeatInterval", str(round(interval_s)))
         for evse in self.evses:
             self.say_status(evse)
+        if self.boot_reason != "Triggered":
+            self.security.tell("StartupOfTheDevice")
 
     def returned(self) -> None:
         """Tell the present state of every connector (B04)."""
