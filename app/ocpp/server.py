@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -23,11 +23,11 @@ from app.model.secret import Secret
 from app.model.unit import Sighting
 from app.ocpp import ports, schema, selftest
 from app.ocpp.endpoint import Endpoint
-from app.ocpp.host import Answerer, Authoriser, Habits, Replier, Times, accept_all
-from app.ocpp.ledger import Ledger
+from app.ocpp.host import Answerer, Authoriser, Replier, Times, accept_all
 from app.ocpp.listener import Bounds, Channel, Listener, Receiver
 from app.ocpp.manner import Manner
 from app.ocpp.past import Past
+from app.ocpp.shelf import Shelf
 from app.ocpp.sightings import on_boot, on_dial, on_hang_up
 from app.scope import Scope, Trouble
 
@@ -37,22 +37,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_KNOCKS = 500
-MAX_REMEMBERED = 5000
-"""Identities whose books are kept; more than may be connected at once (``Bounds.peers``)."""
 WARM_UP = tuple(
     (version, action)
     for version in ("1.6", "2.0.1")
     for action in ("BootNotification", "StatusNotification", "MeterValues", "Heartbeat")
 )
-
-
-@dataclass(slots=True)
-class Books:
-    """What is kept of one identity beyond its connections."""
-
-    ledger: Ledger
-    habits: Habits
-    past: Past
 
 
 class OcppServer:
@@ -95,7 +84,6 @@ class OcppServer:
         """Answer an action at once, where they want to."""
         self.authorise: Authoriser = accept_all
         self.endings: Feed[Ended] = Feed()
-        self.manners: dict[str, Manner] = {}
         self.expected = expected
         self.scope = Scope("ocpp", report=report)
         self._sighted = sighted
@@ -107,10 +95,9 @@ class OcppServer:
         self._seq = itertools.count(first_seq)
         self._knock_seq = itertools.count(1)
         self._connections = itertools.count(1)
-        self._transactions = itertools.count(int(datetime.now(UTC).timestamp()) & 0x3FFFFFFF)
         self._endpoints: dict[str, Endpoint] = {}
         self._ending: set[Endpoint] = set()
-        self._books: OrderedDict[str, Books] = OrderedDict()
+        self._shelf = Shelf(lambda: self.authorise, self._endpoints)
         self._knocks: deque[Knock] = deque(maxlen=MAX_KNOCKS)
         self._knock_findings: dict[int, tuple[Finding, ...]] = {}
         self._listener: Listener | None = None
@@ -234,7 +221,12 @@ class OcppServer:
 
     def manner(self, identity: str) -> Manner:
         """Return how an identity is treated, to be changed in place; kept across its connections."""
-        return self.manners.setdefault(identity, Manner())
+        return self._shelf.manner(identity)
+
+    @property
+    def manners(self) -> dict[str, Manner]:
+        """Return how identities are treated; what is put in here counts from their next connection on."""
+        return self._shelf.manners
 
     def observed(self, observation: Observation) -> tuple[Finding, ...]:
         """Have anybody's observation judged, publish the findings and return them."""
@@ -264,8 +256,7 @@ class OcppServer:
         handshake = replace(handshake, at=self.now())
         handshake = replace(handshake, findings=tuple(self.judge(handshake)))
         identity = handshake.identity
-        books = self._remembered(identity)
-        books.habits.forget_values()
+        books = self._shelf.opened(identity)
         older = self._endpoints.get(identity)
         endpoint = Endpoint(
             identity=identity,
@@ -383,30 +374,6 @@ class OcppServer:
                 suggestion=problem.suggestion if isinstance(problem, PortInUse) else 0,
             )
         )
-
-    def _remembered(self, identity: str) -> Books:
-        books = self._books.pop(identity, None)
-        if books is None:
-            ledger = Ledger(
-                f"ocpp:{identity}",
-                lambda: next(self._transactions),
-                manner=self.manner(identity),
-                authorise=lambda token: self.authorise(identity, token),
-            )
-            books = Books(ledger, Habits(), Past())
-        self._books[identity] = books
-        if len(self._books) > MAX_REMEMBERED:
-            self._forget_one()
-        return books
-
-    def _forget_one(self) -> None:
-        """Forget the identity that was away longest; what is connected, or treated in a special way, is kept."""
-        for identity in self._books:
-            manner = self.manners.get(identity)
-            if identity not in self._endpoints and (manner is None or manner.is_usual):
-                del self._books[identity]
-                self.manners.pop(identity, None)
-                return
 
     def _count(self) -> None:
         if self._state.connections != len(self._endpoints):
