@@ -342,5 +342,6 @@ async def test_a_restart_without_a_boot():
         mark = central.mark
         assert (await central.order("Reset", {"type": "Soft"}))["status"] == "Accepted"
         await station.until(lambda: not station.is_connected)
-        await central.hears("Heartbeat", after=mark)
+        await station.until(lambda: station.is_connected)
+        await central.order("GetLocalListVersion")
         assert "BootNotification" not in [action for action, _ in central.said[mark:]]
