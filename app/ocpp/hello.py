@@ -73,49 +73,63 @@ class _Reader:
         return self._at < len(self._data)
 
 
-def records(data: bytes) -> tuple[list[Record], bytes]:
-    """Split raw bytes into whole records and what is left. Raises Garbled where no TLS record can be."""
+def record_at(data: bytes | bytearray, at: int) -> Record | None:
+    """Return the whole record at a place, ``None`` where it is not whole. Raises Garbled where none can be."""
+    if len(data) - at < 5:
+        return None
+    kind, version, size = data[at], int.from_bytes(data[at + 1 : at + 3]), int.from_bytes(data[at + 3 : at + 5])
+    if not CHANGE_CIPHER <= kind <= DATA or version >> 8 != 3 or size > RECORD_LIMIT + 2048:
+        raise Garbled("These bytes are no TLS record.", "Look at the first bytes.")
+    return Record(kind, version, bytes(data[at + 5 : at + 5 + size])) if len(data) - at - 5 >= size else None
+
+
+def records(data: bytes) -> list[Record]:
+    """Split raw bytes into whole records. Raises Garbled where no TLS record can be."""
     found: list[Record] = []
     at = 0
-    while len(data) - at >= 5:
-        kind, version, size = (
-            data[at],
-            int.from_bytes(data[at + 1 : at + 3], "big"),
-            int.from_bytes(data[at + 3 : at + 5]),
-        )
-        if not CHANGE_CIPHER <= kind <= DATA or version >> 8 != 3 or size > RECORD_LIMIT + 2048:
-            raise Garbled("These bytes are no TLS record.", "Look at the first bytes.")
-        if len(data) - at - 5 < size:
-            break
-        found.append(Record(kind, version, data[at + 5 : at + 5 + size]))
-        at += 5 + size
-    return found, data[at:]
+    while (record := record_at(data, at)) is not None:
+        found.append(record)
+        at += 5 + len(record.body)
+    return found
+
+
+class HelloReader:
+    """Reads the ClientHello at the start of a connection, however it is cut; each byte is looked at once."""
+
+    __slots__ = ("_at", "_message", "raw")
+
+    def __init__(self) -> None:
+        self.raw = bytearray()
+        self._message = bytearray()
+        self._at = 0
+
+    def feed(self, data: bytes) -> Hello | None:
+        """Take bytes; return the ClientHello once it is whole. Raises Garbled where they can't become one."""
+        self.raw += data
+        if len(self.raw) > HELLO_LIMIT:
+            raise Garbled(f"Its ClientHello is longer than {HELLO_LIMIT} bytes.", "Look at the first bytes.")
+        if self.raw[5:6] not in (b"", bytes((CLIENT_HELLO,))):
+            raise Garbled("It began TLS with something else than a ClientHello.", "Look at the first bytes.")
+        message = self._message
+        while (record := record_at(self.raw, self._at)) is not None:
+            if record.kind != HANDSHAKE:
+                raise Garbled("It began TLS without a ClientHello.", "Look at the first bytes.")
+            message += record.body
+            self._at += 5 + len(record.body)
+            if len(message) >= 4 and len(message) - 4 >= int.from_bytes(message[1:4]):
+                return _hello(bytes(message), bytes(self.raw))
+        return None
 
 
 def read_hello(data: bytes) -> Hello | None:
-    """Read the ClientHello at the start of a connection, however it is cut into records; ``None`` until it is whole.
-
-    Raises Garbled where the bytes can't become one.
-    """
-    if len(data) > HELLO_LIMIT:
-        raise Garbled(f"Its ClientHello is longer than {HELLO_LIMIT} bytes.", "Look at the first bytes.")
-    if data[5:6] not in (b"", bytes((CLIENT_HELLO,))):
-        raise Garbled("It began TLS with something else than a ClientHello.", "Look at the first bytes.")
-    whole, _ = records(data)
-    message = bytearray()
-    for record in whole:
-        if record.kind != HANDSHAKE:
-            raise Garbled("It began TLS without a ClientHello.", "Look at the first bytes.")
-        message += record.body
-        if len(message) >= 4 and len(message) - 4 >= int.from_bytes(message[1:4], "big"):
-            return _hello(bytes(message), data)
-    return None
+    """Read a ClientHello; ``None`` where it is not whole. Raises Garbled where the bytes can't become one."""
+    return HelloReader().feed(data)
 
 
 def read_alert(data: bytes) -> Alert | None:
     """Return the last alert that was sent in the clear, if there is one."""
     try:
-        whole, _ = records(data)
+        whole = records(data)
     except Garbled:
         return None
     clear = [record for record in whole if record.kind == ALERT and len(record.body) == 2]
@@ -128,7 +142,7 @@ def sent_messages(data: bytes) -> str:
     From TLS 1.3's ServerHello on everything is encrypted, and the certificate goes with it (RFC 8446 §2).
     """
     last = ""
-    for record in records(data)[0]:
+    for record in records(data):
         if record.kind == DATA and last:
             return "Certificate"
         if record.kind == HANDSHAKE:

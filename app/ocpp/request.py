@@ -26,7 +26,9 @@ SINGLE = (
 """Headers that may stand once only (RFC 9112 §3.2, RFC 6455 §11.3, RFC 9110 §5.3); the first one is read."""
 
 _LINE = re.compile(rb"\r*\n|\r")
-_END = re.compile(rb"\r*\n\r*\n|\r\r(?![\r\n])")
+END_LENGTH = 6
+_END = re.compile(rb"\r{0,2}\n\r{0,2}\n|\r\r(?![\r\n])")
+"""At most ``END_LENGTH`` bytes."""
 _CREDENTIALS = re.compile(
     rb"((?:authorization|cookie)[ \t]*:[ \t]*)(basic[ \t]+)?[^\r\n]*(?:(?:\r*\n|\r)[ \t][^\r\n]*)*", re.IGNORECASE
 )
@@ -84,9 +86,12 @@ class Request:
         return "websocket" in self.get("Upgrade").lower() or any(self.get(name) for name in named)
 
 
-def end_of_head(data: bytes | bytearray) -> int:
-    """Return where the head ends (behind the empty line), or -1. Lines may end with LF, CR CR LF or CR alone."""
-    match = _END.search(data)
+def end_of_head(data: bytes | bytearray, start: int = 0) -> int:
+    """Return where the head ends (behind the empty line), or -1. Lines may end with LF, CR CR LF or CR alone.
+
+    ``start``: what lies before it was searched already.
+    """
+    match = _END.search(data, max(0, start - END_LENGTH))
     if match is None:
         return -1
     if match[0] == b"\r\r" and match.end() == len(data) and b"\n" in data:

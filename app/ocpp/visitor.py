@@ -22,7 +22,7 @@ from app.model.observation import TlsEnd, TlsFailed
 from app.ocpp import pages, strict
 from app.ocpp.channel import Pipe, spelled
 from app.ocpp.handshake import accept_key, read_handshake, speaks_only_other
-from app.ocpp.hello import read_hello
+from app.ocpp.hello import HelloReader
 from app.ocpp.peer import Peer
 from app.ocpp.request import HEADER_LIMIT, Request, end_of_head, parse_request, without_password
 from app.ocpp.tls import Front
@@ -46,6 +46,8 @@ class Visitor(asyncio.Protocol):
         "_local",
         "_loop",
         "_pipe",
+        "_reader",
+        "_seen",
         "_session",
         "_timer",
         "remote",
@@ -54,6 +56,9 @@ class Visitor(asyncio.Protocol):
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._head = bytearray()
+        self._seen = 0
+        """How much of it was searched already: a peer that sends single bytes must not cost more than one in a go."""
+        self._reader = HelloReader()
         self._timer: asyncio.TimerHandle | None = None
         self._front: Front | None = None
         self._session: TlsSession | None = None
@@ -151,9 +156,10 @@ class Visitor(asyncio.Protocol):
         self._end(b"")
 
     def _look_at_hello(self) -> None:
-        raw = bytes(self._head)
+        fresh = bytes(self._head[self._seen :])
+        self._seen = len(self._head)
         try:
-            self._hello = read_hello(raw)
+            self._hello = self._reader.feed(fresh)
         except Garbled as error:
             self._tell("garbage", f"It began like TLS, but: {error.message}")
             self._end(pages.tls_alert(50))
@@ -166,7 +172,9 @@ class Visitor(asyncio.Protocol):
             self._tell("tls", f"It wants TLS (wss), and we have no certificate to show. {error.message} {error.advice}")
             self._end(pages.tls_alert(80))
             return
+        raw = bytes(self._head)
         self._head.clear()
+        self._seen = 0
         self._front = Front(self, self._pipe, self._hello, outfit)
         self._pipe.set_protocol(self._front)
         self._pipe = self._front
@@ -191,7 +199,8 @@ class Visitor(asyncio.Protocol):
             self._tell(*verdict)
             self._end(pages.last_words(verdict[0]))
             return
-        end = end_of_head(self._head)
+        end = end_of_head(self._head, self._seen)
+        self._seen = len(self._head)
         if end < 0:
             if len(self._head) > HEADER_LIMIT:
                 self._refuse(431, "refused", f"It sent more than {HEADER_LIMIT} bytes without ending its request.")
