@@ -27,8 +27,11 @@ PACKAGES = {
     "2.0.1": (Base201, ocpp.v201.call, ocpp.v201.call_result),
     "2.1": (Base21, ocpp.v21.call, ocpp.v21.call_result),
 }
-AT = datetime.now(UTC).isoformat()
-"""An old stamp would be another story (failures 13)."""
+
+
+def now() -> str:
+    """Stamp a message: an old stamp would be another story (failures 13)."""
+    return datetime.now(UTC).isoformat()
 
 
 def report(number: int, index: int, name: str, value: str, *, is_last: bool) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def report(number: int, index: int, name: str, value: str, *, is_last: bool) -> 
         "variable_attribute": [{"value": value}],
         "variable_characteristics": {"data_type": "integer", "supports_monitoring": False},
     }
-    return {"request_id": number, "generated_at": AT, "seq_no": index, "tbc": not is_last, "report_data": [data]}
+    return {"request_id": number, "generated_at": now(), "seq_no": index, "tbc": not is_last, "report_data": [data]}
 
 
 def station_of(version: str) -> Any:
@@ -71,12 +74,12 @@ def station_of(version: str) -> Any:
             assert answer.status == "Accepted"
             await self.call(call.Heartbeat())
             status = {"evse_id": 1, "connector_id": 1, "connector_status": "Available"}
-            await self.call(call.StatusNotification(timestamp=AT, **status))
+            await self.call(call.StatusNotification(timestamp=now(), **status))
             info = {"transaction_id": "abc", "charging_state": "Charging"}
             await self.call(
                 call.TransactionEvent(
                     event_type="Started",
-                    timestamp=AT,
+                    timestamp=now(),
                     trigger_reason="CablePluggedIn",
                     seq_no=0,
                     transaction_info=info,
