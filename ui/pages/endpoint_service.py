@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.errors import AppError
 from ui import icons
+from ui.doors import is_alive
 from ui.models.plain import visible_lines
 from ui.tasks import Tasks
 from ui.theme import SPACE_8, SPACE_12, set_look, set_role
@@ -97,8 +98,14 @@ class ServicePage(QWidget):
         if endpoint is None or self.is_busy:
             return
         self.say(self.identity, self.tr("Waiting for the charger …"), "")
-        self.tasks.start_once(self._task, self._run(self.identity, run(endpoint)))
+        task = self.tasks.start_once(self._task, self._run(self.identity, run(endpoint)))
+        if task is not None:
+            task.add_done_callback(self._ended)
         self.refresh()
+
+    def _ended(self, _: object) -> None:
+        if is_alive(self):
+            self.refresh()
 
     def stop(self) -> None:
         """Give up the order under way."""
