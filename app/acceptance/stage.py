@@ -195,6 +195,7 @@ class Stage:
         """
         if until is not None and until():
             return Answer.DONE
+        self.say("Waiting for a person …")
         prompter = self._prompter
         prompter.open(kind, within_s, self.tempo.real(within_s), connector=self.connector, **names)
         try:

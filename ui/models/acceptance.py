@@ -9,7 +9,7 @@ from app.acceptance.case import Case
 from app.model.acceptance import CaseResult, RunResult, Verdict
 from ui.i18n import worded
 from ui.models.listing import Field
-from ui.models.plain import moment_text, visible
+from ui.models.plain import moment_text
 
 VERDICT_WORDS = {
     Verdict.PASS: "Pass",
@@ -43,7 +43,6 @@ class CaseLine:
     title: str
     state: str
     tone: str
-    why: str
     is_manual: bool
 
 
@@ -64,13 +63,7 @@ def _line(case_id: str, title: str, is_manual: bool, result: CaseResult | None, 
         state, tone = f"▶  {worded('Running')}", "accent"
     else:
         state, tone = f"·  {worded('Waiting')}", "text2"
-    why = _why(result) if result is not None else ""
-    return CaseLine(case_id=case_id, title=title, state=state, tone=tone, why=why, is_manual=is_manual)
-
-
-def _why(result: CaseResult) -> str:
-    unmet = next((check.sentence for check in result.checks if not check.is_met), "")
-    return visible(result.reason or unmet, 200)
+    return CaseLine(case_id=case_id, title=title, state=state, tone=tone, is_manual=is_manual)
 
 
 def case_key(line: CaseLine) -> object:
@@ -79,10 +72,9 @@ def case_key(line: CaseLine) -> object:
 
 
 CASE_FIELDS: tuple[Field[CaseLine], ...] = (
-    Field("Verdict", lambda line: line.state, 17, tone=lambda line: line.tone),
-    Field("Case", lambda line: line.case_id, 15, is_mono=True),
-    Field("Title", lambda line: line.title + (f"  ({worded('with a person')})" if line.is_manual else ""), 50),
-    Field("Why", lambda line: line.why, 40, tone=lambda _: "text2"),
+    Field("Verdict", lambda line: line.state, 16, tone=lambda line: line.tone),
+    Field("Case", lambda line: line.case_id, 14, is_mono=True),
+    Field("Title", lambda line: line.title + (f"  ({worded('with a person')})" if line.is_manual else ""), 30),
 )
 
 

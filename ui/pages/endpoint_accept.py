@@ -119,7 +119,7 @@ class AcceptancePanel(QWidget):
         self.history = QComboBox(self)
         self.history.setAccessibleName(self.tr("Runs"))
         self.history.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.history.setMinimumContentsLength(30)
+        self.history.setMinimumContentsLength(36)
         self.history.activated.connect(self._history_chosen)
         row = QHBoxLayout()
         row.setSpacing(SPACE_8)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.acceptance.case import Case
 from app.model.acceptance import Answer, CaseResult, Check, Prompt
@@ -18,9 +19,10 @@ from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
 from ui.widgets.section import plain
 
-MOST_FRAMES = 8
+MOST_FRAMES = 6
 """Frames that one sentence links to; the list of all stands in the file."""
 MOST_CHECKS = 60
+_BREAKS = re.compile(r"([,;/_.])(?=\S)")
 
 
 class PromptCard(QFrame):
@@ -58,10 +60,10 @@ class PromptCard(QFrame):
 
     def _button(self, text: str, icon_name: str, answer: Answer, role: str) -> QPushButton:
         button = QPushButton(text, self)
-        button.setMinimumSize(108, TARGET_LARGE)
+        button.setMinimumWidth(112)
+        button.setMinimumHeight(TARGET_LARGE)
         icons.dress(button, icon_name, "accent_text" if role else "text2")
-        if role:
-            set_role(button, role)
+        set_role(button, role, size="large")
         button.setProperty("answer", answer.value)
         button.clicked.connect(self._pressed)
         return button
@@ -154,7 +156,7 @@ class CaseView(QWidget):
                 widget.deleteLater()
         if result is not None:
             if result.reason:
-                column.addWidget(plain(visible(result.reason, 500), "", self.sentences))
+                column.addWidget(plain(_breakable(visible(result.reason, 500)), "", self.sentences))
             for check in result.checks[:MOST_CHECKS]:
                 column.addWidget(Sentence(check, self))
             for text in result.unrestored:
@@ -182,7 +184,7 @@ class Sentence(QWidget):
         row = QHBoxLayout()
         row.setSpacing(SPACE_8)
         row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(plain(visible(check.sentence, 400), "", self), 1)
+        row.addWidget(plain(_breakable(visible(check.sentence, 400)), "", self), 1)
         layout.addLayout(row)
         if check.seqs:
             layout.addLayout(self._links(check.seqs))
@@ -193,12 +195,11 @@ class Sentence(QWidget):
         row.setContentsMargins(24, 0, 0, 0)
         row.addWidget(plain(self.tr("Frames"), "caption", self, wraps=False))
         for seq in seqs[:MOST_FRAMES]:
-            link = QToolButton(self)
-            link.setText(str(seq))
+            link = QPushButton(str(seq), self)
             link.setProperty("seq", seq)
             link.setAccessibleName(self.tr("Show frame {number} in the traffic").format(number=seq))
             link.setToolTip(self.tr("Show this frame in the traffic"))
-            set_role(link, "quiet")
+            set_role(link, "link")
             link.clicked.connect(self._jump)
             row.addWidget(link)
         if len(seqs) > MOST_FRAMES:
@@ -209,5 +210,10 @@ class Sentence(QWidget):
 
     def _jump(self) -> None:
         sender = self.sender()
-        if isinstance(sender, QToolButton):
+        if isinstance(sender, QPushButton):
             self._view.frame_wanted.emit(int(sender.property("seq")))
+
+
+def _breakable(text: str) -> str:
+    """Let lists of keys be broken: a label breaks lines only where it may."""
+    return _BREAKS.sub("\\1\u200b", text)
