@@ -106,6 +106,7 @@ class EndpointPage(Page):
     def _connect(self) -> None:
         self.table.picked.connect(self._picked)
         self.unit.traffic_wanted.connect(self._show_traffic)
+        self.unit.frame_wanted.connect(self._show_frame)
         self.unit.enlarged.connect(self._enlarge)
         self.knocks.charger_wanted.connect(self.show_charger)
         self.empty.acted.connect(self._empty_acted)
@@ -213,6 +214,9 @@ class EndpointPage(Page):
 
     def _show_traffic(self, identity: str) -> None:
         self.go.emit("traffic", identity)
+
+    def _show_frame(self, seq: int) -> None:
+        self.go.emit("traffic", seq)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the charger beside the list where there is room."""

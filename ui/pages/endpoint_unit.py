@@ -23,6 +23,7 @@ from app.model.frame import Handshake
 from ui import icons
 from ui.models.connections import security
 from ui.models.plain import moment_text, visible, visible_lines
+from ui.pages.endpoint_accept import AcceptancePanel
 from ui.pages.endpoint_config import ConfigPanel
 from ui.pages.endpoint_console import Console
 from ui.pages.endpoint_devicemodel import DeviceModelPanel
@@ -41,13 +42,14 @@ if TYPE_CHECKING:
 
 MOST_FINDINGS = 50
 RAW_LIMIT = 20_000
-CONSOLE, SETTINGS, SERVICES, HANDSHAKE, FINDINGS = range(5)
+CONSOLE, SETTINGS, SERVICES, ACCEPTANCE, HANDSHAKE, FINDINGS = range(6)
 
 
 class UnitPanel(QWidget):
     """The side panel of the endpoint page. ``enlarged`` asks for all the room of the page, or gives it back."""
 
     traffic_wanted = Signal(str)
+    frame_wanted = Signal(int)
     enlarged = Signal(bool)
 
     def __init__(self, bench: Workbench, tasks: Tasks, secret_keys: frozenset[str], parent: QWidget) -> None:
@@ -65,6 +67,8 @@ class UnitPanel(QWidget):
         self.settings.addWidget(self.config)
         self.settings.addWidget(self.device_model)
         self.services = ServicesPanel(bench, tasks, self)
+        self.acceptance = AcceptancePanel(bench, tasks, self)
+        self.acceptance.frame_wanted.connect(self.frame_wanted)
         self.handshake = self._raw_view()
         self.reading = plain_label(self, "subtle", is_wrapped=True)
         self.findings = ScrollColumn(self)
@@ -75,6 +79,7 @@ class UnitPanel(QWidget):
         self.tabs.addTab(self.console, self.tr("Console"))
         self.tabs.addTab(self.settings, self.tr("Settings"))
         self.tabs.addTab(self.services, self.tr("Services"))
+        self.tabs.addTab(self.acceptance, self.tr("Acceptance"))
         self.tabs.addTab(self._handshake_tab(), self.tr("Handshake"))
         self.tabs.addTab(self.findings, self.tr("Findings"))
         layout = QVBoxLayout(self)
@@ -156,6 +161,7 @@ class UnitPanel(QWidget):
             self._last = None
         self.console.show_charger(identity)
         self.services.show_charger(identity)
+        self.acceptance.show_charger(identity)
         self._show_settings(identity)
         self.refresh()
 
@@ -179,6 +185,7 @@ class UnitPanel(QWidget):
         self.hang_up.setEnabled(is_there)
         self.console.refresh()
         self.services.refresh()
+        self.acceptance.refresh()
         self._refresh_settings(endpoint)
         self.title.setText(visible(self._identity, 96))
         if endpoint is None:
