@@ -15,7 +15,7 @@ from typing import Any
 from app.ocpp.frame import Call, Error, Malformed, Message, Result, Send, decode, encode_call, encode_send
 
 REMEMBERED = 64
-"""How many answered requests (at least), and how many timed out calls, are remembered for repetitions and late answers."""
+"""How many answered requests at least, and how many timed out calls, are remembered: they may be repeated, or late."""
 
 
 @dataclass(slots=True)
@@ -167,6 +167,14 @@ class Conversation:
         if asked is not None:
             asked.text = reply
 
+    def is_new(self, uid: str) -> bool:
+        """Say whether no recent request of the peer's had this id."""
+        return uid not in self._replies and uid not in self._older
+
+    def exchanged(self, text: str, uid: str, action: str, reply: str) -> None:
+        """Remember a new request together with its answer."""
+        self._remember(uid, _Reply(hash(text), action, reply))
+
     def asked(self, uid: str) -> str:
         """Return the action of a recent request of the peer's, else an empty text."""
         reply = self._reply_of(uid)
@@ -203,10 +211,13 @@ class Conversation:
         if before is not None and before.digest == digest:
             return Asked(call, text, before.text, (*call.notes, "REPEATED"))
         notes = call.notes if before is None else (*call.notes, "ID-REUSED")
+        self._remember(call.uid, _Reply(digest, call.action))
+        return Asked(call, text, None, notes)
+
+    def _remember(self, uid: str, reply: _Reply) -> None:
         if len(self._replies) >= REMEMBERED:
             self._older, self._replies = self._replies, {}
-        self._replies[call.uid] = _Reply(digest, call.action)
-        return Asked(call, text, None, notes)
+        self._replies[uid] = reply
 
     def _reply_of(self, uid: str) -> _Reply | None:
         return self._replies.get(uid) or self._older.get(uid)

@@ -68,6 +68,15 @@ class Dates:
             found.append(drift)
         return found
 
+    def is_live(self, payload: Mapping[str, Any], at: datetime) -> bool:
+        """Say whether ``seen`` has nothing to say about a message's stamp and would remember nothing."""
+        if self._drift_s is None:
+            return False
+        told_at = v16.moment(_stamp(payload))
+        if told_at is None or told_at < self._line:
+            return False
+        return abs((told_at - at).total_seconds() - self._drift_s) < DRIFT_STEP_S
+
     def _drift(self, action: str, stamp: str, told_at: datetime, at: datetime) -> Drift | None:
         drift_s = (told_at - at).total_seconds()
         if self._drift_s is not None and abs(drift_s - self._drift_s) < DRIFT_STEP_S:

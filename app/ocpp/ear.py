@@ -261,6 +261,40 @@ class Ear:
         if action == "Reset" and answer.get("status") in (ACCEPTED, "Scheduled"):
             self.past.reset(at)
 
+    # The short way (``swift``) --------------------------------------------------------------------------------------
+
+    @property
+    def is_at_ease(self) -> bool:
+        """Say whether the version is settled and the unit accepted, or never asked to be."""
+        return self._is_settled and self.boot_status in ("", ACCEPTED)
+
+    def is_new(self, uid: str) -> bool:
+        """Say whether no recent request had this id."""
+        return self._talk.is_new(uid)
+
+    def knows(self, transaction: object) -> bool:
+        """Say whether a transaction was heard of before."""
+        return not self.past.is_new(transaction)
+
+    def is_live(self, payload: Mapping[str, Any], at: datetime) -> bool:
+        """Say whether the time stamps of a message are present ones, from a clock of which all is said."""
+        return self._dates.is_live(payload, at)
+
+    def boots_alike(self, payload: Mapping[str, Any]) -> bool:
+        """Say whether a Boot is the one that was accepted, and coming again means nothing."""
+        return self.boot_status == ACCEPTED and self._calls_before_boot == 0 and payload == self._boot_payload
+
+    def boots_again(self, boot: Boot, at: datetime) -> None:
+        """Take such a Boot in."""
+        self.boot = boot
+        self._boots += 1
+        self._boot_at = at
+
+    def swift(self, text: str, uid: str, action: str, reply: str) -> None:
+        """Take in a request that needs no word, and its answer."""
+        self._count(action)
+        self._talk.exchanged(text, uid, action, reply)
+
     # What we say --------------------------------------------------------------------------------------------------
 
     def call(self, action: str, payload: dict[str, Any], at: datetime, *, timeout_s: float) -> tuple[str, str]:

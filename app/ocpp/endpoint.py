@@ -21,7 +21,8 @@ from app.ocpp.conversation import Answered, RefusedCall
 from app.ocpp.devicemodel import Variable, assemble
 from app.ocpp.events import Closed, EndpointEvent, Heard, Transaction
 from app.ocpp.frame import NOT_IMPLEMENTED, NOT_SUPPORTED
-from app.ocpp.reception import Reception, lost
+from app.ocpp.reception import lost
+from app.ocpp.swift import SwiftReception
 
 log = logging.getLogger(__name__)
 E = TypeVar("E", bound=EndpointEvent)
@@ -34,7 +35,7 @@ BASES = ("FullInventory", "ConfigurationInventory", "SummaryInventory")
 _numbers = itertools.count(1)
 
 
-class Endpoint(Reception):
+class Endpoint(SwiftReception):
     """One connection.
 
     States::

@@ -46,18 +46,22 @@ def _authorize(books: Ledger, payload: Mapping[str, Any], now: datetime, given: 
 
 
 def _meter(books: Ledger, payload: Mapping[str, Any], now: datetime, given: Given) -> Taken:
+    transaction_id = v16.number(payload["transactionId"]) if "transactionId" in payload else None
+    sampled = metered(books, payload, transaction_id, now)
+    if transaction_id is None or transaction_id in books.transactions:
+        return given or {}, (sampled,)
+    # Some units send meter values of a session begun before they came to us (evcc: recover the id).
+    connector = v16.number(payload.get("connectorId"))
+    begun = books.open(Transaction(transaction_id=transaction_id, connector=connector, started_at=now))
+    return given or {}, (begun, sampled)
+
+
+def metered(books: Ledger, payload: Mapping[str, Any], transaction_id: int | None, now: datetime) -> MeterSampled:
+    """Enter meter values, and tell of them."""
     connector = v16.number(payload.get("connectorId"))
     samples = Samples(books.unit_id, partial(v16.rows, payload, now, connector))
     is_due = books.metered(samples, ledger.shape_of(connector, payload.get("meterValue")), now)
-    if "transactionId" not in payload:
-        return given or {}, (MeterSampled(samples, None, is_due),)
-    transaction_id = v16.number(payload["transactionId"])
-    sampled = MeterSampled(samples, transaction_id, is_due)
-    if transaction_id in books.transactions:
-        return given or {}, (sampled,)
-    # Some units send meter values of a session begun before they came to us (evcc: recover the id).
-    begun = books.open(Transaction(transaction_id=transaction_id, connector=connector, started_at=now))
-    return given or {}, (begun, sampled)
+    return MeterSampled(samples, transaction_id, is_due)
 
 
 def _start(books: Ledger, payload: Mapping[str, Any], now: datetime, given: Given) -> Taken:

@@ -55,7 +55,7 @@ def _authorize(books: Ledger, payload: Mapping[str, Any], _: datetime, given: Gi
 def _meter(books: Ledger, payload: Mapping[str, Any], now: datetime, given: Given) -> Taken:
     # evseId 0 is the main meter (part 2 §1.32).
     values, connector = payload.get("meterValue"), v16.number(payload.get("evseId"))
-    return given or {}, (_metered(books, values, connector, now),)
+    return given or {}, (metered(books, values, connector, now),)
 
 
 def _transaction(books: Ledger, payload: Mapping[str, Any], now: datetime, given: Given) -> Taken:
@@ -67,10 +67,10 @@ def _transaction(books: Ledger, payload: Mapping[str, Any], now: datetime, given
     events: list[EndpointEvent] = []
     values, connector = payload.get("meterValue"), v2.place_of(payload) or (known.connector if known else 0)
     if values:
-        events.append(_metered(books, values, connector, now, transaction_id))
+        events.append(metered(books, values, connector, now, transaction_id))
     kind = payload.get("eventType")
     is_gap = _counted(books, transaction_id, payload.get("seqNo"))
-    if known is not None and kind == "Updated" and not is_gap and not _tells(payload, info, known):
+    if known is not None and kind == "Updated" and not is_gap and not tells(payload, info, known):
         return answer, events
     present = _told(payload, info, known or _unknown(transaction_id, connector, now), now)
     present = replace(present, missing=len(books.counts[transaction_id].missing))
@@ -104,7 +104,7 @@ def _unknown(transaction_id: str, connector: int, now: datetime) -> Transaction:
     return Transaction(transaction_id=transaction_id, connector=connector, started_at=now)
 
 
-def _tells(payload: Mapping[str, Any], info: Mapping[str, Any], known: Transaction) -> bool:
+def tells(payload: Mapping[str, Any], info: Mapping[str, Any], known: Transaction) -> bool:
     """Say whether an update tells more of a transaction than its meter values."""
     state = v2.charging_state(info.get("chargingState"))
     return (
@@ -162,9 +162,10 @@ def _running(books: Ledger) -> list[Transaction]:
     return [item for item in books.transactions.values() if item.is_running]
 
 
-def _metered(
-    books: Ledger, values: object, connector: int, now: datetime, transaction_id: str | None = None
+def metered(
+    books: Ledger, values: object, connector: int, now: datetime, transaction_id: int | str | None = None
 ) -> MeterSampled:
+    """Enter meter values, and tell of them."""
     samples = Samples(books.unit_id, partial(v2.rows, values, now, connector))
     is_due = books.metered(samples, ledger.shape_of(connector, values), now)
     return MeterSampled(samples, transaction_id, is_due)

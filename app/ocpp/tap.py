@@ -30,6 +30,33 @@ class Tap:
             for value in masking.secret_values(action, payload):
                 self._forms += masking.spellings(Secret(value))
 
+    @property
+    def is_open(self) -> bool:
+        """Say whether nothing has to be looked for and masked."""
+        return not self._forms
+
+    def publish_pair(self, asked: str, answered: str, uid: str, action: str, at: datetime) -> None:
+        """Publish a short request and its answer that hold nothing to mask; only while ``is_open``."""
+        request = self._made(Direction.IN, asked, FrameKind.CALL, uid, action, at)
+        self._host.frames.publish_all((request, self._made(Direction.OUT, answered, FrameKind.RESULT, uid, action, at)))
+
+    def publish_in(self, asked: str, uid: str, action: str, at: datetime) -> None:
+        """Publish a short request that could not be answered any more; only while ``is_open``."""
+        self._host.frames.publish(self._made(Direction.IN, asked, FrameKind.CALL, uid, action, at))
+
+    def _made(self, direction: Direction, text: str, kind: FrameKind, uid: str, action: str, at: datetime) -> Frame:
+        return Frame(
+            seq=self._host.next_seq(),
+            at=at,
+            identity=self._identity,
+            connection=self._connection,
+            direction=direction,
+            text=text,
+            kind=kind,
+            uid=uid,
+            action=action,
+        )
+
     def publish(
         self,
         direction: Direction,

@@ -70,6 +70,16 @@ MESSAGES: dict[str, dict[str, Any]] = {
 """What is sent: 1.6, but for TransactionEvent (2.0.1). Twelve sampled values in each of the last two."""
 
 
+STARTED = EVENT | {
+    "eventType": "Started",
+    "triggerReason": "CablePluggedIn",
+    "seqNo": 0,
+    "meterValue": [{"timestamp": AT, "sampledValue": [{"value": 1000, "context": "Transaction.Begin"}]}],
+}
+BOOT_2 = {"reason": "PowerUp", "chargingStation": {"vendorName": "Acme", "model": "Wall 2"}}
+"""What a charge point says before it goes on with the rest."""
+
+
 def subprotocol(action: str) -> str:
     """Return what a crowd that sends this action speaks."""
     return "ocpp2.0.1" if action == "TransactionEvent" else "ocpp1.6"
@@ -83,10 +93,10 @@ def frame(text: str) -> bytes:
     return head + b"\0\0\0\0" + data
 
 
-def request(uid: str, action: str) -> str:
+def request(uid: str, action: str, payload: dict[str, Any] | None = None) -> str:
     """Write a CALL of now."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
-    return json.dumps([2, uid, action, MESSAGES[action]]).replace(AT, now)
+    return json.dumps([2, uid, action, MESSAGES[action] if payload is None else payload]).replace(AT, now)
 
 
 def dial(port: int, identity: str, protocol: str = "ocpp1.6") -> socket.socket:
@@ -117,6 +127,10 @@ class Crowd:
         self._action = action
         self._links = [dial(port, f"CP-{action}-{number}", subprotocol(action)) for number in range(size)]
         self._round = 0
+        is_newer = subprotocol(action) != "ocpp1.6"
+        self._all(frame(request("boot", "BootNotification", BOOT_2 if is_newer else BOOT)))
+        if is_newer:
+            self._all(frame(request("start", action, STARTED)))
 
     def close(self) -> None:
         """Hang up, all of them."""
@@ -127,13 +141,18 @@ class Crowd:
         """Send and take one message each; raises ConnectionError for a wrong answer."""
         self._round += 1
         uid = f"{self._round:08d}"
-        message = frame(request(uid, self._action))
+        answer = self._all(frame(request(uid, self._action)))
+        if self._round <= 2 and (uid.encode() not in answer or b"[3," not in answer):
+            raise ConnectionError(f"{self._action} was answered {answer[:200]!r}")
+
+    def _all(self, message: bytes) -> bytes:
+        """Let everybody send, and take every answer; returns the first one's."""
+        answer = b""
         for link in self._links:
             link.sendall(message)
         for link in reversed(self._links):  # the last answer first: one wake-up of ours for each round, not a hundred
             answer = link.recv(65_536)
-            if self._round <= 2 and (uid.encode() not in answer or b"[3," not in answer):
-                raise ConnectionError(f"{self._action} was answered {answer[:200]!r}")
+        return answer
 
     def rate(self, seconds: float, cpu: Callable[[], float]) -> float:
         """Return answers per second of the server's CPU time, after a warm-up."""

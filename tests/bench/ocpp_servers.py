@@ -201,6 +201,10 @@ async def stock() -> None:
             return v16.call_result.MeterValues()
 
     class Central201(v201.ChargePoint):  # type: ignore[misc]
+        @on("BootNotification")  # type: ignore[untyped-decorator]
+        def boot(self, **_: Any) -> Any:
+            return v201.call_result.BootNotification(current_time=now(), interval=300, status="Accepted")
+
         @on("TransactionEvent")  # type: ignore[untyped-decorator]
         def event(self, **_: Any) -> Any:
             return v201.call_result.TransactionEvent()
