@@ -22,7 +22,7 @@ from app.model.observation import TlsEnd, TlsFailed
 from app.ocpp import pages, strict
 from app.ocpp.channel import Pipe, spelled
 from app.ocpp.handshake import accept_key, read_handshake, speaks_only_other
-from app.ocpp.hello import HelloReader
+from app.ocpp.hello import HELLO_LIMIT, HelloReader
 from app.ocpp.peer import Peer
 from app.ocpp.request import HEADER_LIMIT, Request, end_of_head, parse_request, without_password
 from app.ocpp.tls import Front
@@ -87,9 +87,13 @@ class Visitor(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in until they make sense."""
-        if not self._is_told:
-            self._head += data
+        if self._is_told:
+            return
+        self._head += data
+        if self._hello is None or self._front is not None:
             self._look()
+        elif len(self._head) > HELLO_LIMIT:  # its handshake has not had its turn yet
+            self.close()
 
     def eof_received(self) -> bool:
         """End our side too."""
@@ -102,7 +106,9 @@ class Visitor(asyncio.Protocol):
         self._listener.left(self)
         if self._is_told:
             return
-        if self._session is not None and not self._head:
+        if self._hello is not None and self._front is None:
+            self.tls_failed(TlsEnd.CLOSED_BY_UNIT, reason="it closed the connection", after="")
+        elif self._session is not None and not self._head:
             how = "reset" if isinstance(error, ConnectionResetError) else "closed"
             self.tls_failed(TlsEnd.CLOSED_BY_UNIT, reason=f"it {how} the connection", after="Finished")
         else:
@@ -164,7 +170,13 @@ class Visitor(asyncio.Protocol):
             self._tell("garbage", f"It began like TLS, but: {error.message}")
             self._end(pages.tls_alert(50))
             return
-        if self._hello is None:
+        if self._hello is not None:
+            self._reader = HelloReader()
+            self._listen_again(self._listener.bounds.tls_s)
+            self._listener.take_turn(self._begin_tls)
+
+    def _begin_tls(self) -> None:
+        if self._is_told or self._hello is None:
             return
         try:
             outfit = self._listener.dress(self._hello, self.remote, self._local)
@@ -178,7 +190,6 @@ class Visitor(asyncio.Protocol):
         self._front = Front(self, self._pipe, self._hello, outfit)
         self._pipe.set_protocol(self._front)
         self._pipe = self._front
-        self._listen_again(self._listener.bounds.tls_s)
         self._front.begin(raw)
 
     def _listen_again(self, limit_s: float) -> None:
@@ -293,8 +304,7 @@ class Visitor(asyncio.Protocol):
         knocked(verdict, text, self.remote, seen, identity, local=local, hello=hello, findings=findings)
 
     def _too_slow(self) -> None:
-        front = self._front
-        if front is not None and self._session is None:
+        if self._hello is not None and self._session is None:
             self.tls_failed(TlsEnd.SILENT, reason=f"no answer within {self._listener.bounds.tls_s:.0f} s")
             self._pipe.abort()
             return
