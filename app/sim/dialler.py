@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -86,7 +86,7 @@ class Dialler(ABC):
         self.time_scale = max(time_scale, 0.001)
         self.faults = faults if faults is not None else set()
         self.boots_on_redial = boots_on_redial
-        self.tls = tls or DialTls(verifies=False)
+        self.tls = replace(tls) if tls is not None else DialTls(verifies=False)
         self.registration = ""
         self.connected = asyncio.Event()
         self.booted = asyncio.Event()

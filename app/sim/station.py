@@ -101,6 +101,7 @@ class OcppStation(ChargePoint):
         tls: DialTls | None = None,
         spelling: Spelling = Spelling.RAW,
         security_profile: int | None = None,
+        join: JoinRule = JoinRule.APPEND_IF_MISSING,
     ) -> None:
         slow = behaviour is Behaviour.REDIALS_SLOWLY
         super().__init__(
@@ -119,19 +120,13 @@ class OcppStation(ChargePoint):
         )
         self.behaviour = behaviour
         self.spelling = spelling
-        self.firmware = ""
+        self.join = join
         self.configuration["NumberOfConnectors"].value = str(connectors)
         if security_profile is not None:
             self.configuration["SecurityProfile"] = ConfigKey(str(security_profile))
         for outlet in self.outlets:
             outlet.max_a = outlet.limit_a
-        self.certificates = CertificateStore(self.tls.roots)
-        if self.tls.chain:
-            self.certificates.own(self.tls.chain, self.tls.key)
-        self.errands = Errands(self, self._scope)
-        self.authorisation = Authorisation16(self)
-        self.charging = Charging16(self)
-        self.security = Security16(self, self.certificates, self.errands)
+        self._equip()
         self.restarts = 0
         self._redirect = ("", "")
         self._kept = self._values()
@@ -249,6 +244,16 @@ class OcppStation(ChargePoint):
 
     # Inside
 
+    def _equip(self) -> None:
+        """Make its parts."""
+        self.certificates = CertificateStore(self.tls.roots)
+        if self.tls.chain:
+            self.certificates.own(self.tls.chain, self.tls.key)
+        self.errands = Errands(self, self._scope)
+        self.authorisation = Authorisation16(self)
+        self.charging = Charging16(self)
+        self.security = Security16(self, self.certificates, self.errands)
+
     def _values(self) -> dict[str, str | None]:
         return {key: entry.value for key, entry in self.configuration.items() if not entry.readonly}
 
@@ -259,7 +264,7 @@ class OcppStation(ChargePoint):
         if self.security.profile >= 2:
             url = re.sub(r"^ws:", "wss:", url)
         name = self.configuration[IDENTITY_KEY].value or ""
-        self.dial_url = dialled_url(url, name, JoinRule.APPEND_IF_MISSING) if url else ""
+        self.dial_url = dialled_url(url, name, self.join) if url else ""
         key = self.configuration[PASSWORD_KEY].value or ""
         self.headers = basic(name, self.spelling.spelt(key)) if key and self.security.profile != 3 else ()
         self.security.aim()

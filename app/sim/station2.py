@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
+from app.model.backend import JoinRule
 from app.sim.answers import Refusal
 from app.sim.car import Outlet
 from app.sim.certificates import CertificateStore
@@ -56,6 +57,9 @@ class Station2(Dialler):
     """
 
     kept_offline = KEPT_OFFLINE
+    restarts = 0
+    boot_reason = "PowerUp"
+    whole_reset_planned = False
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Station2(Dialler):
         redial_s: float | None = None,
         time_scale: float = 1.0,
         faults: Iterable[Fault] = (),
+        join: JoinRule = JoinRule.APPEND_IF_MISSING,
     ) -> None:
         serial = serial or f"SIM{zlib.crc32(identity.encode()):08X}"
         super().__init__(
@@ -91,17 +96,22 @@ class Station2(Dialler):
             tls=tls or DialTls(),
         )
         self.version = version
+        self.join = join
         self.password = password
         self.reboot_s = reboot_s
-        self.restarts = 0
-        self.boot_reason = "PowerUp"
-        self.whole_reset_planned = False
         self.evses = [Evse(number, Outlet(number, phases=3)) for number in range(1, evses + 1)]
         profile = _profile(url, password) if security_profile is None else security_profile
         named = {"VendorName": vendor, "Model": model, "SerialNumber": serial, "FirmwareVersion": firmware}
         self.model = DeviceModel(inventory(named, evses=evses, identity=identity, profile=profile))
         self._prepare(variables or {})
         self._fixed_redial_s = redial_s
+        self._equip(url, profile)
+        self.answers: dict[str, Answer2] = self._answers()
+        self._kept = self._values()
+        self.network.start()
+
+    def _equip(self, url: str, profile: int) -> None:
+        """Make its parts."""
         self.authorisation = Authorisation(self)
         self.transactions = Transactions(self)
         self.certificates = CertificateStore(self.tls.roots)
@@ -117,9 +127,6 @@ class Station2(Dialler):
         self.additions = Additions21(self)
         self.network = NetworkProfiles(self, url, profile)
         self.orders = Orders(self)
-        self.answers: dict[str, Answer2] = self._answers()
-        self._kept = self._values()
-        self.network.start()
 
     async def __aenter__(self) -> Self:
         self._scope.isolated("meter", self.transactions.run())

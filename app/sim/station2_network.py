@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from app.model.backend import JoinRule, dialled_url
+from app.model.backend import dialled_url
 from app.sim.fault import Fault
 from app.sim.line import led
 from app.sim.login import basic
@@ -163,9 +163,7 @@ class NetworkProfiles:
             station.dial_url = ""
             return
         name = str(profile.get("identity", station.identity))
-        station.dial_url = dialled_url(
-            led(str(profile["ocppCsmsUrl"]), *self._redirect), name, JoinRule.APPEND_IF_MISSING
-        )
+        station.dial_url = dialled_url(led(str(profile["ocppCsmsUrl"]), *self._redirect), name, station.join)
         password = str(profile.get("basicAuthPassword", station.password))
         is_basic = int(profile["securityProfile"]) in (1, 2)
         station.headers = basic(name, password.encode()) if is_basic and password else ()
