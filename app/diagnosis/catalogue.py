@@ -25,6 +25,19 @@ MAX_DETAIL = 240
 NOTES = "_notes"
 """The file that explains the short notes on frames."""
 
+FORMER = {
+    "BACKEND-LOGIN": "AUTH-401",
+    "BACKEND-UNKNOWN": "ID-UNKNOWN",
+    "BACKEND-SPELLING": "ID-SPELLING",
+    "BACKEND-VERSION": "SUBPROTO-NONE",
+    "BACKEND-PROXY": "PROXY-CDN",
+    "BACKEND-BUSY": "ZOMBIE-SESSION",
+    "BACKEND-DNS": "DNS-FAIL",
+    "BACKEND-SCHEME": "SCHEME-PORT",
+    "BACKEND-TLS": "TLS-TRUST",
+}
+"""Codes in jobs of version 0.1.0, which had names of its own for the backend's side (decision 0016)."""
+
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*\Z")
 _TEXTS = ("title", "symptom", "cause", "remedy", "vendor")
@@ -72,6 +85,9 @@ def notes() -> Mapping[str, str]:
 
 def explain(finding: Finding) -> FailureText:
     """Return the explanation with the finding's details filled in; a code without a text explains itself by name."""
+    former = FORMER.get(finding.code)
+    if former is not None:
+        finding = replace(finding, code=former, details={**finding.details, "case": "backend"})
     text = catalogue().get(finding.code)
     if text is None:
         return FailureText(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from app.diagnosis.catalogue import catalogue
+from app.diagnosis.handbook import page
 from app.trust.wardrobe import Wardrobe
 from tests.catalogue.kit import Provocation, is_told_whole, rig
 from tests.catalogue.provoke import PROVOCATIONS
@@ -25,3 +28,16 @@ async def test_the_failure_is_named(provocation: Provocation, wardrobe: Wardrobe
         while provocation.case and finding.details.get("case") != provocation.case:
             finding = await here.site.finding(provocation.code)
     is_told_whole(finding)
+
+
+def test_every_code_has_a_text_to_send_on_and_so_has_each_of_its_cases() -> None:
+    for code in FORTY:
+        text = catalogue()[code]
+        assert text.seen, code
+        assert text.vendor, code
+        assert all("vendor" in case for case in text.cases.values()), code
+
+
+def test_the_page_of_failures_is_fresh() -> None:
+    written = Path("docs/failures.md").read_text(encoding="utf-8")
+    assert written == page(), "run: python -m app.diagnosis.handbook > docs/failures.md"

@@ -94,6 +94,14 @@ def test_an_unknown_code_explains_itself():
     assert (told.title, told.is_known) == ("NEW-ONE", False)
 
 
+@pytest.mark.parametrize("former", sorted(catalogue.FORMER))
+def test_a_name_of_an_older_version_is_explained_by_its_new_one(former: str):
+    details = {"identity": "CP1", "url": "ws://new.example", "answer": "HTTP 400", "compared": "So it is."}
+    told = catalogue.explain(Finding(code=former, severity=Severity.WARNING, details=details))
+    assert told.is_known
+    assert "unknown" not in told.cause.replace("unknown authority", "")
+
+
 def test_notes_on_frames_are_put_into_words():
     assert "5 elements" in catalogue.explain_note("ELEMENTS-5")
     assert catalogue.explain_note("SOMETHING-ELSE") == "SOMETHING-ELSE"
