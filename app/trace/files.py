@@ -94,6 +94,19 @@ class LineReader:
         self._stream.seek(0)
         return start
 
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, fewer at the end; for files that have no lines."""
+        try:
+            data = self._stream.read(size)
+        except _DAMAGED as error:
+            self.cut = f"The packed file ends too early or is damaged ({error})."
+            return b""
+        self._read += len(data)
+        if self._read > TOTAL_LIMIT:
+            self.cut = f"The file is larger than {TOTAL_LIMIT // 2**30} GiB; the rest was not read."
+            return b""
+        return data
+
     def __iter__(self) -> Iterator[bytes | None]:
         encoding = next((name for mark, name in _BOMS if self.peek(2) == mark), "")
         lines = self._transcoded(encoding) if encoding else self._lines()

@@ -14,10 +14,12 @@ from app.errors import StoreError
 from app.model.frame import Frame
 from app.model.trace import Entry, Flaw, Seal, TraceFormat, TraceInfo
 from app.trace import own
+from app.trace.capture import CaptureReader
 from app.trace.chain import Flaws
 from app.trace.files import LineReader
 from app.trace.logs import LogReader
 from app.trace.openformat import OpenReader, is_record
+from app.trace.wire import is_capture
 
 SAMPLE_BYTES = 1_048_576
 """How much of a file is looked at to recognise it."""
@@ -88,6 +90,9 @@ class TraceFile:
         start = self._lines.peek(SAMPLE_BYTES)
         if not start:
             raise StoreError(f"{self.path.name} is empty.", "Choose the file that holds the trace.")
+        if is_capture(start):
+            self.format, self._reader = TraceFormat.PCAPNG, CaptureReader()
+            return
         document = _first_document(start)
         if document is not None and own.is_head(document):
             self.format, self._reader = TraceFormat.REHOME, own.TraceReader()
@@ -102,7 +107,7 @@ class TraceFile:
         if not reader.is_recognised:
             raise StoreError(
                 f"{self.path.name} is no trace: no OCPP message was found at its beginning.",
-                "Rehome reads its own traces, OCPP Trace JSONL, and text logs of backends.",
+                "Rehome reads its own traces, OCPP Trace JSONL, captures without TLS, and text logs of backends.",
             )
         self.format, self._reader = TraceFormat.LOG, reader
 
@@ -115,6 +120,10 @@ class TraceFile:
                 return
 
     def _entries(self) -> Iterator[Entry]:
+        if isinstance(self._reader, CaptureReader):
+            yield from self._reader.entries(self._lines.read)
+            self._lines.cut = self._lines.cut or self._reader.cut
+            return
         last: bytes | None = b""
         for line in self._lines:
             if last and self.format is TraceFormat.REHOME and self._is_torn(line):
@@ -182,6 +191,8 @@ class TraceFile:
             case OpenReader() as reader:
                 return f"OCPP Trace JSONL {reader.version}".strip()
             case LogReader() as reader:
+                return reader.dialect
+            case CaptureReader() as reader:
                 return reader.dialect
         return ""
 

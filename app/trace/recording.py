@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from app.model.frame import Frame
+from app.model.masking import mask_secrets
 from app.model.trace import Entry, Record, TraceInfo
 from app.storage.evidence import EvidenceStore
 from app.storage.recording import RecordingStore
@@ -81,6 +82,9 @@ class Recording:
         at = microseconds(frame.at)
         if frame.seq <= last:
             frame = replace(frame, seq=last + 1)
+        text = mask_secrets(frame.text)  # a foreign file was masked by nobody
+        if text != frame.text:
+            frame = replace(frame, text=text, raw=None)
         self._seqs.append(frame.seq)
         self._times.append(max(at, self._times[-1]) if self._times else at)
         return frame

@@ -15,8 +15,10 @@ from app.errors import StoreError
 from app.model.frame import Frame
 from app.model.trace import Seal
 from app.trace.judging import TraceJudge
+from app.trace.pcapng import CaptureWriter
 from app.trace.reading import TraceFile
-from tests.trace.trace_kit import lines_of, session
+from tests.trace.test_capture import TEXTS, pcap, visit
+from tests.trace.trace_kit import START, lines_of, session
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -74,6 +76,12 @@ def taken(data: bytes) -> list[Any]:
     return entries
 
 
+def _captured() -> bytes:
+    writer = CaptureWriter(START)
+    return writer.head() + b"".join(writer.entry(entry) for entry in session()) + writer.end()
+
+
+CAPTURES = (pcap(visit(TEXTS[:2])), _captured())
 _EPOCH = session()[0].at
 
 
@@ -125,6 +133,15 @@ def test_any_text_between_the_lines_of_a_log(lines: list[str], word: str) -> Non
     good = LOG.format("Received", '[2,"1","Heartbeat",{}]')
     text = "\n".join([good, *lines, *(LOG.format(word, f'[2,"{line}","Heartbeat",{{}}]') for line in lines)])
     taken(text.encode("utf-8", "surrogatepass"))
+
+
+@given(st.lists(st.tuples(st.integers(0, 1_000_000), st.binary(min_size=1, max_size=6)), max_size=6), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_a_capture_with_any_bytes_spoiled(spoils: list[tuple[int, bytes]], is_ng: bool) -> None:
+    data = bytearray(CAPTURES[is_ng])
+    for place, spoil in spoils:
+        data[place % len(data) : place % len(data) + len(spoil)] = spoil
+    taken(bytes(data))
 
 
 @given(st.integers(1, 3000))
