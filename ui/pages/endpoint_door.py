@@ -126,7 +126,7 @@ class MannerSection(Section):
         )
         self.add_row(self.tr("Deviations"), _row(self, self.strict))
         self.add_row(self.tr("Security profile"), _row(self, self.profile), demanded)
-        self.add_row(self.tr("TLS"), self.tls)
+        self.add_row(self.tr("TLS"), _row(self, self.tls))
         self.why = self.add_row(self.tr("TLS personality"), _row(self, self.personality), " ")
         self.trouble = plain("", "", self)
         self.trouble.hide()
