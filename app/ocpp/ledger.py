@@ -36,6 +36,10 @@ class Count:
         self.last = first - 1
         self.missing: set[int] = set()
 
+    def is_in_order(self, number: int) -> bool:
+        """Say whether a number neither leaves a gap nor fills one."""
+        return number <= self.last + 1 and number not in self.missing
+
     def heard(self, number: int) -> bool:
         """Enter a number; says whether it came out of order, so that something is (or is no longer) missing."""
         if number == self.last + 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -78,6 +79,18 @@ async def test_messages_of_a_session_that_are_missing_are_counted():
         session = here.server.endpoints["CS-1"].transactions["tx-1"]
         assert session.missing == 1, "number 2"
         assert session.was_offline
+
+
+async def test_a_long_session_misses_nothing_it_has_told():
+    def told(kind: str, number: int) -> dict[str, Any]:
+        return event(kind, number, at=datetime.now(UTC).isoformat(), evse={"id": 1})
+
+    async with site() as here, station(here) as link:
+        for number, kind in enumerate(["Started", *["Updated"] * 8, "Ended"]):
+            await ask(link, "TransactionEvent", told(kind, number), uid=f"t{number}")
+        assert here.server.endpoints["CS-1"].transactions["tx-1"].missing == 0
+        await ask(link, "TransactionEvent", told("Updated", 20), uid="late")
+        assert here.server.endpoints["CS-1"].transactions["tx-1"].missing == 10
 
 
 async def test_a_multiplier_is_applied_and_the_main_meter_is_connector_nought():

@@ -16,7 +16,7 @@ from app.ocpp.endpoint import Endpoint
 from app.ocpp.events import IdToken
 from app.ocpp.host import Times
 from app.scope import Scope
-from tests.ocpp.endpoint_kit import ask, heard, site, unit
+from tests.ocpp.endpoint_kit import BOOT, ask, heard, site, unit
 from tests.ocpp.station_kit import AT, BOOT2, VERSIONS, event, judged, station
 
 # Errors, SEND and versions ------------------------------------------------------------------------------------------
@@ -255,6 +255,14 @@ async def test_endings_returns_and_repeated_boots_are_observed():
         async with station(here):
             (returned,) = (item for item in seen if isinstance(item, Returned))
             assert returned.gone_s >= 0
+
+
+async def test_the_same_boot_over_and_over_is_observed():
+    """Failures 9: a unit that boots again and again on one connection never gets to work."""
+    async with judged() as (here, seen), unit(here) as link:
+        for number in range(4):
+            await ask(link, "BootNotification", BOOT, uid=f"again{number}")
+    assert [item.count for item in seen if isinstance(item, BootRepeated)] == [2, 3, 4, 5]
 
 
 async def test_old_messages_are_a_backlog_and_new_ones_show_the_clock():
