@@ -114,7 +114,7 @@ def see_certificates(outfit: Outfit, *, trusts_them: bool) -> None:
     """See the certificate a unit shows before the library judges it, and have it taken whoever signed it.
 
     The debugging hook of ``ssl`` (a private name, pinned by a test) runs before the check, also within TLS 1.3's
-    encryption; a certificate that is itself in the store ends the search for an issuer (decision 0014).
+    encryption; a certificate that is itself in the store ends the search for an issuer (decision 0017).
     """
 
     def saw(connection: object, direction: str, version: int, content: int, kind: int, data: bytes) -> None:  # noqa: ARG001
