@@ -281,8 +281,9 @@ class Ear:
         return self._dates.is_live(payload, at)
 
     def boots_alike(self, payload: Mapping[str, Any]) -> bool:
-        """Say whether a Boot is the one that was accepted, and coming again means nothing."""
-        return self.boot_status == ACCEPTED and self._calls_before_boot == 0 and payload == self._boot_payload
+        """Say whether a Boot is the accepted one, come again so often that this time is not told."""
+        is_told = self._boots < MAX_BOOTS or (self._boots + 1) % MAX_BOOTS == 0
+        return not is_told and self.boot_status == ACCEPTED and payload == self._boot_payload
 
     def boots_again(self, boot: Boot, at: datetime) -> None:
         """Take such a Boot in."""

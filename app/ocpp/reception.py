@@ -226,8 +226,13 @@ class Reception:
         if answerer is not None:
             self._answer_slowly(answerer, call)
             return
-        replier = self._host.repliers.get(call.action)
-        self._enter(call, at, replier(self._endpoint, call.payload) if replier is not None else None, hearing)
+        try:
+            replier = self._host.repliers.get(call.action)
+            given = replier(self._endpoint, call.payload) if replier is not None else None
+        except AppError as error:
+            self._reply(call, None, self._error(call, INTERNAL, error.message), at)
+            return
+        self._enter(call, at, given, hearing)
 
     def _refusal_of(self, call: Call, hearing: Hearing) -> str | None:
         """Return the error a request gets instead of an answer.

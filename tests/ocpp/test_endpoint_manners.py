@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import TimedOut
+from app.errors import Refused, TimedOut
 from app.model.frame import Direction, FrameKind
 from app.model.listening import ListenPlan
 from app.model.observation import Backlog, BootRepeated, Drift, Ended, Returned, Spoken
@@ -165,6 +165,15 @@ async def test_a_replier_answers_where_it_wants_to():
         here.server.repliers["DataTransfer"] = reply
         assert (await ask(link, "DataTransfer", {"vendorId": "acme"}))["status"] == "Accepted"
         assert (await ask(link, "DataTransfer", {"vendorId": "x"}, uid="2"))["status"] == "UnknownVendorId"
+
+
+async def test_a_replier_that_can_not_answer_says_so():
+    def reply(endpoint: Endpoint, payload: Any) -> dict[str, Any] | None:
+        raise Refused("no certificate left", "")
+
+    async with site() as here, station(here) as link:
+        here.server.repliers["SignCertificate"] = reply
+        assert (await ask(link, "SignCertificate", {"csr": "x"}))[2:4] == ["InternalError", "no certificate left"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -10,12 +10,14 @@ import os
 import random
 import struct
 import sys
+from datetime import UTC, datetime
 
 import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed
 
-from app.model.frame import Direction, FrameKind
+from app.model.frame import Boot, Direction, FrameKind
+from app.model.reading import spread
 from app.model.secret import Secret
 from app.ocpp.listener import MAX_MESSAGE, Bounds
 from tests.ocpp.endpoint_kit import BOOT, HOST, Site, ask, heard, masked, raw, rest, site, unit, upgrade
@@ -243,6 +245,31 @@ async def test_stray_and_unknown_messages_are_noted_and_not_answered(text: str, 
         frames = here.frames.take()
         assert frames[0].text == text
         assert frames[0].notes
+
+
+@pytest.mark.parametrize("junk", [[1], {"a": 1}, True, 1e99, "x" * 50, None, -1])
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_junk_in_the_midst_of_a_healthy_talk_is_answered(junk: object, version: str):
+    """What healthy units say all day takes a shorter way: it must bear the same."""
+    at = datetime.now(UTC).isoformat()
+    values = [{"timestamp": at, "sampledValue": [{"value": "5" if version == "1.6" else 5}]}]
+    old = {"connectorId": 1, "transactionId": 7, "meterValue": values}
+    info = {"transactionId": "t", "chargingState": "Charging"}
+    new = {"eventType": "Updated", "timestamp": at, "triggerReason": "Trigger", "seqNo": 1, "transactionInfo": info}
+    new["meterValue"] = values
+    action, good = ("MeterValues", old) if version == "1.6" else ("TransactionEvent", new)
+    async with site() as here, unit(here, boots=False, subprotocols=[f"ocpp{version}"]) as link:
+        here.server.endpoints["CP-1"].ledger.boot = Boot()
+        for number in range(3):
+            assert await ask(link, action, good, uid=f"good{number}") == {}
+        fields = [{**good, name: junk} for name in good]
+        fields += [{**good, "transactionInfo": {**info, name: junk}} for name in info if version != "1.6"]
+        fields += [{**good, "meterValue": [{**values[0], name: junk}]} for name in values[0]]
+        fields += [{**good, "meterValue": [{"timestamp": at, "sampledValue": [{"value": junk}]}]}]
+        for number, payload in enumerate(fields):
+            assert isinstance(await ask(link, action, payload, uid=f"junk{number}"), dict)
+        tuple(spread(here.samples.take()))
+        assert await ask(link, action, good, uid="end") == {}
 
 
 async def test_odd_but_readable_messages_are_answered_in_kind():
