@@ -67,6 +67,7 @@ class AcceptancePanel(QWidget):
         self._identity = ""
         self._run: Run | None = None
         self._past: RunResult | None = None
+        self._followed = ""
         self._runs: tuple[RunResult, ...] = ()
         self.setAccessibleName(self.tr("Acceptance"))
         self._build()
@@ -202,14 +203,11 @@ class AcceptancePanel(QWidget):
             self._show_empty()
         self._show_state(progress)
         line = self.table.current()
-        if progress and current and (line is None or self._follows(line)):
+        # The cursor goes on with the run until the technician puts it elsewhere.
+        if current and (line is None or line.case_id == self._followed):
+            self._followed = current
             self.table.select_key(current)
         self._show_case(self.table.current())
-
-    def _follows(self, line: CaseLine) -> bool:
-        """Say whether the cursor stands on the case that ran last: then it goes on with the run."""
-        results = self.result.results if self.result else ()
-        return bool(results) and results[-1].case_id == line.case_id
 
     def _planned(self) -> tuple[Case, ...]:
         if self._run is not None:

@@ -95,7 +95,7 @@ def judge_clock(take: Take) -> Iterator[Check]:
         if at is None:
             yield must("The time stamp can be believed", False, f"“{text[:40]}”", message.seq)
             continue
-        drift_s = (at - message.at).total_seconds()
+        drift_s = round((at - message.at).total_seconds(), 1) + 0.0
         yield must(f"The clock is at most {BAD_S:.0f} s off", abs(drift_s) <= BAD_S, f"{drift_s:+.1f} s", message.seq)
         yield should(f"and at most {GOOD_S:.0f} s", abs(drift_s) <= GOOD_S, f"{drift_s:+.1f} s", message.seq)
         is_utc = text.endswith(("Z", "+00:00"))
