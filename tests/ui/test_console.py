@@ -7,15 +7,30 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTabBar,
+    QToolButton,
+    QWidget,
+)
 
 from app.model.frame import FrameKind
+from app.ocpp.devicemodel import Variable, VariableName
 from tests.ui.console_kit import asked, charger, click, opened, press, selected, until
 from ui.dialogs import Question
 from ui.models.console import raw_payload
 from ui.pages.endpoint_console import Console
+from ui.pages.endpoint_unit import CONSOLE, SETTINGS
+from ui.theme import TARGET
+from ui.widgets.formleaf import Leaf
+from ui.widgets.formview import GroupPart
 
 HEARTBEAT = {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "60"}]}
 
@@ -33,6 +48,7 @@ def chosen(console: Console, path: str, value: str) -> None:
 
 async def answered(console: Console) -> str:
     await until(lambda: console.sent_panel.chosen is not None and not console.sent_panel.chosen.is_waiting)
+    await until(lambda: not console.is_sending)
     return console.answer.toPlainText()
 
 
@@ -325,3 +341,79 @@ async def test_unanswered_message_of_2_1_is_sent_as_such(bench: Any) -> None:
         await until(lambda: asked(got, "NotifyPeriodicEventStream"))
         assert FrameKind.SEND in [frame.kind for frame in frames.take()]
         frames.close()
+
+
+# What every panel of a charger owes
+
+
+def faults_of(page: Any) -> set[str]:
+    """Name controls without a name, or too small to be hit."""
+    found = set()
+    for widget in page.unit.findChildren(QWidget):
+        is_control = isinstance(widget, QAbstractButton | QAbstractItemView | QComboBox | QLineEdit | QPlainTextEdit)
+        is_inner = isinstance(widget.parent(), QComboBox | QLineEdit | QTabBar | QAbstractItemView)
+        if not is_control or is_inner or not widget.isVisible():
+            continue
+        interface = QAccessible.queryAccessibleInterface(widget)
+        if not interface.text(QAccessible.Text.Name).strip():
+            found.add(f"no name: {type(widget).__name__} {widget.objectName()}")
+        is_small = widget.height() < TARGET - (4 if isinstance(widget, QCheckBox) else 0)
+        if isinstance(widget, QAbstractButton | QLineEdit | QComboBox) and is_small:
+            found.add(f"{widget.height()} px: {type(widget).__name__} {widget.objectName()} {widget.accessibleName()}")
+    return found
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.1"])
+async def test_every_control_of_a_charger_s_panels_is_named_and_large_enough(bench: Any, version: str) -> None:
+    async with opened(bench) as page, charger(bench, version=version):
+        console = await selected(page, "CP-1")
+        page.unit.enlarge.setChecked(True)
+        for name in ("SetChargingProfile", "ReserveNow", "InstallCertificate", "SendLocalList"):
+            console.tree.choose(name)
+            for part in console.form.findChildren(GroupPart):
+                for field in part.missing[:2]:
+                    part.add_field(field.name)
+            await until(lambda: all(leaf.editor.isVisible() for leaf in console.form.findChildren(Leaf)))
+            assert faults_of(page) == set()
+            assert console.form.widget().minimumSizeHint().width() <= console.form.viewport().width()
+        click(console.is_raw)
+        for tab in (CONSOLE, SETTINGS):
+            page.unit.tabs.setCurrentIndex(tab)
+            assert faults_of(page) == set()
+        page.unit.enlarge.setChecked(False)
+        assert page.table.isVisible()
+
+
+async def test_names_a_station_told_are_suggested(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench, version="2.0.1"):
+        console = await selected(page, "CP-1")
+        name = VariableName(component="OCPPCommCtrlr", variable="RetryBackOffRepeatTimes")
+        page.unit.device_model.learnt.emit("CP-1", (Variable(name=name),))
+        console.tree.choose("GetVariables")
+        line = console.findChild(QLineEdit, "field-getVariableData[0].variable.name")
+        line.completer().setCompletionPrefix("backoff")
+        assert line.completer().currentCompletion() == "RetryBackOffRepeatTimes"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": ["Accepted"]},
+        {"status": "Accepted\u202e\x00<b>" * 500},
+        {"data": "x" * 900_000},
+        {"status": {"status": {"status": "Accepted"}}},
+        {"a": json.loads("[" * 60 + "{}" + "]" * 60)},
+    ],
+    ids=["list", "controls", "long", "nested", "deep"],
+)
+async def test_hostile_answers_are_shown_and_kept_within_bounds(bench: Any, answer: dict[str, Any]) -> None:
+    async with opened(bench) as page, charger(bench, answers={"DataTransfer": answer}):
+        console = await selected(page, "CP-1")
+        console.tree.choose("DataTransfer")
+        typed(console, "vendorId", "x")
+        click(console.send)
+        await press(console, "send")
+        text = await answered(console)
+        assert "\x00" not in text
+        assert len(text) <= 110_000
+        assert all(len(kept.answer) <= 100_000 for kept in bench.store.console.of("CP-1"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from app.errors import AppError, JobError, NotSupported, StoreError
@@ -13,6 +14,8 @@ from app.jobs import overocpp
 from app.model.exchange import Exchange, Favourite
 from app.ocpp import actions
 from app.ocpp.actions import Action, Situation
+from app.ocpp.devicemodel import Variable
+from app.ocpp.settings16 import known_keys
 from app.ocpp.shown import has_mask, masked
 from ui.dialogs import Button, ask
 from ui.models.console import SHOWN_LIMIT, is_unlisted, pretty, promised_profiles, raw_payload
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30
 """How long an answer is waited for."""
+MOST_PAYLOADS = 500
+"""Requests kept with their passwords, to be sent again while the program runs."""
 
 
 class Console(QWidget):
@@ -47,8 +52,9 @@ class Console(QWidget):
         self._history: dict[str, list[Exchange]] = {}
         self._payloads: dict[tuple[str, str], dict[str, Any]] = {}
         self._promises: dict[str, frozenset[str]] = {}
+        self._models: dict[str, tuple[Variable, ...]] = {}
         self.tree = ActionTree(self)
-        self.composer = Composer(bench.now, self)
+        self.composer = Composer(bench.now, self._suggest, self)
         self.sent_panel = SentPanel(self)
         self.is_gentle = QCheckBox(self.tr("Mark what it doesn't list"), self)
         self.is_gentle.setToolTip(self.tr("Asks the charger what it supports, and marks the commands it doesn't list"))
@@ -85,6 +91,8 @@ class Console(QWidget):
         self.sent_panel.edited.connect(self._edit)
         self.sent_panel.forgotten.connect(self._forget)
         self.is_gentle.toggled.connect(self._gentle)
+        shortcut = QKeySequence("Ctrl+Return")
+        QShortcut(shortcut, self, self.submit, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._show_favourites()
 
     # Which charger
@@ -137,6 +145,22 @@ class Console(QWidget):
             number=number,
         )
 
+    def _suggest(self, path: str) -> list[str]:
+        """Name what a charger may know by that name: its settings, components and variables."""
+        model = self._models.get(self._identity, ())
+        if path == "key":
+            return sorted(known_keys())
+        if path.endswith("component.name"):
+            return sorted({one.name.component for one in model})
+        return sorted({one.name.variable for one in model}) if path.endswith("variable.name") else []
+
+    def show_model(self, identity: str, model: tuple[Variable, ...]) -> None:
+        """Learn a station's device model: its names are suggested, its controllers are what it lists."""
+        self._models[identity] = model
+        off = {one.name.component for one in model if one.name.variable == "Available" and one.value == "false"}
+        self._promises[identity] = frozenset(one.name.component for one in model) - off
+        self._show_promises()
+
     # Composing
 
     def _picked(self, choice: Action | Favourite) -> None:
@@ -153,9 +177,13 @@ class Console(QWidget):
         self._show_readiness()
 
     def _show_readiness(self) -> None:
-        is_busy = self._tasks.is_running(f"send {self._identity}")
         is_possible = not self.composer.made()[1] and self._endpoint() is not None
-        self.send.setEnabled(is_possible and not is_busy)
+        self.send.setEnabled(is_possible and not self.is_sending)
+
+    @property
+    def is_sending(self) -> bool:
+        """Say whether a command to this charger is under way."""
+        return self._tasks.is_running(f"send {self._identity}")
 
     # Sending
 
@@ -181,6 +209,8 @@ class Console(QWidget):
             sent_at=self._bench.now(),
         )
         self._payloads[exchange.action, exchange.request] = made
+        if len(self._payloads) > MOST_PAYLOADS:
+            del self._payloads[next(iter(self._payloads))]
         self._add(exchange)
         done = exchange
         try:
@@ -335,9 +365,8 @@ class Console(QWidget):
             answer = await endpoint.call("GetConfiguration", {"key": keys}, timeout_s=TIMEOUT_S)
             promised = promised_profiles(answer)
         else:
-            model = await endpoint.device_model()
-            off = {one.name.component for one in model if one.name.variable == "Available" and one.value == "false"}
-            promised = frozenset(one.name.component for one in model) - off
+            self.show_model(endpoint.identity, await endpoint.device_model())
+            return
         if promised is not None:
             self._promises[endpoint.identity] = promised
         self._show_promises()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -47,7 +46,7 @@ class Composer(QWidget):
     kept = Signal()
     written = Signal(str)
 
-    def __init__(self, now: Callable[[], datetime], parent: QWidget) -> None:
+    def __init__(self, now: Callable[[], datetime], suggest: Callable[[str], Sequence[str]], parent: QWidget) -> None:
         super().__init__(parent)
         self._version = "1.6"
         self._action: Action | None = None
@@ -59,13 +58,11 @@ class Composer(QWidget):
         layout.setSpacing(SPACE_4)
         layout.addLayout(self._build_head())
         layout.addWidget(self.about)
-        layout.addWidget(self._build_stack(now), 1)
+        layout.addWidget(self._build_stack(FormWords(help=self._help, now=now, suggest=suggest)), 1)
         layout.addWidget(self.hint)
         foot = self._build_foot()
         layout.addWidget(self.problem)
         layout.addLayout(foot)
-        shortcut = QKeySequence("Ctrl+Return")
-        QShortcut(shortcut, self, self.sent.emit, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
     def _build_head(self) -> QHBoxLayout:
         self.title = plain_label(self, "strong")
@@ -99,8 +96,8 @@ class Composer(QWidget):
         icons.dress(button, icon_name, "text2")
         return button
 
-    def _build_stack(self, now: Callable[[], datetime]) -> QStackedWidget:
-        self.form = FormView(FormWords(help=self._help, now=now), self)
+    def _build_stack(self, words: FormWords) -> QStackedWidget:
+        self.form = FormView(words, self)
         self.form.changed.connect(self._timer.start)
         self.form.explained.connect(self._explain)
         self.raw_action = QLineEdit(self)

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.model.exchange import Exchange
 from ui import icons
 from ui.models.console import SHOWN_LIMIT, Told, answer_of, explained, line, tone
-from ui.models.plain import latency_text, visible_lines
+from ui.models.plain import latency_text, visible, visible_lines
 from ui.theme import SPACE_4, SPACE_8, set_role, theme
 from ui.widgets.frameview import plain_label
 
@@ -147,7 +147,7 @@ class SentPanel(QWidget):
 
     def _told(self, exchange: Exchange) -> list[Told]:
         if exchange.trouble:
-            return [Told(exchange.trouble, "fault")]
+            return [Told(visible(exchange.trouble, 600), "fault")]
         if exchange.took_s is None:
             return [Told(self.tr("Waiting for the answer …"), "working")]
         answer = answer_of(exchange.answer)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -37,7 +37,12 @@ Values = Mapping[str, str | None]
 
 
 class DeviceModelPanel(QWidget):
-    """The tab of a 2.x station. What was read stays until the program ends, by identity."""
+    """The tab of a 2.x station. What was read stays until the program ends, by identity.
+
+    ``learnt`` carries an identity and its whole device model.
+    """
+
+    learnt = Signal(str, object)
 
     def __init__(self, bench: Workbench, tasks: Tasks, parent: QWidget) -> None:
         super().__init__(parent)
@@ -140,6 +145,7 @@ class DeviceModelPanel(QWidget):
             reports = self._reports.setdefault(identity, [])
             reports.append((title, {one.name.text: one.value for one in variables}))
             del reports[:-MOST_REPORTS]
+            self.learnt.emit(identity, variables)
         if identity == self._identity:
             self.tree.model.show_variables(variables, is_part=not is_all)
             self._read[identity] = self.tree.model.variables

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import (
     QComboBox,
+    QCompleter,
     QHBoxLayout,
     QLineEdit,
     QMenu,
@@ -37,10 +38,11 @@ MOMENTS = ("now", "now + 5 min", "now + 1 h", "now + 1 d", "now + 30 d")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormWords:
-    """What a form needs to know from outside: the words for a field, and the time."""
+    """What a form needs to know from outside: the words for a field, the time, and texts to suggest at a path."""
 
     help: Callable[[Field], str]
     now: Callable[[], datetime]
+    suggest: Callable[[str], Sequence[str]] = lambda _: ()
 
 
 class Part(QWidget):
@@ -75,6 +77,7 @@ class Leaf(Part):
         self.editor.setObjectName(f"field-{path}")
         self.editor.setAccessibleName(field.name or translate("Item", "Form"))
         self.editor.setAccessibleDescription(words.help(field))
+        self._suggest(words.suggest(path))
         self.row = QHBoxLayout()
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(SPACE_4)
@@ -100,6 +103,13 @@ class Leaf(Part):
 
     def _editor(self) -> QWidget:
         raise NotImplementedError
+
+    def _suggest(self, texts: Sequence[str]) -> None:
+        if texts and isinstance(self.editor, QLineEdit):
+            completer = QCompleter(list(texts), self.editor)
+            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+            completer.setFilterMode(Qt.MatchFlag.MatchContains)
+            self.editor.setCompleter(completer)
 
     def _moments(self) -> QToolButton:
         button = QToolButton(self)
