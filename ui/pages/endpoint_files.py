@@ -186,7 +186,9 @@ class FilesPage(ServicePage):
         if chosen not in ("signed", "plain"):
             return self.tr("Nothing was sent."), ""
         made = await asyncio.to_thread(testimage.make, self.bench.home / "images", is_signed=chosen == "signed")
-        return await self._sent(endpoint, Image(path=made.path, signature=made.signature, certificate=made.certificate))
+        return await self._sent(
+            endpoint, Image(path=made.path, signature=made.signature, certificate=made.certificate, is_test=True)
+        )
 
     async def _sent(self, endpoint: Endpoint, image: Image) -> tuple[str, str]:
         tell = self._teller(endpoint.identity)

@@ -96,11 +96,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """Firmware to offer. ``signature`` and ``certificate`` (PEM) for signed updates."""
+    """Firmware to offer. ``signature`` and ``certificate`` (PEM) for signed updates; ``is_test``: it is none."""
 
     path: Path
     signature: str = ""
     certificate: str = ""
+    is_test: bool = False
 
     @property
     def is_signed(self) -> bool:
@@ -303,7 +304,7 @@ async def update_firmware(
     ):
         await _order_update(endpoint, image, ticket.location)
         tell(Progress(text="The charger was told where the image is.", total=ticket.size))
-        return await _Update(tell, ticket.size, patience).run(news)
+        return await _Update(tell, ticket.size, patience, is_test=image.is_test).run(news)
 
 
 async def _order_update(endpoint: Endpoint, image: Image, location: str) -> None:
@@ -329,12 +330,14 @@ async def _order_update(endpoint: Endpoint, image: Image, location: str) -> None
 class _Update(_Watch):
     """Firmware on its way to a charger."""
 
-    def __init__(self, tell: Tell, size: int, patience: Patience) -> None:
+    def __init__(self, tell: Tell, size: int, patience: Patience, *, is_test: bool) -> None:
         super().__init__(tell, patience)
         self._size = size
+        self._is_test = is_test
 
     def _oddities(self) -> tuple[str, ...]:
-        return firmware_oddities(tuple(self.statuses), fetched=self.fetched, size=self._size)
+        found = firmware_oddities(tuple(self.statuses), fetched=self.fetched, size=self._size)
+        return (*found, UNCHECKED) if self._is_test and self.status in GOOD else found
 
     def verdict(self) -> Outcome | None:
         if self.status in GOOD:
@@ -353,4 +356,5 @@ class _Update(_Watch):
         return self.outcome(False, f"{whole}, then fell silent; {told}.", _LOOK_AT_BOOT, self._oddities())
 
 
+UNCHECKED = "It installed an image that is no firmware and nobody signed: it does not check what it installs."
 _LOOK_AT_BOOT = "Look at the firmware version in its next boot message: that is what it runs."
