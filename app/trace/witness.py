@@ -8,14 +8,17 @@ from typing import Any
 
 from app.model.acceptance import Progress
 from app.model.finding import Finding
-from app.model.frame import Handshake
+from app.model.frame import Handshake, Knock
 from app.model.job import Job, StepState
-from app.model.observation import Judge, Observation
+from app.model.observation import Judge, Observation, TlsFailed
 from app.model.trace import Evidence, HumanStep, ProgramStart, Record
 from app.storage.evidence import KINDS
 
 PENDING_LIMIT = 20_000
 """Records that wait for the next drain; a flood of knocks must not fill the memory."""
+
+KNOCK_LIMIT = 200
+"""Knocks kept between two drains: ten thousand garbage connections must cost the healthy ones nothing."""
 
 _KEPT = tuple(KINDS.values())
 
@@ -27,7 +30,8 @@ class Witness:
         self._now = now
         self._pending: list[Record] = []
         self._asked: set[tuple[str, str, int]] = set()
-        self.dropped = 0
+        self._knocks = 0
+        self._left_out = 0
 
     def judging(self, judge: Judge) -> Judge:
         """Return a judge that writes down what it is shown, but for what the frames tell themselves."""
@@ -86,13 +90,19 @@ class Witness:
         self._keep(step, identity=identity)
 
     def take(self) -> list[Record]:
-        """Return what came since the last time."""
-        taken, self._pending = self._pending, []
+        """Return what came since the last time, and how much of it was left out."""
+        if self._left_out:
+            text = f"{self._left_out:,} more knocks came in this moment and were not kept."
+            self._left_out = 0
+            self.step(HumanStep(source="Rehome", title="Too many knocks at once", text=text))
+        taken, self._pending, self._knocks = self._pending, [], 0
         return taken
 
     def _keep(self, evidence: Evidence, *, identity: str = "", connection: int = 0) -> None:
-        if len(self._pending) >= PENDING_LIMIT:
-            self.dropped += 1
+        is_knock = isinstance(evidence, Knock | TlsFailed)
+        self._knocks += is_knock
+        if len(self._pending) >= PENDING_LIMIT or (is_knock and self._knocks > KNOCK_LIMIT):
+            self._left_out += 1
             return
         self._pending.append(self._record(evidence, identity, connection))
 
