@@ -147,7 +147,7 @@ class TrafficStore:
 
     def _rows(self, frames: Iterable[Frame]) -> Iterator[tuple[Any, ...]]:
         for frame in frames:
-            text = frame.text.encode(errors="replace").decode()
+            text = frame.text if frame.text.isascii() else frame.text.encode(errors="replace").decode()
             yield frame_row(frame, self._redact(mask_secrets(text)))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import queue
 import sqlite3
 import threading
@@ -21,6 +23,10 @@ PENDING_LIMIT = 200_000
 
 TRIM_BLOCK = 2_000
 """Rows deleted per transaction, so that a job event never waits long for the lock."""
+
+AT_ONCE = 100
+"""Rows written by one statement. Each statement lets go of the interpreter's lock and has to get it back; row by row
+that costs the window more than the writing."""
 
 RETRY_S = 1.0
 BUSY_S = 2.0
@@ -59,6 +65,22 @@ class Bound:
         if self.also:
             connection.execute(self.also)
         return True
+
+
+def _insert(connection: sqlite3.Connection, batch: Batch) -> int:
+    """Insert all rows of a batch; returns how many were added."""
+    rows, added = iter(batch.rows()), 0
+    while block := list(itertools.islice(rows, AT_ONCE)):
+        flat = [value for row in block for value in row]
+        added += connection.execute(_widened(batch.sql, len(block)), flat).rowcount
+    return added
+
+
+@functools.lru_cache(maxsize=1_000)
+def _widened(sql: str, count: int) -> str:
+    """Return an ``INSERT … VALUES (…)`` for that many rows."""
+    head, word, values = sql.rpartition("VALUES ")
+    return head + word + ", ".join([values] * count)
 
 
 class Writer:
@@ -142,7 +164,7 @@ class Writer:
 
     def _write(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
-        added = [(batch.table, connection.executemany(batch.sql, batch.rows()).rowcount) for batch in self._waiting]
+        added = [(batch.table, _insert(connection, batch)) for batch in self._waiting]
         connection.execute("COMMIT")
         for table, count in added:
             bound = self._bounds[table]
