@@ -205,7 +205,9 @@ class Orders:
     # Remote control
 
     def request_start(self, payload: Json) -> Result:
-        """F01 and F02."""
+        """F01 and F02; before acceptance nobody charges (B02.FR.05)."""
+        if self._station.registration != "Accepted":
+            return rejected("CSNotAccepted")
         station, token = self._station, IdToken.of(payload["idToken"])
         number = payload.get("evseId")
         free = [one for one in station.evses if one.tx is None and one.token is None and one.is_available]
@@ -241,6 +243,8 @@ class Orders:
 
     def request_stop(self, payload: Json) -> Result:
         """F03."""
+        if self._station.registration != "Accepted":
+            return rejected("CSNotAccepted")
         evse = self._station.transactions.find(str(payload["transactionId"]))
         if evse is None:
             return rejected("TxNotFound")
