@@ -2,57 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.diagnosis.catalogue import explain
+from app.diagnosis.catalogue import experiment_of, explain, look_alikes
 from app.model.finding import Finding, Severity
 from ui import icons
+from ui.i18n import worded
 from ui.models.plain import clock_text, visible, visible_lines
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_role
 
 TONES = {Severity.FAULT: "fault", Severity.WARNING: "attention", Severity.INFO: "working"}
 ICONS = {Severity.FAULT: "octagon-x", Severity.WARNING: "triangle-alert", Severity.INFO: "info"}
+GRAVITY = {Severity.FAULT: "fault", Severity.WARNING: "warning", Severity.INFO: "note"}
+SEND_TO = {
+    "vendor": "Copy text for the vendor",
+    "operator": "Copy text for the backend's operator",
+    "site": "Copy text for the site",
+}
 SHOWN_LIMIT = 20
 EVIDENCE_LIMIT = 8
 
 
 class FindingCard(QFrame):
-    """One finding. The text for the vendor is a button away; in a narrow place it stands below the words."""
+    """One finding: how grave, what proves it, why, what to do, and how to be sure where two causes look alike.
+
+    The text to send on is a button away; in a narrow place it stands below the words. ``buttons`` takes more of them.
+    """
 
     def __init__(self, finding: Finding, parent: QWidget, *, is_narrow: bool = False) -> None:
         super().__init__(parent)
         self.finding = finding
+        self.experiment = experiment_of(finding)
         text = explain(finding)
-        self._vendor = text.vendor
+        self._to_send = text.vendor
         set_role(self, "card")
-        self.setAccessibleName(f"{finding.severity.value}: {text.title}")
+        self.setAccessibleName(f"{worded(GRAVITY[finding.severity])}: {text.title}")
         self.setAccessibleDescription(text.remedy)
         picture = QLabel(self)
         icons.dress(picture, ICONS[finding.severity], TONES[finding.severity], 20)
         words = QVBoxLayout()
         words.setSpacing(SPACE_4)
         self._add(words, visible(text.title, 200), "strong")
-        self._add(words, finding.code, "mono-subtle")
-        for caption, line in ((self.tr("Why"), text.cause or text.symptom), (self.tr("What to do"), text.remedy)):
-            if line:
-                self._add(words, caption, "section")
-                self._add(words, line, "")
-        if finding.evidence:
-            self._add(words, self.tr("Evidence"), "section")
-            self._add(words, _evidence(finding), "mono-subtle")
+        self._add(words, f"{finding.code} · {worded(GRAVITY[finding.severity])}", "mono-subtle")
+        self._section(words, self.tr("Why"), text.cause or text.symptom)
+        self._section(words, self.tr("What to do"), text.remedy)
+        self._section(words, self.tr("To be sure"), self._doubts())
+        self._section(words, self.tr("Evidence"), _evidence(finding), "mono-subtle")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE_16, SPACE_12, SPACE_12, SPACE_12)
         layout.setSpacing(SPACE_12)
         layout.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(words, 1)
-        if text.vendor and is_narrow:
-            words.addWidget(self._vendor_button(), 0, Qt.AlignmentFlag.AlignLeft)
-        elif text.vendor:
-            layout.addWidget(self._vendor_button(), 0, Qt.AlignmentFlag.AlignTop)
+        self.buttons = QHBoxLayout() if is_narrow else QVBoxLayout()
+        self.buttons.setSpacing(SPACE_8)
+        if text.vendor:
+            self.buttons.addWidget(self._copy_button(text.to))
+        self.buttons.addStretch(1)
+        (words if is_narrow else layout).addLayout(self.buttons)
+
+    def _section(self, column: QVBoxLayout, caption: str, text: str, role: str = "") -> None:
+        if text:
+            self._add(column, caption, "section")
+            self._add(column, text, role)
+
+    def _doubts(self) -> str:
+        """Say what else it may be, and the experiment that tells."""
+        alike = "; ".join(look_alikes(self.finding))
+        parts = [self.tr("This looks the same: {alike}.").format(alike=alike)] if alike else []
+        if self.experiment is not None:
+            words = self.tr("Experiment “{title}”: {does}")
+            parts.append(words.format(title=worded(self.experiment.title), does=worded(self.experiment.does)))
+        return " ".join(parts)
 
     def _add(self, column: QVBoxLayout, text: str, role: str) -> None:
         label = QLabel(text, self)
@@ -62,14 +86,21 @@ class FindingCard(QFrame):
         set_role(label, role)
         column.addWidget(label)
 
-    def _vendor_button(self) -> QPushButton:
-        button = QPushButton(self.tr("Copy text for the vendor"), self)
+    def _copy_button(self, to: str) -> QPushButton:
+        button = QPushButton(worded(SEND_TO[to]), self)
+        button.setToolTip(self._to_send if len(self._to_send) < 300 else "")
         icons.dress(button, "copy")
         button.clicked.connect(self._copy)
         return button
 
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(f"{self._vendor}\n\n{_evidence(self.finding)}".strip())
+        QGuiApplication.clipboard().setText(f"{self._to_send}\n\n{_evidence(self.finding)}".strip())
+
+
+def gravest(findings: Iterable[Finding]) -> list[Finding]:
+    """Put the gravest first; equals stay in their order."""
+    order = (Severity.FAULT, Severity.WARNING, Severity.INFO)
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
 def _evidence(finding: Finding) -> str:
@@ -94,8 +125,7 @@ class Findings(QWidget):
     def show_findings(self, findings: Sequence[Finding], *, nothing: str = "") -> None:
         """Show these; the same code twice is shown once, with the newest evidence. ``nothing`` stands for none."""
         newest = {finding.code: finding for finding in findings}
-        order = (Severity.FAULT, Severity.WARNING, Severity.INFO)
-        wanted = tuple(sorted(newest.values(), key=lambda item: order.index(item.severity)))[:SHOWN_LIMIT]
+        wanted = tuple(gravest(newest.values()))[:SHOWN_LIMIT]
         if (wanted, nothing) == self._shown:
             return
         self._shown = (wanted, nothing)
