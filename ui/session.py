@@ -16,10 +16,10 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QSessionManager
 from PySide6.QtWidgets import QApplication
 
+from app import memory
 from app.errors import AppError, StoreError
 from app.settings import Settings, load
 from ui import loop as loops
-from ui import memory
 from ui.dialogs import choose_folder
 from ui.doors import Crash, Doors, Sink, guarded
 from ui.i18n import install as install_translation

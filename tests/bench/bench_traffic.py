@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QTableView
 
+from app import memory
 from app.model.frame import Direction, Frame, FrameKind
 from app.settings import Settings
 from app.workbench import Workbench
-from ui import memory
 from ui.loop import new_loop
 from ui.models.frame_filter import FrameFilter
 from ui.models.frames import CAPACITY

@@ -90,6 +90,7 @@ def cpu_seconds(_: str) -> str:
 
 async def ours() -> None:
     """Serve with our endpoint alone; frames are taken off the feeds ten times a second, as storage does."""
+    from app import memory
     from app.diagnosis.watch import Watch
     from app.feed import Feed
     from app.model.frame import Frame
@@ -112,6 +113,7 @@ async def ours() -> None:
         async with server, Scope("bench") as scope:
             scope.required("drain", drained())
             print((await server.start("127.0.0.1", 0)).port, flush=True)
+            memory.settle()
             await asked(cpu_seconds)
             await scope.close()
 
@@ -120,6 +122,7 @@ async def gui(home: Path) -> None:
     """Serve with the whole program, its window on the Endpoint page."""
     from PySide6.QtCore import QTimer
 
+    from app import memory
     from app.settings import Settings
     from app.workbench import Workbench
     from ui.window import MainWindow
@@ -138,6 +141,7 @@ async def gui(home: Path) -> None:
         timer = QTimer(window)
         timer.timeout.connect(gaps.beat)
         timer.start(FRAME_MS)
+        memory.settle()
         print(state.port, flush=True)
         await asked(lambda word: gaps.told() if word == "gaps" else f"{cpu_seconds(word)} {memory_kb()}")
         timer.stop()
