@@ -27,13 +27,14 @@ from ui.pages.endpoint_accept import AcceptancePanel
 from ui.pages.endpoint_config import ConfigPanel
 from ui.pages.endpoint_console import Console
 from ui.pages.endpoint_devicemodel import DeviceModelPanel
+from ui.pages.endpoint_others import OthersPanel
 from ui.pages.endpoint_services import ServicesPanel
 from ui.tasks import Tasks
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
 from ui.widgets.elided import ElidedLabel
-from ui.widgets.findings import FindingCard
+from ui.widgets.findings import FindingCard, gravest
 from ui.widgets.frameview import plain_label
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class UnitPanel(QWidget):
         self.console = Console(bench, tasks, secret_keys, self)
         self.config = ConfigPanel(bench, tasks, self)
         self.device_model = DeviceModelPanel(bench, tasks, self)
+        self.device_model.learnt.connect(self.console.show_model)
         self.settings = QStackedWidget(self)
         self.settings.addWidget(self.config)
         self.settings.addWidget(self.device_model)
@@ -82,6 +84,9 @@ class UnitPanel(QWidget):
         self.tabs.addTab(self.acceptance, self.tr("Acceptance"))
         self.tabs.addTab(self._handshake_tab(), self.tr("Handshake"))
         self.tabs.addTab(self.findings, self.tr("Findings"))
+        self.others = OthersPanel(bench, self)
+        self.tabs.addTab(self.others, self.tr("Other backends"))
+        self.tabs.currentChanged.connect(self._refresh_others)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
         layout.setSpacing(SPACE_4)
@@ -187,6 +192,7 @@ class UnitPanel(QWidget):
         self.services.refresh()
         self.acceptance.refresh()
         self._refresh_settings(endpoint)
+        self._refresh_others()
         self.title.setText(visible(self._identity, 96))
         if endpoint is None:
             self.about.show_text(self.tr("Not seen since this program started."))
@@ -197,6 +203,10 @@ class UnitPanel(QWidget):
             self._shown = shown
             self._show_handshake(endpoint.handshake)
             self._show_findings(endpoint.findings)
+
+    def _refresh_others(self) -> None:
+        if self.tabs.currentWidget() is self.others:
+            self.others.show_charger(self._last)
 
     def _refresh_settings(self, endpoint: Endpoint | None) -> None:
         is_model = self.settings.currentWidget() is self.device_model
@@ -242,7 +252,7 @@ class UnitPanel(QWidget):
                 widget.deleteLater()
         column.setContentsMargins(0, SPACE_8, SPACE_8, 0)
         column.setSpacing(SPACE_8)
-        for finding in findings[:MOST_FINDINGS]:
+        for finding in gravest(findings)[:MOST_FINDINGS]:
             column.addWidget(FindingCard(finding, self.findings))
         if not findings:
             none = plain_label(self.findings, "subtle")
