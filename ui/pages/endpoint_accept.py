@@ -181,7 +181,7 @@ class AcceptancePanel(QWidget):
             self._run = running
         is_running = self._run is not None and not self._run.is_over
         if is_running != self._timer.isActive():
-            self._timer.start() if is_running else self._timer.stop()
+            self._turned(is_running)
         there = self._bench.server.endpoint(self._identity)
         self.start.setEnabled(there is not None and not is_running)
         self.start.setVisible(not is_running)
@@ -300,11 +300,18 @@ class AcceptancePanel(QWidget):
             self._run.answer(number, answer)
             self._show()
 
+    def _turned(self, is_running: bool) -> None:
+        """Follow a run that began, or look into the history once it is over."""
+        if is_running:
+            self._timer.start()
+            return
+        self._timer.stop()
+        self.stop.setEnabled(True)
+        self._tasks.replace("acceptance runs", self._read_history())
+
     def _tick(self) -> None:
         if self._run is not None and self._run.is_over:
-            self.stop.setEnabled(True)
             self.refresh()
-            self._tasks.replace("acceptance runs", self._read_history())
         elif self.isVisible():
             self._show()
 
