@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import websockets
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QWidget
 
 from app.model.card import Card, CardStatus, Mode
 from app.ocpp.services.certcheck import CertificateId
+from app.sim.station2 import Station2
 from tests.ui.test_endpoint_page import charger, opened, until
 from ui.pages.endpoint import EndpointPage
 from ui.pages.endpoint_files import FilesPage
@@ -22,8 +25,10 @@ from ui.pages.endpoint_limits import LimitsPage
 from ui.pages.endpoint_lists import LocalListPage
 from ui.pages.endpoint_service import ServicePage
 from ui.pages.endpoint_services import ToldPage
+from ui.pages.endpoint_sessions import SessionsPage
 from ui.pages.endpoint_trust import CertificatesPage
 from ui.pages.endpoint_unit import SERVICES
+from ui.pages.endpoint_watching import MonitorsPage, TariffsPage
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -289,3 +294,65 @@ async def test_every_control_has_a_name_and_nothing_works_without_the_charger(op
             ):
                 named = widget.accessibleName() or (widget.text() if isinstance(widget, QAbstractButton) else "")
                 assert named or widget.isHidden(), (widget, widget.parent())
+
+
+async def test_a_session_with_a_register_that_falls_is_shown_as_such(open_bench: Callable[..., Any]) -> None:
+    start = {"connectorId": 1, "idTag": "04A2", "meterStart": 1000, "timestamp": "2026-11-22T12:00:00Z"}
+    async with open_bench() as bench, opened(bench) as page:
+        url = f"ws://127.0.0.1:{bench.server.state.port}/CP-1"
+        async with websockets.connect(url, subprotocols=["ocpp1.6"], compression=None) as link:  # type: ignore[list-item]
+
+            async def ask(action: str, payload: dict[str, Any]) -> dict[str, Any]:
+                await link.send(json.dumps([2, action, action, payload]))
+                while (message := json.loads(await link.recv()))[:2] != [3, action]:
+                    await link.send(json.dumps([4, message[1], "NotImplemented", "", {}]))
+                answer: dict[str, Any] = message[2]
+                return answer
+
+            await ask("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+            number = (await ask("StartTransaction", start))["transactionId"]
+            values = [
+                {"timestamp": f"2026-11-22T12:0{minute}:00Z", "sampledValue": [{"value": value}]}
+                for minute, value in ((1, "1100"), (2, "900"), (3, "1300"))
+            ]
+            await ask("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": values})
+            stop = {"transactionId": number, "meterStop": 1300, "timestamp": "2026-11-22T12:04:00Z"}
+            await until(lambda: bench.store.samples.readings("ocpp:CP-1", NOW))
+            await ask("StopTransaction", stop)
+            await shown(page)
+            sessions = service(page, SessionsPage)
+            await until(lambda: sessions.model.data(sessions.model.index(0, 6)) == "Figures contradict")
+            falls = next(check for check in sessions.checks.items if check.name == "never falls")
+            assert "1,100.0 → 900.0" in falls.proofs[0]
+
+
+async def test_a_station_of_2_1_watches_a_value_and_takes_a_price(open_bench: Callable[..., Any]) -> None:
+    async with open_bench() as bench, opened(bench) as page:
+        url = f"ws://127.0.0.1:{bench.server.state.port}"
+        async with Station2(url, "CP-1", "2.1", time_scale=0.02):
+            await shown(page)
+            monitors = service(page, MonitorsPage)
+            monitors.variable.setText("no variable")
+            await until(monitors.watch.isEnabled)
+            click(monitors.watch)
+            await answered(monitors, "names no variable")
+            monitors.variable.setText("EVSE@1.Power")
+            monitors.refresh()
+            click(monitors.watch)
+            await until(lambda: monitors.model.items)
+            prices = service(page, TariffsPage)
+            await until(prices.set.isEnabled)
+            click(prices.set)
+            await until(lambda: [item.tariff_id for item in prices.model.items] == ["rehome-flat"])
+
+
+async def test_a_charger_is_offered_only_what_its_version_knows(open_bench: Callable[..., Any]) -> None:
+    async with open_bench() as bench, opened(bench) as page, charger(bench):
+        await shown(page)
+        panel = page.unit.services
+        page.unit.tabs.setCurrentWidget(panel)
+        await until(lambda: any(panel.list.isRowHidden(row) for row in range(panel.list.count())))
+        titles = [panel.list.item(row).text() for row in range(panel.list.count()) if not panel.list.isRowHidden(row)]
+        assert "Price" not in titles
+        assert "Display" not in titles
+        assert "Certificates" in titles

@@ -114,8 +114,6 @@ class MessagesPage(ServicePage):
         self.model: Listing[Message] = Listing(MESSAGE_FIELDS, message_key, self)
         self.table = ListView(self.model, self.tr("Texts on the display"), self)
         self.body.addWidget(self.table, 1)
-        self.only2 = self.note(self.tr("OCPP 1.6 knows no texts for displays."))
-        self.body.addWidget(self.only2)
 
     def charger_changed(self) -> None:
         """Show what this charger told before."""
@@ -123,8 +121,6 @@ class MessagesPage(ServicePage):
 
     def show_state(self) -> None:
         """Allow what can be done."""
-        endpoint = self.endpoint
-        self.only2.setVisible(endpoint is not None and endpoint.version == "1.6")
         if self.table.current() is None:
             self.clear.setEnabled(False)
         if not self.text.text().strip():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QStackedWidget, QWidget
 
 from app.ocpp.services.collected import Told
@@ -16,7 +16,9 @@ from ui.pages.endpoint_files import FilesPage
 from ui.pages.endpoint_limits import LimitsPage
 from ui.pages.endpoint_lists import LocalListPage
 from ui.pages.endpoint_service import ServicePage
+from ui.pages.endpoint_sessions import SessionsPage
 from ui.pages.endpoint_trust import CertificatesPage
+from ui.pages.endpoint_watching import MonitorsPage, TariffsPage
 from ui.tasks import Tasks
 from ui.theme import SPACE_8, TARGET, theme
 from ui.widgets.listview import ListView
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from app.workbench import Workbench
 
 MOST_TOLD = 500
-LIST_WIDTH = 188
+LIST_WIDTH = 196
 
 
 class ToldPage(ServicePage):
@@ -51,12 +53,15 @@ class ToldPage(ServicePage):
 
 
 SERVICES: tuple[type[ServicePage], ...] = (
+    SessionsPage,
     LocalListPage,
     FilesPage,
     CertificatesPage,
     LimitsPage,
     ReservationsPage,
     MessagesPage,
+    MonitorsPage,
+    TariffsPage,
     ToldPage,
 )
 
@@ -71,6 +76,7 @@ class ServicesPanel(QWidget):
         self.list = QListWidget(self)
         self.list.setAccessibleName(self.tr("Services of this charger"))
         self.list.setFixedWidth(LIST_WIDTH)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.stack = QStackedWidget(self)
         for page in self.pages:
             item = QListWidgetItem(page.accessibleName())
@@ -93,8 +99,16 @@ class ServicesPanel(QWidget):
             page.show_charger(identity)
 
     def refresh(self) -> None:
-        """Show how the service in sight stands."""
-        self.pages[self.stack.currentIndex()].refresh()
+        """Show which services this charger's version knows, and how the one in sight stands."""
+        page = self.pages[self.stack.currentIndex()]
+        page.refresh()
+        endpoint = page.endpoint
+        if endpoint is None:
+            return
+        for row, each in enumerate(self.pages):
+            self.list.setRowHidden(row, endpoint.version not in each.only_versions)
+        if endpoint.version not in page.only_versions:
+            self.list.setCurrentRow(0)
 
     def _dress(self) -> None:
         for row, page in enumerate(self.pages):

@@ -77,7 +77,7 @@ class Point:
 
 
 def reconcile(session: Transaction, readings: Iterable[Reading], *, now: datetime | None = None) -> Reconciled:
-    """Check one session. ``readings`` are those of its connector and time, in the order they came."""
+    """Check one session. ``readings`` are those of its connector and time, each series in the order it came."""
     taken = list(readings)[:MAX_POINTS]
     registers = _series(taken, Measurand.ENERGY)
     powers = _series(taken, Measurand.POWER)
@@ -228,9 +228,12 @@ def _clock(session: Transaction, readings: Sequence[Reading], now: datetime) -> 
     """Look for times that go back, lie outside the session, or in the future."""
     proofs = []
     times = [item.at for item in readings]
-    for earlier, later in pairwise(times):
-        if later < earlier - timedelta(seconds=1):
-            proofs.append(f"back from {earlier:%H:%M:%S} to {later:%H:%M:%S}")
+    series: dict[tuple[Measurand, str], datetime] = {}
+    for item in readings:
+        before = series.get((item.measurand, item.phase), item.at)
+        if item.at < before - timedelta(seconds=1):
+            proofs.append(f"back from {before:%H:%M:%S} to {item.at:%H:%M:%S}")
+        series[(item.measurand, item.phase)] = item.at
     start, stop = session.started_at, session.stopped_at
     if start is not None and stop is not None and stop < start:
         proofs.append(f"stops at {stop:%Y-%m-%d %H:%M:%S}, before it starts at {start:%Y-%m-%d %H:%M:%S}")

@@ -1,0 +1,177 @@
+"""What a 2.x station watches for us, and the price a 2.1 station works with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLineEdit
+
+from app.ocpp.services import monitoring, tariffs
+from app.ocpp.services.monitoring import Monitor
+from app.ocpp.services.tariffs import Assigned
+from ui.i18n import worded
+from ui.models.listing import Field, Listing
+from ui.models.plain import visible
+from ui.pages.endpoint_service import ServicePage, verdict
+from ui.theme import SPACE_8
+from ui.widgets.listview import ListView
+
+if TYPE_CHECKING:
+    from app.ocpp.endpoint import Endpoint
+
+KIND_WORDS = ("above", "below", "changed by", "every (s)", "every full (s)")
+
+MONITOR_FIELDS: tuple[Field[Monitor], ...] = (
+    Field("Number", lambda item: f"{item.monitor_id}", 10),
+    Field("Variable", lambda item: visible(item.variable, 120), 44, is_mono=True),
+    Field("Kind", lambda item: visible(item.kind, 30), 22),
+    Field("Value", lambda item: f"{item.value:g}", 12),
+    Field("Severity", lambda item: f"{item.severity}", 10),
+    Field("Origin", lambda item: visible(item.origin, 30), 24, lambda _: "text2"),
+)
+
+
+class MonitorsPage(ServicePage):
+    """Have the station tell when a value crosses a line; what it tells stands under Events."""
+
+    title: ClassVar[str] = "Watched values"
+    icon_name: ClassVar[str] = "eye"
+    only_versions: ClassVar[tuple[str, ...]] = ("2.0.1", "2.1")
+
+    def build(self) -> None:
+        """Fill the page."""
+        self._held: dict[str, tuple[Monitor, ...]] = {}
+        self.variable = QLineEdit(self)
+        self.variable.setMaxLength(250)
+        self.variable.setPlaceholderText("EVSE@1.Power")
+        self.variable.setAccessibleName(self.tr("Variable"))
+        self.kind = QComboBox(self)
+        self.kind.setAccessibleName(self.tr("When"))
+        for kind, words in zip(monitoring.KINDS, KIND_WORDS, strict=True):
+            self.kind.addItem(worded(words), kind)
+        self.value = QDoubleSpinBox(self)
+        self.value.setRange(-1e6, 1e6)
+        self.value.setAccessibleName(self.tr("Value"))
+        self.value.lineEdit().setTextMargins(SPACE_8, 0, 0, 0)
+        self.watch = self.order_button(self.tr("Watch"), self._watch, is_primary=True)
+        self.list = self.order_button(self.tr("List"), self._list, icon_name="refresh-cw")
+        self.clear = self.order_button(self.tr("Watch no more"), self._clear, icon_name="trash-2")
+        self.body.addLayout(self.row(self.variable, self.kind, self.value, self.watch, self.list, self.clear))
+        self.model: Listing[Monitor] = Listing(MONITOR_FIELDS, lambda item: item.monitor_id, self)
+        self.table = ListView(self.model, self.tr("Watched values"), self)
+        self.body.addWidget(self.table, 1)
+
+    def charger_changed(self) -> None:
+        """Show what this charger told before."""
+        self.model.show(self._held.get(self.identity, ()))
+
+    def show_state(self) -> None:
+        """Allow what can be done."""
+        if self.table.current() is None:
+            self.clear.setEnabled(False)
+        if not self.variable.text().strip():
+            self.watch.setEnabled(False)
+
+    async def _read(self, endpoint: Endpoint) -> int:
+        found = await monitoring.watched(endpoint)
+        self._held[endpoint.identity] = found
+        if endpoint.identity == self.identity:
+            self.model.show(found)
+        return len(found)
+
+    def _watch(self) -> None:
+        self.order(self._watched)
+
+    async def _watched(self, endpoint: Endpoint) -> tuple[str, str]:
+        name, kind = self.variable.text().strip(), str(self.kind.currentData())
+        _, status, words = await monitoring.watch(endpoint, name, kind, self.value.value())
+        await self._read(endpoint)
+        return verdict(status, words)
+
+    def _list(self) -> None:
+        self.order(self._listed)
+
+    async def _listed(self, endpoint: Endpoint) -> tuple[str, str]:
+        return self.tr("Watched values: {count}.").format(count=await self._read(endpoint)), "good"
+
+    def _clear(self) -> None:
+        self.order(self._cleared)
+
+    async def _cleared(self, endpoint: Endpoint) -> tuple[str, str]:
+        item = self.table.current()
+        if item is None:
+            return self.tr("Choose a row first."), ""
+        status, words = await monitoring.unwatch(endpoint, item.monitor_id)
+        await self._read(endpoint)
+        return verdict(status, words)
+
+
+TARIFF_FIELDS: tuple[Field[Assigned], ...] = (
+    Field("Name", lambda item: visible(item.tariff_id, 60), 30),
+    Field("Kind", lambda item: visible(item.kind, 30), 18),
+    Field("Places", lambda item: ", ".join(map(str, item.evses)) or worded("all"), 18),
+)
+
+
+class TariffsPage(ServicePage):
+    """One price per kWh for everybody, to see that a 2.1 station shows and reckons it."""
+
+    title: ClassVar[str] = "Price"
+    icon_name: ClassVar[str] = "tag"
+    only_versions: ClassVar[tuple[str, ...]] = ("2.1",)
+
+    def build(self) -> None:
+        """Fill the page."""
+        self._held: dict[str, tuple[Assigned, ...]] = {}
+        self.price = QDoubleSpinBox(self)
+        self.price.setRange(0, 1000)
+        self.price.setDecimals(3)
+        self.price.setValue(0.5)
+        self.price.setSuffix(self.tr(" per kWh"))
+        self.price.setAccessibleName(self.tr("Price per kWh"))
+        self.price.lineEdit().setTextMargins(SPACE_8, 0, 0, 0)
+        self.currency = QLineEdit("EUR", self)
+        self.currency.setMaxLength(3)
+        self.currency.setMaximumWidth(64)
+        self.currency.setAccessibleName(self.tr("Currency"))
+        self.set = self.order_button(self.tr("Set price"), self._set, is_primary=True)
+        self.list = self.order_button(self.tr("List"), self._list, icon_name="refresh-cw")
+        self.clear = self.order_button(self.tr("Clear all"), self._clear, icon_name="trash-2")
+        self.body.addLayout(self.row(self.price, self.currency, self.set, self.list, self.clear, 1))
+        self.model: Listing[Assigned] = Listing(TARIFF_FIELDS, lambda item: (item.tariff_id, item.kind), self)
+        self.table = ListView(self.model, self.tr("Prices in the charger"), self)
+        self.body.addWidget(self.table, 1)
+
+    def charger_changed(self) -> None:
+        """Show what this charger told before."""
+        self.model.show(self._held.get(self.identity, ()))
+
+    async def _read(self, endpoint: Endpoint) -> int:
+        found = await tariffs.assigned(endpoint)
+        self._held[endpoint.identity] = found
+        if endpoint.identity == self.identity:
+            self.model.show(found)
+        return len(found)
+
+    def _set(self) -> None:
+        self.order(self._was_set)
+
+    async def _was_set(self, endpoint: Endpoint) -> tuple[str, str]:
+        currency = self.currency.text().strip() or "EUR"
+        status, words = await tariffs.set_default(endpoint, "rehome-flat", currency, self.price.value())
+        await self._read(endpoint)
+        return verdict(status, words)
+
+    def _list(self) -> None:
+        self.order(self._listed)
+
+    async def _listed(self, endpoint: Endpoint) -> tuple[str, str]:
+        return self.tr("Prices in the charger: {count}.").format(count=await self._read(endpoint)), "good"
+
+    def _clear(self) -> None:
+        self.order(self._cleared)
+
+    async def _cleared(self, endpoint: Endpoint) -> tuple[str, str]:
+        outcome = verdict(*await tariffs.clear(endpoint))
+        await self._read(endpoint)
+        return outcome
