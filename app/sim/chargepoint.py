@@ -17,6 +17,7 @@ from app.sim.clock import written
 from app.sim.dialler import Dialler, Reply
 from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
+from app.sim.rhythm import beats
 
 
 @dataclass(slots=True)
@@ -134,9 +135,14 @@ class ChargePoint(Dialler):
             self.begin(outlet, tag)
 
     def unplug(self, connector: int = 1) -> None:
-        """Take the car away; a running transaction stops with EVDisconnected."""
+        """Take the car away; a running transaction stops with EVDisconnected, unless a key says it goes on."""
         outlet = self.outlet(connector)
         outlet.is_plugged = False
+        key = self.configuration.get("StopTransactionOnEVSideDisconnect")
+        if outlet.transaction is not None and key is not None and key.value == "false":
+            outlet.is_charging = False
+            self.set_status(outlet, "SuspendedEV")
+            return
         self.finish(outlet, "EVDisconnected")
         self.set_status(outlet, idle_status(outlet))
 
@@ -335,9 +341,7 @@ class ChargePoint(Dialler):
             self.finish(outlet, "DeAuthorized")
 
     async def _meter(self) -> None:
-        while True:
-            interval_s = self.number("MeterValueSampleInterval", 60.0) or 3600.0
-            await asyncio.sleep(max(interval_s * self.time_scale, 0.02))
+        async for _ in beats(lambda: self.number("MeterValueSampleInterval", 60.0), self.time_scale):
             for outlet in self.outlets:
                 if outlet.transaction is not None:
                     self.say_meter(outlet.number)

@@ -469,7 +469,10 @@ class Dialler(ABC):
             self.reply(action, payload)
             link.transport.abort()
             return
+        beat_s = self.heartbeat_s
         answer, after = self.reply(action, payload)
+        if beat_s != self.heartbeat_s:
+            self._outbox_filled.set()  # the pause that runs is over
         if Fault.CRASHES_ON_UNKNOWN in self.faults and answer[1] == "NotImplemented":
             self._scope.isolated("crash", self._crash())
             return

@@ -6,7 +6,6 @@ MicroOcpp does, and applies a change with its next restart. ``Behaviour`` gives 
 
 from __future__ import annotations
 
-import asyncio
 import re
 import urllib.parse
 import zlib
@@ -25,6 +24,7 @@ from app.sim.errands import Errands
 from app.sim.fault import Fault
 from app.sim.line import led
 from app.sim.login import Spelling, basic
+from app.sim.rhythm import aligned
 from app.sim.station16_auth import Authorisation16
 from app.sim.station16_charging import Charging16
 from app.sim.station16_security import Security16
@@ -121,6 +121,7 @@ class OcppStation(ChargePoint):
         self.behaviour = behaviour
         self.spelling = spelling
         self.join = join
+        self.pings = True
         self.configuration["NumberOfConnectors"].value = str(connectors)
         if security_profile is not None:
             self.configuration["SecurityProfile"] = ConfigKey(str(security_profile))
@@ -282,13 +283,8 @@ class OcppStation(ChargePoint):
 
     async def _aligned(self) -> None:
         """Tell clock-aligned values at full multiples of ClockAlignedDataInterval (§3.16.2)."""
-        while True:
-            interval_s = self.number("ClockAlignedDataInterval", 0.0)
-            if not interval_s:
-                await asyncio.sleep(0.5)
-                continue
-            scaled_s = max(interval_s * self.time_scale, 0.02)
-            await asyncio.sleep(scaled_s - self.clock.now().timestamp() % scaled_s)
+        interval = partial(self.number, "ClockAlignedDataInterval", 0.0)
+        async for _ in aligned(interval, self.time_scale, lambda: self.clock.now().timestamp()):
             for outlet in self.outlets:
                 self.say_meter(outlet.number, "Sample.Clock", key="MeterValuesAlignedData")
 
@@ -387,6 +383,7 @@ def _more_keys() -> dict[str, ConfigKey]:
         "StopTxnAlignedData": ConfigKey(""),
         "StopTxnSampledData": ConfigKey(""),
         "TransactionMessageAttempts": ConfigKey("3"),
+        "WebSocketPingInterval": ConfigKey("60"),
         "TransactionMessageRetryInterval": ConfigKey("60"),
         "UnlockConnectorOnEVSideDisconnect": ConfigKey("true"),
         "LocalAuthListEnabled": ConfigKey("true"),

@@ -237,6 +237,9 @@ class Station2(Dialler):
             self.model.variable(
                 component, "AvailabilityState", evse=evse.number, connector=connector
             ).value = evse.status
+        self.model.put("EVSE", "Problem", "true" if evse.has_fault else "false", evse=evse.number)
+        is_served = any(one.is_available for one in self.evses)
+        self.model.put("ChargingStation", "AvailabilityState", "Available" if is_served else "Unavailable")
         if evse.status != evse.told_status:
             self.say_status(evse)
 

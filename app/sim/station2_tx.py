@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
+from app.sim.rhythm import aligned, beats
 from app.sim.station2_evse import Evse, IdToken, Json, Tx
 
 if TYPE_CHECKING:
@@ -76,23 +77,17 @@ class Transactions:
     async def run(self) -> None:
         """Tell meter values in the rhythm of SampledDataCtrlr.TxUpdatedInterval."""
         station = self._station
-        while True:
-            interval_s = station.model.number("SampledDataCtrlr", "TxUpdatedInterval")
-            await asyncio.sleep(max((interval_s or 5.0) * station.time_scale, 0.02))
+        interval = partial(station.model.number, "SampledDataCtrlr", "TxUpdatedInterval")
+        async for _ in beats(interval, station.time_scale):
             for evse in station.evses:
-                if interval_s and evse.tx is not None and station.model.is_on("SampledDataCtrlr", "Enabled"):
+                if evse.tx is not None and station.model.is_on("SampledDataCtrlr", "Enabled"):
                     self.metered(evse, "MeterValuePeriodic", "Sample.Periodic")
 
     async def run_aligned(self) -> None:
         """Tell clock-aligned values in the rhythm of AlignedDataCtrlr.Interval, in a transaction as an event (J01)."""
         station = self._station
-        while True:
-            interval_s = station.model.number("AlignedDataCtrlr", "Interval")
-            if not interval_s:
-                await asyncio.sleep(0.5)
-                continue
-            scaled_s = max(interval_s * station.time_scale, 0.02)
-            await asyncio.sleep(scaled_s - station.clock.now().timestamp() % scaled_s)
+        interval = partial(station.model.number, "AlignedDataCtrlr", "Interval")
+        async for _ in aligned(interval, station.time_scale, lambda: station.clock.now().timestamp()):
             for evse in station.evses:
                 self._aligned(evse)
 

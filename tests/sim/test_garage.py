@@ -40,6 +40,7 @@ async def test_the_simulated_backend_speaks_2_0_1_with_whom_it_was_told_to():
             assert (await target.arrival("CS-1", timeout_s=5)).boot["reason"] == "PowerUp"
             await target.arrival("CP-1", timeout_s=5)
             for station in (newer, older):
+                await station.booted.wait()
                 station.plug_in()
                 assert await target.start(station.identity) == "Accepted"
                 seen = await target.charged(station.identity, timeout_s=5)
