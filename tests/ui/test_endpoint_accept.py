@@ -103,7 +103,7 @@ async def test_a_run_with_a_person_from_start_to_saved_file(
         assert states["A16-RESET-01"] == "✓  Pass"
         assert panel.verdict.text == "Partial"
         panel.table.select_key("A16-CONF-08")
-        assert any("TransactionMessageAttempts" in text for text in words(panel))
+        await until(lambda: any("TransactionMessageAttempts" in text for text in words(panel)))
         link = next(button for button in panel.case.sentences.findChildren(QPushButton) if button.isVisible())
         QTest.mouseClick(link, Qt.MouseButton.LeftButton)
         assert went == [("traffic", int(link.text()))]
