@@ -29,7 +29,10 @@ _LISTS = {
     "SetVariables": "setVariableData",
     "NotifyReport": "reportData",
 }
-CARRIERS = frozenset({"ChangeConfiguration", "SetNetworkProfile", *_LISTS})
+TRANSFERS = frozenset({"GetDiagnostics", "GetLog", "UpdateFirmware", "SignedUpdateFirmware", "PublishFirmware"})
+"""Messages with an address of a file, which may hold a login."""
+_LOGIN = re.compile(r'(://[^/@\s":]*:)[^/@\s"]+(?=@)')
+CARRIERS = frozenset({"ChangeConfiguration", "SetNetworkProfile", *_LISTS, *TRANSFERS})
 """Messages that may carry a secret."""
 _NAME = re.compile(r'"(?:key|name)"\s*:\s*"([^"\\]{1,100})"', re.IGNORECASE)
 
@@ -43,6 +46,8 @@ def masked_request(text: str, action: str, payload: Mapping[str, Any]) -> str:
     """Return a CALL's text as it may be shown: values of secret keys and variables, and passwords, are masked."""
     if action not in CARRIERS:
         return text
+    if action in TRANSFERS:
+        return _LOGIN.sub(rf"\1{MASK}", text)
     text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', text)
     secret = [(name, value) for name, value in _pairs(action, payload) if is_secret_key(name)]
     if not secret:

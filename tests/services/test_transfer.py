@@ -127,6 +127,19 @@ async def test_a_log_comes_and_is_kept_with_its_source(
         assert max(progress.bytes for progress in seen) == len(LOG)
 
 
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_the_login_for_a_file_is_shown_nowhere(tmp_path: Path, version: str) -> None:
+    async with bench(tmp_path) as here:
+        outcome = await fetch(here, Charger(tmp_path), version, carrier=Carrier.FTP)
+        assert outcome.is_done
+        (order,) = [
+            frame.text
+            for frame in here.site.frames.take()
+            if frame.action in ("GetDiagnostics", "GetLog") and "ftp://" in frame.text
+        ]
+        assert ":•••@127.0.0.1" in order
+
+
 async def test_uploaded_without_a_file_is_not_believed(tmp_path: Path) -> None:
     async with bench(tmp_path) as here:
         outcome = await fetch(here, Charger(tmp_path, lies=True))
