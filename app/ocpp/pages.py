@@ -6,6 +6,7 @@ import html
 import http
 import re
 
+from app.model.frame import Handshake
 from app.model.observation import TlsEnd, TlsFailed
 from app.ocpp.hello import is_ssl2
 from app.ocpp.request import Request
@@ -14,7 +15,7 @@ from app.ocpp.tlsnames import ALERT_WORDS, ALERTS, ON_CERTIFICATE, REFUSALS
 _METHOD = re.compile(rb"[A-Za-z]{1,16}( |\Z)")
 _LONGEST_METHOD = 17
 SILENT = "It connected and said nothing."
-_GOAWAY = bytes.fromhex("000000040000000000") + bytes.fromhex("000008070000000000000000000000000d")
+_GOAWAY = bytes.fromhex("000000 04 00 00000000" + "000008 07 00 00000000" + "00000000 0000000d")
 """An empty SETTINGS frame and a GOAWAY with HTTP_1_1_REQUIRED (RFC 9113 §3.4, §6.8, §7)."""
 
 
@@ -74,11 +75,18 @@ def tls_failed(failed: TlsFailed) -> str:
         "": "before our answer",
         "ServerHello": "after our first answer",
         "Certificate": "after it saw our certificate, without saying why: it probably does not trust it",
-        "Finished": "although TLS was agreed: often the name in our certificate is not the one it dials",
+        "Finished": "although TLS was agreed: some look only then whether they trust our certificate and know its name",
     }[failed.after]
     if failed.end is TlsEnd.SILENT:
         return f"It fell silent in the middle of TLS {seen.partition(',')[0]}."
     return f"In TLS, {failed.reason} {seen}."
+
+
+def accepted(shake: Handshake, extensions: str) -> str:
+    """Say who came in, and that we take up no compression (OCPP-J 1.6 §5.1)."""
+    how = f" over {shake.tls.version}" if shake.tls else ""
+    offer = " It offers compression, which is not taken up." if "permessage-deflate" in extensions.lower() else ""
+    return f"Connected as “{shake.identity}”{how}.{offer}"
 
 
 def plain(request: Request, local: str, *, is_secure: bool = False) -> tuple[str, str, bytes]:
@@ -86,9 +94,10 @@ def plain(request: Request, local: str, *, is_secure: bool = False) -> tuple[str
     kind = request.get("Content-Type").lower()
     if request.method == "POST" and ("soap" in kind or "xml" in kind or request.get("SOAPAction")):
         text = "It speaks OCPP over SOAP. Choose “OCPP 1.6 JSON” (OCPP-J) in its menu, if its firmware has it."
-        return "soap", text, answer(415, text)
-    text = "It sent plain HTTP (a browser, or a charger with http:// in its address). Use ws:// in the address."
-    page = _page(f"{'wss' if is_secure else 'ws'}://{local}/")
+        return "soap", text, answer(415, _fault(text), kind="application/soap+xml; charset=utf-8")
+    scheme, web = ("wss", "https") if is_secure else ("ws", "http")
+    text = f"It sent plain HTTP (a browser, or a charger with {web}:// in its address). Use {scheme}:// in the address."
+    page = _page(f"{scheme}://{local}/")
     return "http", text, answer(426, page, kind="text/html; charset=utf-8", extra="Upgrade: websocket\r\n")
 
 
@@ -113,6 +122,15 @@ def answer(status: int, text: str, *, kind: str = "text/plain; charset=utf-8", e
         f"Content-Length: {len(body)}\r\n{extra}Connection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _fault(text: str) -> str:
+    """Write a SOAP 1.2 fault, so that the charger's own log shows the reason (SOAP 1.2 part 1 §5.4)."""
+    return (
+        '<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
+        "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code><s:Reason>"
+        f'<s:Text xml:lang="en">{html.escape(text)}</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>'
+    )
 
 
 def _page(address: str) -> str:

@@ -122,7 +122,7 @@ ALERTS = {
 ALERT_WORDS = {
     20: "A record did not decrypt: the two sides do not agree on the keys.",
     40: "It found no common cipher suite, or wants something this side did not offer.",
-    42: "It can’t read it, or does not like its signature.",
+    42: "It can’t read it, or does not like its signature; some stacks say this of an unknown root too.",
     43: "It can’t work with this kind of key or signature.",
     44: "It holds it for revoked.",
     45: "By its clock the certificate is expired or not yet valid: look at the charger’s time.",

@@ -269,8 +269,7 @@ class Visitor(asyncio.Protocol):
             self._tell("version", refused, shake.identity, head)
             peer.close(1002, "no common OCPP version")
             return
-        how = f" over {shake.tls.version}" if shake.tls else ""
-        self._tell("accepted", f"Connected as “{shake.identity}”{how}.", shake.identity, head)
+        self._tell("accepted", pages.accepted(shake, request.get("Sec-WebSocket-Extensions")), shake.identity, head)
         peer.opened(self._listener.keeper.admit(shake, peer))
         if rest:
             peer.data_received(rest)

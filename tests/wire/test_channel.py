@@ -90,6 +90,7 @@ async def test_compression_is_offered_in_vain_and_seen():
     async with site() as here, websockets.connect(here.url + "CP", subprotocols=["ocpp1.6"], compression="deflate"):
         headers = dict(here.server.endpoints["CP"].handshake.headers)
         assert "permessage-deflate" in headers["Sec-WebSocket-Extensions"]
+        assert "compression" in (await here.knock("accepted")).text
 
 
 async def test_the_self_test_dials_our_own_port_and_leaves_no_knock():
