@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 
 from app.model.exchange import Exchange
 from ui import icons
-from ui.models.console import SHOWN_LIMIT, Told, answer_of, explained, line, tone
-from ui.models.plain import latency_text, visible, visible_lines
+from ui.models.console import Told, answer_of, explained, line, shown_lines, tone
+from ui.models.plain import latency_text, visible
 from ui.theme import SPACE_4, SPACE_8, set_role, theme
 from ui.widgets.frameview import plain_label
 
@@ -110,7 +110,7 @@ class SentPanel(QWidget):
 
     def show_preview(self, text: str) -> None:
         """Show what the form makes."""
-        self.preview.setPlainText(visible_lines(text))
+        self.preview.setPlainText(shown_lines(text))
 
     def show_exchanges(self, exchanges: list[Exchange], *, is_new: bool = False) -> None:
         """Show these exchanges, the newest chosen; ``is_new`` brings them to the front."""
@@ -142,7 +142,7 @@ class SentPanel(QWidget):
         if exchange.took_s is not None:
             answer = exchange.trouble or exchange.answer
             parts = [f"← after {latency_text(exchange.took_s)}", answer, "", *parts]
-        self.answer.setPlainText(visible_lines("\n".join(parts)[:SHOWN_LIMIT]))
+        self.answer.setPlainText(shown_lines("\n".join(parts)))
         self._show_meaning(self._told(exchange))
 
     def _told(self, exchange: Exchange) -> list[Told]:
