@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -32,7 +31,6 @@ MAX_PARTS = 5_000
 PART_QUEUE = 10_000
 BASES = ("FullInventory", "ConfigurationInventory", "SummaryInventory")
 """Reports asked for a device model, the best first (P2-201 B07)."""
-_numbers = itertools.count(1)
 
 
 class Endpoint(SwiftReception):
@@ -112,7 +110,7 @@ class Endpoint(SwiftReception):
         TimedOut, LinkLost.
         """
         report = verbs.report_of(self.version, action)
-        number = payload.get("requestId", next(_numbers))
+        number = payload.get("requestId", next(self._requests))
         with self.events.subscribe(PART_QUEUE) as events:
             answer = await self.call(action, {**payload, "requestId": number})
             status = v16.text(answer.get("status"), 50)
@@ -216,7 +214,7 @@ class Endpoint(SwiftReception):
 
     async def start(self, connector: int, tag: str) -> str:
         """Start a transaction and return the status."""
-        return await self._status(*verbs.start(self.version, connector, tag, next(_numbers)))
+        return await self._status(*verbs.start(self.version, connector, tag, next(self._requests)))
 
     async def stop(self, transaction_id: int | str) -> str:
         """Stop a transaction and return the status."""

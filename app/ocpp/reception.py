@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -91,6 +92,8 @@ class Reception:
         self._manner = ledger.manner
         self._loop = asyncio.get_running_loop()
         self._answers: dict[str, asyncio.Future[Answered | RefusedCall]] = {}
+        # A report that was asked for on an earlier connection may still come: no number is used twice.
+        self._requests = itertools.count(connection * 1000 + 1)
         self._turn = Turn()
         self._tap = Tap(host, identity, connection, secret)
         self._slow: SlowAnswers | None = None

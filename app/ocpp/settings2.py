@@ -91,9 +91,9 @@ class Variables:
     async def read(self, keys: Sequence[str]) -> tuple[Setting, ...]:
         """Return of the asked variables those the station has, in the order asked.
 
-        Raises ValueRejected (no name of a variable), NotSupported, TimedOut where it answers nothing, LinkLost.
+        Raises NotSupported, TimedOut where it answers nothing, LinkLost.
         """
-        names = [VariableName.parse(key) for key in keys]
+        names = list(_names(keys))
         known = {variable.name.text.lower(): variable for variable in self._habits.model or ()}
         if len(names) > 1:
             await self._learn_limits()
@@ -157,6 +157,15 @@ class Variables:
         self._silences = 0
         results = answer.get("getVariableResult")
         return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
+
+
+def _names(keys: Sequence[str]) -> Iterator[VariableName]:
+    """Read the keys that may be variables; others (those of 1.6) no station has."""
+    for key in keys:
+        try:
+            yield VariableName.parse(key)
+        except ValueRejected:
+            continue
 
 
 def _order(key: str, value: str) -> dict[str, Any]:

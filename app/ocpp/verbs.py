@@ -31,7 +31,7 @@ def trigger(version: str, message: str, connector: int | None) -> Order:
     payload: dict[str, Any] = {"requestedMessage": message}
     if connector is not None and is_old(version):
         payload["connectorId"] = connector
-    elif connector is not None:
+    elif connector:
         payload["evse"] = evse(connector, is_exact=message == "StatusNotification")
     return "TriggerMessage", payload
 

@@ -133,6 +133,7 @@ async def test_two_connectors_of_one_evse_are_told_apart():
             ["TriggerMessage", {"requestedMessage": "StatusNotification", "evse": {"id": 1, "connectorId": 1}}],
         ),
         ("stop", ("tx-1",), ["RequestStopTransaction", {"transactionId": "tx-1"}]),
+        ("trigger", ("StatusNotification", 0), ["TriggerMessage", {"requestedMessage": "StatusNotification"}]),
         ("availability", (0, False), ["ChangeAvailability", {"operationalStatus": "Inoperative"}]),
         ("availability", (2, True), ["ChangeAvailability", {"operationalStatus": "Operative", "evse": {"id": 2}}]),
     ],
@@ -268,7 +269,9 @@ async def test_variables_are_asked_in_batches_as_large_as_the_station_allows():
 
     async with site() as here, station(here) as link, Scope("test") as scope:
         scope.isolated("answer", answering(link, GetVariables=get))
-        found = await here.server.endpoints["CS-1"].get_settings([f"Comp.V{n}" for n in range(10)])
+        found = await here.server.endpoints["CS-1"].get_settings(
+            ["AuthorizationKey", *(f"Comp.V{n}" for n in range(10))]
+        )
         assert [setting.key for setting in found] == [f"Comp.V{n}" for n in range(9)]
         assert sizes == [1, 1, 3, 3, 3, 1]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from app.errors import Refused, TimedOut
+from app.model.finding import Finding, Severity
 from app.model.frame import Direction, FrameKind
 from app.model.listening import ListenPlan
-from app.model.observation import Backlog, BootRepeated, Drift, Ended, Returned, Spoken
+from app.model.observation import Backlog, BootRepeated, Drift, Ended, Observation, Returned, SettingsSeen, Spoken
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.events import IdToken
 from app.ocpp.host import Times
@@ -264,6 +266,21 @@ async def test_endings_returns_and_repeated_boots_are_observed():
         async with station(here):
             (returned,) = (item for item in seen if isinstance(item, Returned))
             assert returned.gone_s >= 0
+
+
+async def test_anybody_may_hand_an_observation_in():
+    def judge(seen: Observation) -> list[Finding]:
+        return [Finding(code="DEAD-LIMIT", severity=Severity.WARNING)] if isinstance(seen, SettingsSeen) else []
+
+    async with site() as here:
+        here.server.judge = judge
+        seen = SettingsSeen(identity="CS-1", settings={}, at=datetime.now(UTC))
+        assert [item.code for item in here.server.observed(seen)] == ["DEAD-LIMIT"]
+        assert (await here.finding("DEAD-LIMIT")).unit_id == "ocpp:CS-1"
+        async with station(here):
+            here.server.observed(seen)
+            assert [item.code for item in here.server.endpoints["CS-1"].findings] == ["DEAD-LIMIT"]
+            assert (await here.finding("DEAD-LIMIT")).unit_id == "ocpp:CS-1"
 
 
 async def test_the_same_boot_over_and_over_is_observed():
