@@ -345,3 +345,47 @@ async def test_a_restart_without_a_boot():
         await station.until(lambda: station.is_connected)
         await central.order("GetLocalListVersion")
         assert "BootNotification" not in [action for action, _ in central.said[mark:]]
+
+
+async def test_a_charge_may_outlive_the_plug_and_aligned_values_come():
+    async with standing() as (central, station):
+        await change(central, "StopTransactionOnEVSideDisconnect", "false")
+        await change(central, "ClockAlignedDataInterval", "10")
+        await change(central, "StopTxnSampledData", "Energy.Active.Import.Register")
+        await central.hears(
+            "MeterValues", lambda told: told["meterValue"][0]["sampledValue"][0]["context"] == "Sample.Clock"
+        )
+        station.plug_in()
+        station.swipe("CARD-1")
+        await central.hears("StartTransaction")
+        mark = central.mark
+        station.unplug()
+        await central.hears("StatusNotification", lambda told: told["status"] == "SuspendedEV", after=mark)
+        assert not central.all("StopTransaction")
+        station.swipe("CARD-1")
+        stopped = await central.hears("StopTransaction")
+        contexts = [value["sampledValue"][0]["context"] for value in stopped["transactionData"]]
+        assert contexts == ["Transaction.Begin", "Transaction.End"]
+
+
+async def test_it_pings_in_the_rhythm_of_its_key():
+    async with standing() as (central, _):
+        assert await change(central, "WebSocketPingInterval", "2") == "Accepted"
+        await central.pinged()
+
+
+async def test_another_card_of_the_group_ends_the_charge_and_the_cache_is_asked_first():
+    async with standing() as (central, station):
+        info = {"status": "Accepted", "parentIdTag": "FAMILY"}
+        central.answers["Authorize"] = lambda _told: {"idTagInfo": info}
+        central.answers["StartTransaction"] = lambda _told: {"transactionId": 7, "idTagInfo": info}
+        await change(central, "LocalPreAuthorize", "true")
+        station.plug_in()
+        station.swipe("CARD-1")
+        await central.hears("MeterValues")
+        station.swipe("CARD-2")
+        assert (await central.hears("StopTransaction"))["reason"] == "Local"
+        station.swipe("CARD-1")
+        await central.hears("StartTransaction", after=central.mark)
+        assert len(central.all("Authorize")) == 2, "the second time the cache knew"
+        assert (await central.order("ClearCache"))["status"] == "Accepted"

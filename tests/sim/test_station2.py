@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -191,3 +192,105 @@ async def test_a_station_that_speaks_16_over_a_2_connection_is_a_version_mix(all
     async with csms() as central, Station2(central.url, NAME, faults={Fault.SPEAKS_16}, time_scale=SCALE) as station:
         await station.until(lambda: bool(station.said))
         assert station.said[0][1] == {"chargePointVendor": "Simulated", "chargePointModel": "Station DC 2"}
+
+
+async def test_before_acceptance_nobody_charges_and_nothing_is_ordered():
+    async with csms() as central:
+        central.boot_statuses, central.interval = ["Pending", "Rejected"], 30
+        async with Station2(central.url, NAME, time_scale=SCALE) as station:
+            await station.until(lambda: station.registration == "Pending")
+            start = {"idToken": TOKEN, "remoteStartId": 1}
+            assert (await central.order("RequestStartTransaction", start))["statusInfo"][
+                "reasonCode"
+            ] == "CSNotAccepted"
+            await station.until(lambda: station.registration == "Rejected")
+            with pytest.raises(CallRefused) as refusal:
+                await central.order("GetBaseReport", {"requestId": 1, "reportBase": "FullInventory"})
+            assert refusal.value.code == "SecurityError"
+            await central.hears("StatusNotification")
+
+
+async def test_a_shorter_heartbeat_begins_at_once():
+    async with standing() as (central, _):
+        data = {
+            "component": {"name": "OCPPCommCtrlr"},
+            "variable": {"name": "HeartbeatInterval"},
+            "attributeValue": "5",
+        }
+        mark = central.mark
+        await central.order("SetVariables", {"setVariableData": [data]})
+        await central.hears("Heartbeat", after=mark)
+
+
+async def test_another_card_of_the_group_ends_the_charge():
+    async with standing() as (central, station):
+        info = {"status": "Accepted", "groupIdToken": {"idToken": "FAMILY", "type": "Central"}}
+        central.answers["Authorize"] = lambda _told: {"idTokenInfo": info}
+        central.answers["TransactionEvent"] = lambda _told: {"idTokenInfo": info}
+        station.plug_in()
+        station.swipe("CARD-1")
+        await central.hears("TransactionEvent", lambda told: told["triggerReason"] == "MeterValuePeriodic")
+        station.swipe("CARD-2")
+        ended = await central.hears("TransactionEvent", lambda told: told["eventType"] == "Ended")
+        assert ended["triggerReason"] == "StopAuthorized"
+
+
+async def test_a_charge_that_was_authorised_in_vain_ends_with_its_time():
+    points = {"TxCtrlr.TxStartPoint": "Authorized", "TxCtrlr.EVConnectionTimeOut": "20"}
+    async with standing(variables=points) as (central, station):
+        station.swipe("CARD-1")
+        started = await central.hears("TransactionEvent")
+        assert started["transactionInfo"]["chargingState"] == "Idle"
+        ended = await central.hears("TransactionEvent", lambda told: told["eventType"] == "Ended")
+        assert (ended["triggerReason"], ended["transactionInfo"]["stoppedReason"]) == ("EVConnectTimeout", "Timeout")
+
+
+async def test_a_car_that_takes_no_more_suspends_and_goes_on():
+    async with standing() as (central, station):
+        station.plug_in()
+        station.swipe("CARD-1")
+        await central.hears("TransactionEvent")
+        for wants, state in ((False, "SuspendedEV"), (True, "Charging")):
+            mark = central.mark
+            station.suspend(wants_current=wants)
+            event = await central.hears(
+                "TransactionEvent", lambda told: told["triggerReason"] == "ChargingStateChanged", after=mark
+            )
+            assert event["transactionInfo"]["chargingState"] == state
+
+
+async def test_clock_aligned_values_come_inside_a_charge_and_when_idle():
+    async with standing(variables={"AlignedDataCtrlr.Interval": "10"}) as (central, station):
+        await central.hears("MeterValues")
+        station.plug_in()
+        station.swipe("CARD-1")
+        event = await central.hears("TransactionEvent", lambda told: told["triggerReason"] == "MeterValueClock")
+        assert event["meterValue"][0]["sampledValue"][0]["context"] == "Sample.Clock"
+
+
+async def test_after_a_long_absence_all_states_are_told_and_no_boot():
+    async with standing(variables={"OCPPCommCtrlr.OfflineThreshold": "1"}, evses=2, redial_s=10) as (central, station):
+        mark = central.mark
+        await central.drop()
+        await station.until(lambda: not station.is_connected)
+        await central.hears("StatusNotification", lambda told: told["evseId"] == 2, after=mark)
+        assert "BootNotification" not in [action for action, _ in central.said[mark:]]
+
+
+async def test_energy_is_power_times_time():
+    async with standing(variables={"SampledDataCtrlr.TxUpdatedInterval": "20"}) as (central, station):
+        station.plug_in()
+        station.swipe("CARD-1")
+
+        def samples() -> list[tuple[float, float, float]]:
+            found = []
+            for told in central.all("TransactionEvent"):
+                for value in told.get("meterValue", ()) if told["triggerReason"] == "MeterValuePeriodic" else ():
+                    by_name = {one["measurand"]: one["value"] for one in value["sampledValue"]}
+                    at_s = datetime.fromisoformat(value["timestamp"]).timestamp()
+                    found.append((at_s, by_name["Energy.Active.Import.Register"], by_name["Power.Active.Import"]))
+            return found
+
+        await central.hears("TransactionEvent", lambda _told: len(samples()) >= 4)
+        (begin_s, begin_wh, power_w), *_, (end_s, end_wh, _) = samples()
+        assert end_wh - begin_wh == pytest.approx(power_w * (end_s - begin_s) / 3600, rel=0.05)
