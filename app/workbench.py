@@ -17,6 +17,7 @@ from app import __version__, resources
 from app import settings as settings_file
 from app.acceptance.desk import AcceptanceDesk
 from app.acceptance.tools import Tools
+from app.diagnosis import thresholds
 from app.diagnosis.watch import Watch
 from app.discovery.adapters import adapters as list_adapters
 from app.discovery.adapters import default_adapter
@@ -142,7 +143,7 @@ class Workbench:
             frames=self.frames,
             samples=self.samples,
             findings=self.findings,
-            judge=self.traces.witness.judging(Watch()),
+            judge=self.traces.witness.judging(Watch(thresholds.read(self.home / "thresholds.toml"))),
             sighted=self._sighted,
             expected=self._expected_secret,
             first_seq=self.store.traffic.last_seq() + 1,

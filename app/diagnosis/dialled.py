@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from app.diagnosis import decode
 from app.diagnosis.naming import found
+from app.model.experiment import PLAIN_INSTEAD_OF_TLS
 from app.model.finding import Finding, Severity
 from app.model.frame import Handshake, Knock
 
@@ -47,10 +49,22 @@ def at_knock(knock: Knock) -> Iterator[Finding]:
     if judged is None or (knock.verdict == "http" and _is_browser(knock)):
         return
     code, severity, case, label = judged
-    proofs = {"first bytes": knock.first_bytes[:48].hex(" "), "request line": _first_line(knock.first_bytes)}
+    _, meaning = decode.first(knock.first_bytes)
+    first = f"{knock.first_bytes[:48].hex(' ')} ({meaning.text})"
+    proofs = {"first bytes": first, "request line": _first_line(knock.first_bytes)}
     proof = (label, proofs.get(label) or knock.text)
     details = {"remote": knock.remote, "identity": knock.identity, "faults": knock.text.rstrip(".")}
-    yield found(code, severity, proof, at=knock.at, case=case, details=details)
+    is_tls = knock.verdict == "tls"
+    yield found(
+        code,
+        severity,
+        proof,
+        at=knock.at,
+        case=case,
+        alike=("PROFILE-RATCHET",) if is_tls else (),
+        experiment=PLAIN_INSTEAD_OF_TLS if is_tls else None,
+        details=details,
+    )
 
 
 _KNOCKS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -41,7 +41,6 @@ class History:
     early_drops: int = 0
     wishes: OrderedDict[str, str] = field(default_factory=OrderedDict)
     """What it accepted to set, by key."""
-    past: Counter[str] = field(default_factory=Counter)
     profile: int | None = None
     is_root_checked: bool = False
 

@@ -55,6 +55,15 @@ def is_root_checked(settings: Mapping[str, str]) -> bool:
     return value.lower() == "true"
 
 
+def password(size: int, limits: Thresholds) -> Iterator[Finding]:
+    """Judge the length of a password in bytes (SEC16 A00.FR.205: 16 to 20), without telling it."""
+    least, most = limits.keys_password_least_bytes, limits.keys_password_most_bytes
+    if 0 < size < least:
+        yield _risk("The password", f"shorter than {least:.0f} bytes", "password", Severity.INFO)
+    elif size > most:
+        yield _risk("The password", f"longer than {most:.0f} bytes", "password", Severity.INFO)
+
+
 Named = Mapping[str, tuple[str, str]]
 
 

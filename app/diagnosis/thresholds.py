@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import logging
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from app import resources
 from app.errors import ProfileError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,6 @@ class Thresholds:
     visits_away_s: float
     visits_alike: float
     past_old_s: float
-    past_unknown: float
     return_slow_s: float
     return_patience_s: float
     knocks_empty: float
@@ -52,6 +55,15 @@ def standard() -> Thresholds:
         return Thresholds(**_flat(text))
     except TypeError as error:
         raise ProfileError(f"checks/thresholds.toml: {error}", "Correct the file.") from error
+
+
+def read(file: Path) -> Thresholds:
+    """Return the thresholds with those of a file set anew; a file that is absent or broken changes nothing."""
+    try:
+        return adjusted(file.read_text(encoding="utf-8")) if file.is_file() else standard()
+    except (ProfileError, OSError, UnicodeDecodeError) as error:
+        log.warning("%s is left out: %s", file.name, error)
+        return standard()
 
 
 def adjusted(text: str) -> Thresholds:

@@ -27,6 +27,8 @@ _MIDDLEBOXES = ("nginx", "cloudflare", "cloudfront", "varnish", "akamai", "hapro
 _TELLING = frozenset({"server", "sec-websocket-protocol", "www-authenticate", "location", "via"})
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_EOF", "RECORD_LAYER_FAILURE", "PACKET_LENGTH")
 _WANTS_CERTIFICATE = ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA")
+_DOUBLE = ("already", "exists", "duplicate")
+"""In the reason of a close: an old connection of this identity is open (lorenzodonini/ocpp-go ws/server.go)."""
 _CHANGING = re.compile(r"\d+")
 
 
@@ -70,7 +72,7 @@ class Answer:
             identity=identity,
             url=url,
             answer=self.lines[0] if self.lines else "nothing",
-            compared=self.compared,
+            compared=self.compared or "Nothing more was asked.",
         )
         return (main, *self.others)
 
@@ -146,7 +148,8 @@ def hung_up(code: int, reason: str, lines: Sequence[str], secret: Secret) -> Ans
     meaning = decode.tables()["close"].get(str(code))
     told = secret.redact(f"closed with {decode.close(code)} {reason}".strip())[:SHOWN]
     text = f"The backend took the connection and hung up at once ({decode.close(code)})."
-    finding = (meaning.code if meaning is not None else "") or "SUBPROTO-NONE"
+    is_double = any(word in reason.lower() for word in _DOUBLE)
+    finding = "ZOMBIE-SESSION" if is_double else (meaning.code if meaning is not None else "") or "SUBPROTO-NONE"
     alike = () if finding == "ZOMBIE-SESSION" else ("ID-UNKNOWN", "AUTH-401")
     return Answer(verdict="refused", text=text, code=finding, lines=(told, *lines), alike=alike)
 

@@ -90,6 +90,12 @@ async def is_not_registered(rig: Rig) -> None:
         await check(rig, f"{backend.url}/CP-1")
 
 
+@provokes("ID-UNKNOWN", where=Where.BACKEND)
+async def meets_an_old_backend_that_fails(rig: Rig) -> None:
+    async with answering(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n") as url:
+        await check(rig, f"{url}/CP-1")
+
+
 @provokes("AUTH-401")
 async def sends_another_password(rig: Rig) -> None:
     async with unit(rig.site, "SECRET-1", additional_headers=BASIC_WRONG):
@@ -411,7 +417,7 @@ async def comes_back_beside_itself(rig: Rig) -> None:
 @provokes("ZOMBIE-SESSION", where=Where.BACKEND, case="backend")
 async def is_held_by_a_dead_connection(rig: Rig) -> None:
     async def refuse(link: ServerConnection) -> None:
-        await link.close(1013, "duplicate identity")
+        await link.close(1008, "a connection with this ID already exists")
 
     async with serve(refuse, HOST, 0, subprotocols=["ocpp1.6"]) as backend:
         port = next(iter(backend.sockets)).getsockname()[1]

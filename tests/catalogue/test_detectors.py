@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.diagnosis import catalogue, decode, thresholds
+from app.diagnosis.settings import password
 from app.diagnosis.watch import Watch
 from app.errors import ProfileError
 from app.model.experiment import EXPERIMENTS
@@ -505,6 +508,15 @@ def test_settings_outside_the_usual_are_told(values: dict[str, str], code: str) 
     assert codes(settings(**values)) == [code]
 
 
+@pytest.mark.parametrize(
+    ("size", "words"), [(0, ""), (8, "shorter than 16"), (16, ""), (20, ""), (40, "longer than 20")]
+)
+def test_the_length_of_a_password_is_judged_and_not_told(size: int, words: str) -> None:
+    told = [catalogue.explain(finding).cause for finding in password(size, thresholds.standard())]
+    assert len(told) == bool(words)
+    assert all(words in text and f"is {size}" not in text for text in told)
+
+
 def test_ordinary_settings_are_not_told() -> None:
     ordinary = {
         "HeartbeatInterval": "300", "TransactionMessageAttempts": "3", "TransactionMessageRetryInterval": "60",
@@ -541,6 +553,18 @@ def test_thresholds_can_be_set_anew() -> None:
     drift = Drift(action="Heartbeat", stamp="x", drift_s=30, at=NOW)
     assert codes(drift, watch=Watch(limits)) == []
     assert codes(drift) == ["CLOCK"]
+
+
+def test_own_thresholds_come_from_a_file_and_a_broken_one_changes_nothing(
+    tmp_path: Path, allowed_log: Callable[[str], None]
+) -> None:
+    allowed_log("thresholds.toml is left out")
+    file = tmp_path / "thresholds.toml"
+    assert thresholds.read(file) is thresholds.standard()
+    file.write_text("[radio]\nbad_dbm = -80", encoding="utf-8")
+    assert thresholds.read(file).radio_bad_dbm == -80
+    file.write_text("[radio]\nnonsense", encoding="utf-8")
+    assert thresholds.read(file) is thresholds.standard()
 
 
 @pytest.mark.parametrize("text", ["[clock]\nnothing = 1", "[clock]\ngood_s = 'x'", "no toml", "clock = 1"])

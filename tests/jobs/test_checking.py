@@ -18,6 +18,7 @@ from app.diagnosis.catalogue import explain
 from app.jobs.checking import ask
 from app.model.secret import Secret
 from app.sim.backend import NewBackend
+from tests.catalogue.kit import is_told_whole
 
 SECRET = Secret("open:sesame/1")
 
@@ -143,6 +144,8 @@ async def test_every_refusal_has_a_name_and_shows_what_was_answered(status: str,
     assert status.split()[0] in answer.text
     assert answer.lines[0] == f"HTTP {status}"
     assert "why not" in answer.lines
+    for finding in answer.findings("ws://x/CP1", "CP1"):
+        is_told_whole(finding)
 
 
 async def test_the_request_is_that_of_a_charger() -> None:

@@ -223,7 +223,7 @@ async def test_a_wrong_password_is_named_before_anything_is_written(tmp_path: Pa
         await bench.done(job_id)
         bench.desk.choose(job_id, wanted(new.url))
         job = await bench.done(job_id)
-        assert [finding.code for finding in job.findings] == ["AUTH-401"]
+        assert [finding.code for finding in job.findings] == ["SETTING-RISK", "AUTH-401"], "too short, and wrong"
         assert not job.has_written
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from app.diagnosis.settings import password
+from app.diagnosis.thresholds import standard
 from app.errors import StepBlocked
 from app.jobs.checking import ask
 from app.jobs.stepping import StepRun
 from app.jobs.verdicts import Answer
 from app.model.backend import JoinRule, check, dialled_url
 from app.model.job import Strength
+from app.model.secret import Secret
+
+LEAST_HEX = 16
+"""A text of so many bytes in hexadecimal digits is a key, not a word (SEC16 A00.FR.205)."""
 
 
 async def run(step: StepRun) -> None:
@@ -20,12 +26,23 @@ async def run(step: StepRun) -> None:
     step.note(f"The new backend is {backend.url}, the identity “{backend.identity}”.", detail=backend.full_url)
     for problem in problems:
         step.note(problem.message, strength=Strength.OPEN)
+    for finding in password(_size(backend.secret), standard()):
+        step.found(finding)
     habit = step.profile.url if step.profile is not None else None
     rule = habit.join if habit is not None else JoinRule.APPEND_IF_MISSING
     url = dialled_url(backend.url, backend.identity, rule)
     step.progress(f"Dialling {backend.host} as the charger would", patience_s=15)
     answer = await ask(url, identity=backend.identity, secret=backend.secret)
     _tell(step, answer, url, backend.identity)
+
+
+def _size(secret: Secret) -> int:
+    """Return how many bytes a password has: of a key in hexadecimal digits, those it stands for (SEC16 §7.2)."""
+    text = secret.reveal()
+    try:
+        return len(bytes.fromhex(text)) if len(text) >= 2 * LEAST_HEX else len(text.encode())
+    except ValueError:
+        return len(text.encode())
 
 
 def _tell(step: StepRun, answer: Answer, url: str, identity: str) -> None:
