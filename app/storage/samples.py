@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from app.model.reading import Measurand, Reading, Sampled, Samples, StateChange
@@ -28,10 +29,12 @@ class SampleStore:
 
     def add(self, samples: Sequence[Sampled]) -> None:
         """Hand samples to the writer; never waits. A value that is no finite number is left out."""
-        readings: list[Row] = [row for item in samples for row in _reading_rows(item)]
+        kept = [item for item in samples if not isinstance(item, StateChange)]
         states: list[Row] = [_state_row(item) for item in samples if isinstance(item, StateChange)]
-        if readings:
-            self._writer.put(Batch(table="readings", sql=_READING, rows=lambda: readings, count=len(readings)))
+        if kept:
+            # Working messages out takes time; the writer's thread has it.
+            rows = functools.partial(_all_rows, kept)
+            self._writer.put(Batch(table="readings", sql=_READING, rows=rows, count=len(kept)))
         if states:
             self._writer.put(Batch(table="states", sql=_STATE, rows=lambda: states, count=len(states)))
 
@@ -70,6 +73,10 @@ class SampleStore:
 
 def _span(since: datetime, until: datetime | None) -> tuple[int, int]:
     return microseconds(since), microseconds(until) if until is not None else 2**62
+
+
+def _all_rows(items: Iterable[Sampled]) -> Iterator[Row]:
+    return (row for item in items for row in _reading_rows(item))
 
 
 def _reading_rows(item: Sampled) -> list[Row]:
