@@ -174,6 +174,18 @@ async def test_a_firmware_image_is_fetched_whole_and_resumed(tmp_path: Path, car
         assert half.read_bytes() == LOG
 
 
+@pytest.mark.skipif(shutil.which("wget") is None, reason="no wget")
+@pytest.mark.parametrize("carrier", ["http", "ftp"])
+async def test_wget_fetches(tmp_path: Path, log_file: Path, carrier: str) -> None:
+    async with service(tmp_path / "files") as files:
+        async with files.offering(
+            log_file, identity="CP-1", purpose="firmware", host=HOST, carrier=Carrier(carrier)
+        ) as ticket:
+            code, out = await run("wget", "-q", "-T", "5", "-t", "1", "-O", str(tmp_path / "got.bin"), ticket.location)
+            assert code == 0, out
+        assert (tmp_path / "got.bin").read_bytes() == LOG
+
+
 async def test_urllib_fetches_and_a_closed_ticket_is_worth_nothing(tmp_path: Path, log_file: Path) -> None:
     async with service(tmp_path / "files") as files:
         async with files.expecting(identity="CP-2", purpose="log", host=HOST) as other:
