@@ -18,7 +18,8 @@ from PySide6.QtTest import QAbstractItemModelTester
 from app.model.frame import Direction, Frame, FrameKind
 from app.model.masking import mask_secrets
 from ui.models.frame_filter import FrameFilter
-from ui.models.frame_rows import COLUMNS, Fold, Row, summary
+from ui.models.frame_rows import COLUMNS, Fold, Row
+from ui.models.frame_words import summary
 from ui.models.frames import FrameModel
 from ui.models.json_tree import parse
 from ui.models.plain import hex_dump, visible, visible_lines
@@ -310,8 +311,54 @@ JSON_LIKE = st.recursive(
 )
 
 
+ACTIONS = [
+    "MeterValues", "BootNotification", "GetConfiguration", "ChangeConfiguration", "StatusNotification",
+    "TransactionEvent", "SetVariables", "GetVariables", "Y",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "words"),
+    [
+        (
+            "BootNotification",
+            {"reason": "PowerUp", "chargingStation": {"vendorName": "Acme", "model": "Wall 2", "serialNumber": "S"}},
+            "Acme Wall 2 · serial S · PowerUp",
+        ),
+        (
+            "StatusNotification",
+            {"evseId": 2, "connectorId": 1, "connectorStatus": "Occupied", "timestamp": "t"},
+            "EVSE 2 connector 1 · Occupied",
+        ),
+        (
+            "TransactionEvent",
+            {
+                "eventType": "Updated", "triggerReason": "MeterValuePeriodic", "evse": {"id": 1},
+                "transactionInfo": {"transactionId": "t-1", "chargingState": "Charging"},
+                "meterValue": [{"sampledValue": [{"value": 7, "unitOfMeasure": {"unit": "kWh"}}]}],
+            },
+            "Updated · MeterValuePeriodic · Charging · EVSE 1 · t-1 · Energy 7 kWh",
+        ),
+        (
+            "SetVariables",
+            {"setVariableData": [{"component": {"name": "A"}, "variable": {"name": "B"}, "attributeValue": "1"}]},
+            "A.B = 1",
+        ),
+    ],
+)  # fmt: skip
+def test_summary_knows_2x(action: str, payload: dict[str, Any], words: str) -> None:
+    text = json.dumps([2, "1", action, payload])
+    assert summary(Script().frame(text, FrameKind.CALL, action=action, uid="1")) == words
+
+
+@pytest.mark.parametrize("kind", FrameKind)
+def test_every_kind_of_frame_has_its_columns(kind: FrameKind) -> None:
+    row = Row(Script().frame("[6]", kind, action="X", uid="1"))
+    assert all(isinstance(column.text(row), str) for column in COLUMNS)
+
+
 @settings(max_examples=150, deadline=None)
-@given(JSON_LIKE, st.sampled_from(["MeterValues", "BootNotification", "GetConfiguration", "ChangeConfiguration", "Y"]))
+@given(JSON_LIKE, st.sampled_from(ACTIONS))
 def test_no_payload_breaks_summary_or_tree(payload: object, action: str) -> None:
     for kind, text in ((FrameKind.CALL, [2, "1", action, payload]), (FrameKind.RESULT, [3, "1", payload])):
         raw = json.dumps(text)

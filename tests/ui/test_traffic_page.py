@@ -159,7 +159,10 @@ async def test_menus_offer_what_was_seen(bench: Any) -> None:
         quick = page.bar._menus["saved"]
         quick.aboutToShow.emit()
         next(action for action in quick.actions() if action.text() == "Faults").trigger()
-        assert page.model.filter.kinds == {FrameKind.ERROR, FrameKind.BROKEN}
+        assert page.model.filter.kinds == {FrameKind.ERROR, FrameKind.BROKEN, FrameKind.RESULT_ERROR}
+        kinds = page.bar._menus["kinds"]
+        kinds.aboutToShow.emit()
+        assert len(kinds.actions()) == len(FrameKind)
 
 
 async def test_filter_is_saved_under_a_name_and_comes_back(bench: Any) -> None:

@@ -16,6 +16,8 @@ KIND_WORDS = {
     FrameKind.RESULT: "Answer",
     FrameKind.ERROR: "Error",
     FrameKind.BROKEN: "Broken",
+    FrameKind.SEND: "Send",
+    FrameKind.RESULT_ERROR: "Answer refused",
 }
 DIRECTION_WORDS = {Direction.IN: "From charger", Direction.OUT: "To charger"}
 

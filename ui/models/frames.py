@@ -450,7 +450,7 @@ def _rows_of(entry: Entry) -> list[Row]:
 
 def is_fault(entry: Entry) -> bool:
     """Say whether a row shows something wrong: an error answer, broken text."""
-    return entry.frame.kind in (FrameKind.ERROR, FrameKind.BROKEN)
+    return entry.frame.kind in (FrameKind.ERROR, FrameKind.BROKEN, FrameKind.RESULT_ERROR)
 
 
 def is_outgoing(entry: Entry) -> bool:

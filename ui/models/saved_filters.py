@@ -13,12 +13,16 @@ from app.model.frame import Direction, FrameKind
 from ui.models.frame_filter import FrameFilter
 
 BUILT_IN: tuple[tuple[str, FrameFilter], ...] = (
-    ("Faults", FrameFilter(kinds=frozenset({FrameKind.ERROR, FrameKind.BROKEN}))),
+    ("Faults", FrameFilter(kinds=frozenset({FrameKind.ERROR, FrameKind.BROKEN, FrameKind.RESULT_ERROR}))),
     ("With findings", FrameFilter(has_notes=True)),
     ("Boot and status", FrameFilter(actions=frozenset({"BootNotification", "StatusNotification"}))),
     (
         "Configuration",
-        FrameFilter(actions=frozenset({"GetConfiguration", "ChangeConfiguration", "Reset", "TriggerMessage"})),
+        FrameFilter(
+            actions=frozenset(
+                {"GetConfiguration", "ChangeConfiguration", "GetVariables", "SetVariables", "Reset", "TriggerMessage"}
+            )
+        ),
     ),
     (
         "Charging session",
@@ -31,6 +35,9 @@ BUILT_IN: tuple[tuple[str, FrameFilter], ...] = (
                     "MeterValues",
                     "RemoteStartTransaction",
                     "RemoteStopTransaction",
+                    "TransactionEvent",
+                    "RequestStartTransaction",
+                    "RequestStopTransaction",
                 }
             )
         ),

@@ -64,6 +64,7 @@ class MomentPane(QTabWidget):
         self.addTab(self._state_tab(), self.tr("State"))
         self.addTab(self._curves_tab(), self.tr("Curves"))
         self.setMinimumWidth(280)
+        theme().changed.connect(self._restyle)
 
     # Findings
 
@@ -124,6 +125,13 @@ class MomentPane(QTabWidget):
         words.setToolTip(f"{finding.code} · {visible(found.identity, 60)}")
         self.list.setItem(row, 0, time)
         self.list.setItem(row, 1, words)
+
+    def _restyle(self) -> None:
+        """Tint the icons anew."""
+        for row, found in enumerate(self._listed):
+            item = self.list.item(row, 1)
+            if item is not None:
+                item.setIcon(icons.icon(ICONS[found.finding.severity], TONES[found.finding.severity]))
 
     def chosen_finding(self) -> Found | None:
         """Return the finding under the cursor."""

@@ -33,6 +33,7 @@ FONT_PX = 13
 MONO_PX = 12
 """Sizes of the style sheet's list text and captions; a delegate that paints by itself must know them."""
 
+_FAULTS = (FrameKind.ERROR, FrameKind.BROKEN, FrameKind.RESULT_ERROR)
 _SELECTED = QStyle.StateFlag.State_Selected
 _HOVER = QStyle.StateFlag.State_MouseOver
 
@@ -112,7 +113,7 @@ class FrameDelegate(QStyledItemDelegate):
             return self._subtle
         if column == 2:
             return self._tones["accent" if frame.direction is Direction.IN else "working"]
-        if column in (3, CONTENT) and frame.kind in (FrameKind.ERROR, FrameKind.BROKEN):
+        if column in (3, CONTENT) and frame.kind in _FAULTS:
             return self._tones["fault"]
         if column == NOTES:
             return self._tones["attention"]
