@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from app.model.frame import Frame
+from app.model.frame import Frame, Handshake
+from app.model.observation import Ended
 from app.model.query import TrafficQuery
-from app.model.trace import Entry
+from app.model.trace import Entry, ProgramStart, Record
 from app.storage.evidence import EvidenceStore
 from app.storage.traffic import TrafficStore
 
@@ -45,11 +46,9 @@ def entries(
     selection: Selection, traffic: TrafficStore, evidence: EvidenceStore, until: int
 ) -> Iterator[tuple[Entry | None, float]]:
     """Give the selected entries and how far it is, 0 to 1; ``None`` = nothing yet, a search goes on."""
-    records = (
-        record
-        for record in evidence.between(selection.since, selection.until)
-        if not selection.identity or record.identity in ("", selection.identity)
-    )
+    records = (record for record in evidence.between(selection.since, selection.until) if _is_wanted(record, selection))
+    if selection.since is not None:
+        yield from _before(selection, evidence, selection.since)
     waiting = next(records, None)
     for frame, part in _frames(selection, traffic, until):
         while waiting is not None and frame is not None and waiting.at <= frame.at:
@@ -59,6 +58,27 @@ def entries(
     while waiting is not None:
         yield waiting, 1.0
         waiting = next(records, None)
+
+
+def _is_wanted(record: Record, selection: Selection) -> bool:
+    return not selection.identity or record.identity in ("", selection.identity)
+
+
+def _before(selection: Selection, evidence: EvidenceStore, since: datetime) -> Iterator[tuple[Entry | None, float]]:
+    """Give what was in force when the selection begins: the program, and how the open connections had begun."""
+    start: Record | None = None
+    opened: dict[tuple[str, int], Record] = {}
+    last = since - timedelta(microseconds=1)
+    for record in evidence.between(None, last, kinds=(ProgramStart, Handshake, Ended)):
+        yield None, 0.0
+        if isinstance(record.evidence, ProgramStart):
+            start, opened = record, {}
+        elif isinstance(record.evidence, Ended):
+            opened.pop((record.identity, record.connection), None)
+        elif record.connection and _is_wanted(record, selection):
+            opened[record.identity, record.connection] = record
+    for kept in (start, *opened.values()):
+        yield kept, 0.0
 
 
 def _frames(selection: Selection, traffic: TrafficStore, until: int) -> Iterator[tuple[Frame | None, float]]:

@@ -9,6 +9,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,27 @@ import pytest
 from app.__main__ import main
 from app.errors import DiskFull, StoreError
 from app.model.frame import Handshake
+from app.model.observation import Ended
 from app.model.query import TrafficQuery
-from app.model.trace import Entry
+from app.model.trace import Entry, Record, TraceFormat
 from app.storage.db import Store
 from app.trace.exporting import export, format_of
 from app.trace.merging import Selection
 from app.trace.recording import Recording
-from tests.trace.trace_kit import BOOT, START, ask, charger, frame, handshake, loaded, open_bench, session, write
+from tests.trace.trace_kit import (
+    BEGIN,
+    BOOT,
+    START,
+    ask,
+    charger,
+    frame,
+    handshake,
+    loaded,
+    open_bench,
+    read,
+    session,
+    write,
+)
 
 
 def heartbeats(count: int) -> list[Entry]:
@@ -63,6 +78,34 @@ async def test_evidence_goes_with_the_frames_of_its_time_but_open_handshakes_sta
         assert kept == ["CP-1", "CP-9"]
     finally:
         store.close()
+
+
+async def test_a_part_of_the_time_begins_with_what_was_in_force(tmp_path: Path):
+    path, target = tmp_path / "t.rehome-trace", tmp_path / "part.rehome-trace"
+    gone = handshake("GONE", 2)
+    assert isinstance(gone.evidence, Handshake)
+    end = Ended(
+        identity="GONE", connection=2, at=BEGIN, code=1000, reason="", is_by_us=False, lasted_s=0.0, silent_s=0.0
+    )
+    entries: list[Entry] = [
+        Record(at=BEGIN - timedelta(seconds=1), evidence=START),
+        gone,
+        Record(at=BEGIN, evidence=end, identity="GONE", connection=2),
+        *session(),
+    ]
+    async with loaded(write(path, entries)) as recording:
+        await export(
+            target,
+            TraceFormat.REHOME,
+            Selection(since=BEGIN + timedelta(seconds=4)),
+            traffic=recording.traffic,
+            evidence=recording.evidence,
+            start=START,
+        )
+    found, _ = read(target)
+    kinds = [type(item.evidence).__name__ if isinstance(item, Record) else item.action for item in found]
+    assert kinds == ["ProgramStart", "Handshake", "Heartbeat", "Ended"]
+    assert found[1].identity == "CP-1"
 
 
 # Writing
