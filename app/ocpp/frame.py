@@ -186,6 +186,11 @@ def encode_error(echo: Any, code: str, description: str, details: dict[str, Any]
     return _written([4, echo, code, description[:255], details or {}])
 
 
+def encode_result_error(uid: str, code: str, description: str) -> str:
+    """Write a CALLRESULTERROR (OCPP 2.1)."""
+    return _written([5, uid, code, description[:255], {}])
+
+
 def _written(message: list[Any]) -> str:
     try:
         return orjson.dumps(message).decode()

@@ -31,6 +31,7 @@ from app.ocpp.frame import (
     Call,
     encode_error,
     encode_result,
+    encode_result_error,
     spelled_code,
 )
 from app.ocpp.host import Answerer, Habits, Host
@@ -328,6 +329,9 @@ class Reception:
         if isinstance(event, Answered):
             shown = masking.masked_answer(shown, event.action, event.payload)
         self._show(shown, hearing, None, at)
+        if isinstance(event, Answered) and not hearing.is_valid and self.handshake.is_strict and self.version == "2.1":
+            code, told = schema.error_of(self.version, event.action, event.payload, is_request=False)
+            self._send(encode_result_error(event.uid, code, told), FrameKind.RESULT_ERROR, event.uid, event.action)
         future = self._answers.get(event.uid)
         if future is not None and not future.done():
             future.set_result(event)

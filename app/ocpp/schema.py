@@ -74,9 +74,9 @@ def violations(version: str, action: str, payload: dict[str, Any], *, is_request
         return [str(error)[:200]]
 
 
-def error_of(version: str, action: str, payload: dict[str, Any]) -> tuple[str, str]:
+def error_of(version: str, action: str, payload: dict[str, Any], *, is_request: bool = True) -> tuple[str, str]:
     """Return the CALLERROR code (J201 §4.3) that a payload deserves, and what is wrong with it."""
-    check = validator(version, action, True)
+    check = validator(version, action, is_request)
     error = None if check is None else next(iter(check.iter_errors(payload)), None)
     if error is None:
         return "FormatViolation", ""

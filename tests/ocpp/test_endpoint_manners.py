@@ -96,6 +96,16 @@ async def test_an_objection_to_an_answer_is_shown_with_its_action():
         assert (frame.action, frame.notes) == ("Heartbeat", ("RESULT-REFUSED",))
 
 
+async def test_a_strict_listener_objects_to_an_answer_that_breaks_its_schema():
+    plan = ListenPlan(host="", port=0, is_strict=True)
+    async with site(plan=plan) as here, station(here, "2.1") as link, Scope("test") as scope:
+        call = scope.required("reset", here.server.endpoints["CS-1"].reset())
+        uid = (await heard(link))[1]
+        await link.send(json.dumps([3, uid, {"status": "Perhaps"}]))
+        assert (await heard(link))[:3] == [5, uid, "PropertyConstraintViolation"]
+        assert await call == "Perhaps"
+
+
 async def test_a_unit_that_agreed_on_nothing_is_answered_in_the_version_it_speaks():
     async with site() as here, station(here, subprotocols=None) as link:
         endpoint = here.server.endpoints["CS-1"]
