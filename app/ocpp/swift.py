@@ -116,6 +116,8 @@ def _boot(unit: SwiftReception, payload: Mapping[str, Any], at: datetime) -> Tak
 
 def _meter(unit: SwiftReception, payload: dict[str, Any], at: datetime) -> Taken:
     transaction = payload.get("transactionId")
+    if transaction is not None and type(transaction) is not int:
+        return None
     if transaction is not None and (transaction not in unit.ledger.transactions or not unit.ear.knows(transaction)):
         return None
     if not unit.ear.is_live(payload, at) or not schema.is_valid("1.6", "MeterValues", payload, is_request=True):
