@@ -376,7 +376,7 @@ class Ear:
 
     @property
     def due_at(self) -> datetime | None:
-        """Return when ``tick`` has something to say at the earliest, calls of ours left aside."""
+        """Return when ``silences`` has something to say at the earliest."""
         patience, told = self._patience, self._told or ()
         due = []
         if self.boot is None and patience.trigger_boot_s is not None and Unbooted not in told:
@@ -386,7 +386,12 @@ class Ear:
         return min(due, default=None)
 
     def tick(self, at: datetime) -> list[Observation]:
-        """Say what has not come by now."""
+        """Say what has not come by now, answers to our calls included (a live endpoint minds those itself)."""
+        given_up = (self.gave_up(uid, at) for uid in self._talk.overdue(at.timestamp()))
+        return [*self.silences(at), *(item for item in given_up if item is not None)]
+
+    def silences(self, at: datetime) -> list[Observation]:
+        """Say whether Boot or status has not come by now."""
         found: list[Observation] = []
         patience = self._patience
         if self.boot is None and patience.trigger_boot_s is not None:
@@ -397,8 +402,7 @@ class Ear:
             waited_s = (at - self._ready_at).total_seconds()
             if waited_s >= patience.status_s and self._is_first(Stateless):
                 found.append(Stateless(waited_s=patience.status_s))
-        given_up = (self.gave_up(uid, at) for uid in self._talk.overdue(at.timestamp()))
-        return [*found, *(item for item in given_up if item is not None)]
+        return found
 
     def _is_first(self, kind: type[Observation]) -> bool:
         self._told = told = self._told if self._told is not None else set()

@@ -406,7 +406,7 @@ class Reception:
             self._gate_s = 0.0
             if self.ear.boot_status != REJECTED:
                 self._turn.free()
-        found = self.ear.tick(self._host.now())
+        found = self.ear.silences(self._host.now())
         self.observe(found)
         if any(isinstance(item, Unbooted) for item in found):
             self._without_boot()
