@@ -27,13 +27,25 @@ _quiet.setLevel(logging.CRITICAL)  # what a broken peer does is told as a move o
 _BODY = ("PUT", "POST")
 
 
+class _Refusing(asyncio.Protocol):
+    """What one client too many gets."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hang up."""
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
 class HttpFiles:
     """The HTTP side of the file service."""
 
     def __init__(self, shelf: FileShelf) -> None:
         self._shelf = shelf
         self._runner: web.AppRunner | None = None
-        self._clients = 0
+        self._listener: asyncio.Server | None = None
+        self._busy: set[web.RequestHandler] = set()
+        self._idle_since: dict[web.RequestHandler, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self.host = ""
         self.port = 0
 
@@ -52,20 +64,45 @@ class HttpFiles:
             shutdown_timeout=1.0,
         )
         await runner.setup()
-        site = web.TCPSite(runner, host, port)
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(self._admitted, host, port)
         except OSError:
             await runner.cleanup()
             raise
         self._runner = runner
-        self.host, self.port = runner.addresses[0][:2]
+        self.host, self.port = self._listener.sockets[0].getsockname()[:2]
+        self._look()
 
     async def close(self) -> None:
         """Stop. Idempotent."""
+        listener, self._listener = self._listener, None
         runner, self._runner = self._runner, None
+        if listener is not None:
+            listener.close()
+        if self._timer is not None:
+            self._timer.cancel()
         if runner is not None:
             await runner.cleanup()
+
+    def _admitted(self) -> asyncio.Protocol:
+        """Take a connection in, if there are not too many."""
+        server = self._runner.server if self._runner is not None else None
+        if server is None or len(server.connections) >= 2 * self._shelf.bounds.clients:
+            return _Refusing()
+        return server()
+
+    def _look(self) -> None:
+        """Close connections that have asked for nothing for too long."""
+        if self._runner is None or self._runner.server is None:
+            return
+        loop, idle_s = asyncio.get_running_loop(), self._shelf.bounds.idle_s
+        now, before = loop.time(), self._idle_since
+        waiting = (item for item in self._runner.server.connections if item not in self._busy)
+        self._idle_since = {item: before.get(item, now) for item in waiting}
+        for connection, since in self._idle_since.items():
+            if now - since >= idle_s and connection.transport is not None:
+                connection.transport.abort()
+        self._timer = loop.call_later(idle_s / 4, self._look)
 
     def location(self, ticket: Ticket) -> str:
         """Return the address to hand to a charger."""
@@ -76,13 +113,13 @@ class HttpFiles:
         ticket = self._shelf.ticket(request.match_info["token"])
         if ticket is None:
             return web.Response(status=404, text="Nothing is here.\n")
-        if self._clients >= self._shelf.bounds.clients:
+        if len(self._busy) >= self._shelf.bounds.clients:
             return web.Response(status=503, headers={"Retry-After": "10"})
-        self._clients += 1
+        self._busy.add(request.protocol)
         try:
             return await self._of_ticket(request, ticket)
         finally:
-            self._clients -= 1
+            self._busy.discard(request.protocol)
 
     async def _of_ticket(self, request: web.Request, ticket: Ticket) -> web.StreamResponse:
         if ticket.course is Course.FETCH and request.method in ("GET", "HEAD"):

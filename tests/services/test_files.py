@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ftplib
 import hashlib
 import json
@@ -373,6 +374,24 @@ async def test_garbage_and_endless_lines_end_their_connection_only(tmp_path: Pat
                     writer.close()
                 code, out = await run("curl", "-sS", "--fail", "-T", str(log_file), ticket.location)
                 assert code == 0, out
+
+
+@pytest.mark.parametrize("carrier", list(Carrier))
+async def test_those_who_only_hold_the_line_are_sent_away_and_keep_nobody_out(
+    tmp_path: Path, log_file: Path, carrier: Carrier
+) -> None:
+    async with service(tmp_path / "files", FileBounds(spare=1, idle_s=0.3, clients=3)) as files:
+        async with files.expecting(identity="CP-1", purpose="log", host=HOST, carrier=carrier) as ticket:
+            port = urlsplit(ticket.location).port
+            held = [await asyncio.open_connection(HOST, port) for _ in range(12)]
+            async with asyncio.timeout(5):
+                for reader, _ in held:
+                    with contextlib.suppress(ConnectionError):
+                        await reader.read()
+            for _, writer in held:
+                writer.close()
+            code, out = await run("curl", "-sS", "--fail", "-T", str(log_file), ticket.location)
+            assert code == 0, out
 
 
 async def test_a_charger_that_hangs_up_in_the_middle_leaves_nothing(tmp_path: Path) -> None:

@@ -191,7 +191,31 @@ def _status(payload: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Severit
     return _one("", "Transfer", f"{seen.status}: {seen.meaning}")
 
 
+def _report(payload: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Severity]]:
+    rows = payload.get("reportData", payload.get("monitor"))
+    count = len(rows) if isinstance(rows, list) else 0
+    more = ", more to come" if payload.get("tbc") is True else ""
+    text = f"part {v16.number(payload.get('seqNo')) + 1}: {count} variables{more}"
+    return _one(payload.get("generatedAt"), f"Report {v16.number(payload.get('requestId'))}", text)
+
+
+def _customer(payload: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Severity]]:
+    # What it knows of a person is not kept a second time.
+    size = len(v16.text(payload.get("data"), 512))
+    return _one(payload.get("generatedAt"), "Customer information", f"{size} characters, see Traffic")
+
+
+def _needs(payload: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Severity]]:
+    needs = payload.get("chargingNeeds")
+    mode = v16.text(needs.get("requestedEnergyTransfer"), 30) if isinstance(needs, dict) else ""
+    return _one("", f"Car at EVSE {v16.number(payload.get('evseId'))}", f"wants to charge {mode}".strip())
+
+
 _TELLERS: dict[str, Teller] = {
+    "NotifyReport": _report,
+    "NotifyMonitoringReport": _report,
+    "NotifyCustomerInformation": _customer,
+    "NotifyEVChargingNeeds": _needs,
     "SecurityEventNotification": _security,
     "NotifyEvent": _events,
     "NotifyChargingLimit": _limit,
