@@ -35,13 +35,14 @@ class Calls:
         """Return a new message id."""
         return f"{self._prefix}-{next(self._numbers)}"
 
-    async def call(self, link: ClientConnection, action: str, payload: Payload) -> Answered:
-        """Send a call and wait for its answer; raises ConnectionClosed."""
+    async def call(self, link: ClientConnection, action: str, payload: Payload, *, is_cut: bool = False) -> Answered:
+        """Send a call, whole or without its last bracket, and wait for its answer; raises ConnectionClosed."""
         uid = self.next_id()
         future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
         self._waiting[uid] = action, future
         try:
-            await link.send(framed(2, uid, action, payload))
+            text = framed(2, uid, action, payload)
+            await link.send(text[:-1] if is_cut else text)
             async with asyncio.timeout(CALL_LIMIT_S):
                 return await future
         except TimeoutError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self
 
 from app.sim.answers import ANSWERS, Refusal
@@ -202,6 +203,10 @@ class ChargePoint(Dialler):
         payload = {"connectorId": connector, "status": status, "errorCode": error, "timestamp": self.clock.text()}
         self.say("StatusNotification", payload, is_asked=is_asked)
 
+    def boot_payload(self) -> dict[str, Any]:
+        """Return its BootNotification."""
+        return {**self.boot, "chargePointVendor": ""} if Fault.EMPTY_VENDOR in self.faults else dict(self.boot)
+
     def say_boot(self) -> None:
         """Send a BootNotification soon (for TriggerMessage)."""
         self.boot_again()
@@ -287,6 +292,26 @@ class ChargePoint(Dialler):
         if isinstance(result, tuple):
             return [3, result[0]], result[1]
         return [3, result], None
+
+    def remember_session(self, tag: str, *, days_ago: float, energy_wh: int = 7000, connector: int = 1) -> None:
+        """Queue a whole session of the past, as one that a dead backend never took (connection-failures 13)."""
+        began = self.clock.now() - timedelta(days=days_ago)
+        stamps = [written(began + timedelta(minutes=minutes)) for minutes in (0, 30, 60)]
+        start_wh, past = 50_000, Transaction(tag)
+        start = {"connectorId": connector, "idTag": tag, "meterStart": start_wh, "timestamp": stamps[0]}
+
+        def started(answer: dict[str, Any]) -> None:
+            given = answer.get("transactionId")
+            past.transaction_id = given if isinstance(given, int) else None
+
+        sample = {"timestamp": stamps[1], "sampledValue": [{"value": str(start_wh + energy_wh // 2)}]}
+        stop = {"meterStop": start_wh + energy_wh, "timestamp": stamps[2], "reason": "Local", "idTag": tag}
+        self.say("StartTransaction", start, started)
+        self.say(
+            "MeterValues",
+            lambda: {"connectorId": connector, "transactionId": past.transaction_id or -1, "meterValue": [sample]},
+        )
+        self.say("StopTransaction", lambda: {"transactionId": past.transaction_id or -1, **stop})
 
     # What whoever builds on it may add
 

@@ -435,7 +435,8 @@ class Dialler(ABC):
     async def _call(self, link: ClientConnection, action: str, payload: Payload) -> Answered:
         self.said.append((action, payload))
         self._noted.set()
-        return await self._calls.call(link, action, payload)
+        is_cut = Fault.BROKEN_JSON in self.faults and action == "StatusNotification"
+        return await self._calls.call(link, action, payload, is_cut=is_cut)
 
     async def _received(self, link: ClientConnection, text: str | bytes) -> None:
         try:

@@ -154,6 +154,10 @@ class Station2(Dialler):
         self.evse(evse).outlet.wants_current = wants_current
         self.transactions.changed(self.evse(evse))
 
+    def remember_session(self, tag: str, *, days_ago: float, energy_wh: float = 7000.0) -> None:
+        """Queue a whole session of the past, as one that a dead backend never took (connection-failures 13)."""
+        self.transactions.remember(IdToken(tag), days_ago=days_ago, energy_wh=energy_wh)
+
     def set_fault(self, has_fault: bool = True, evse: int = 1) -> None:
         """Let an EVSE report a fault, or be well again."""
         one = self.evse(evse)
@@ -212,7 +216,8 @@ class Station2(Dialler):
         """Return its BootNotification (B01)."""
         if Fault.SPEAKS_16 in self.faults:
             return {"chargePointVendor": self.boot["vendorName"], "chargePointModel": self.boot["model"]}
-        return {"reason": self.boot_reason, "chargingStation": dict(self.boot)}
+        nameless = {"vendorName": ""} if Fault.EMPTY_VENDOR in self.faults else {}
+        return {"reason": self.boot_reason, "chargingStation": {**self.boot, **nameless}}
 
     def boot_triggered(self) -> None:
         """Boot because it was asked to."""

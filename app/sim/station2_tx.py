@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from app.sim.clock import written
 from app.sim.rhythm import aligned, beats
 from app.sim.station2_evse import Evse, IdToken, Json, Tx
 
@@ -71,6 +73,29 @@ class Transactions:
             if evse.tx is not None and evse.tx.transaction_id == transaction_id:
                 return evse
         return None
+
+    def remember(self, token: IdToken, *, days_ago: float, energy_wh: float = 7000.0) -> None:
+        """Queue a whole session of the past, as one that a dead backend never took (connection-failures 13)."""
+        began, tx = self._station.clock.now() - timedelta(days=days_ago), Tx()
+        stages: tuple[tuple[str, str, str, float, Json], ...] = (
+            ("Started", "Authorized", "Charging", 0.0, {"idToken": token.json}),
+            ("Updated", "MeterValuePeriodic", "Charging", energy_wh / 2, {}),
+            ("Ended", "EVCommunicationLost", "Idle", energy_wh, {}),
+        )
+        for number, (kind, trigger, state, used_wh, more) in enumerate(stages):
+            at = written(began + timedelta(minutes=30 * number))
+            info: Json = {"transactionId": tx.transaction_id, "chargingState": state}
+            info |= {"stoppedReason": "EVDisconnected"} if kind == "Ended" else {}
+            value = {"timestamp": at, "sampledValue": [{"value": 50_000.0 + used_wh}]}
+            event: Json = {
+                "eventType": kind,
+                "timestamp": at,
+                "triggerReason": trigger,
+                "seqNo": number,
+                "offline": True,
+            }
+            event |= {"transactionInfo": info, "evse": {"id": 1, "connectorId": 1}, "meterValue": [value], **more}
+            self._station.say("TransactionEvent", event)
 
     # Metering
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from app.model.backend import JoinRule
 from app.sim.fault import Fault
+from app.sim.login import Spelling
 from app.sim.station import URL_KEY, OcppStation
 from app.sim.station2 import Station2
 from tests.sim.csms import Csms, csms
@@ -165,3 +168,53 @@ async def test_a_firmware_that_nobody_had_is_said_to_be_installed():
         order = {"location": "http://127.0.0.1:9/fw.bin", "retrieveDate": "2026-01-01T00:00:00Z"}
         await central.order("UpdateFirmware", order)
         await central.hears("FirmwareStatusNotification", lambda told: told["status"] == "Installed")
+
+
+@BOTH
+async def test_sessions_of_a_dead_backend_come_first_and_in_order(version: str):
+    async with csms(f"ocpp{version}") as central:
+        old = OcppStation(NAME, central.url, time_scale=SCALE) if version == "1.6" else None
+        station: OcppStation | Station2 = old or Station2(central.url, NAME, version, time_scale=SCALE)
+        for days in (30, 20):
+            station.remember_session("OLD-CARD", days_ago=days)
+        async with station:
+            await station.booted.wait()
+            await station.drained()
+            told = [name for name, _ in central.said if name not in ("BootNotification", "StatusNotification")]
+            one = ["StartTransaction", "MeterValues", "StopTransaction"]
+            assert told[:6] == (one * 2 if version == "1.6" else ["TransactionEvent"] * 6)
+            if version == "1.6":
+                assert [stop["transactionId"] for stop in central.all("StopTransaction")] == [101, 102]
+
+
+@BOTH
+async def test_a_boot_without_a_vendor_and_a_frame_without_its_end(version: str, allowed_log: Any):
+    allowed_log("Error while handling request")
+    async with sick(version, Fault.EMPTY_VENDOR, Fault.BROKEN_JSON) as (central, station):
+        await station.until(lambda: bool(station.said))
+        boot = station.said[0][1]
+        assert "" in (boot.get("chargePointVendor"), boot.get("chargingStation", {}).get("vendorName"))
+        await station.until(lambda: any(name == "StatusNotification" for name, _ in station.said))
+        assert not central.all("StatusNotification")
+
+
+@pytest.mark.parametrize(
+    ("spelling", "sent"),
+    [(Spelling.RAW, b"\x01\xffpassword-bytes!!"), (Spelling.HEX, b"01ff70617373776f72642d62797465732121")],
+)
+async def test_a_key_is_spelt_as_this_unit_spells_it(spelling: Spelling, sent: bytes):
+    async with csms("ocpp1.6") as central:
+        station = OcppStation(NAME, central.url, spelling=spelling, time_scale=SCALE)
+        station.configuration["AuthorizationKey"].value = "01ff70617373776f72642d62797465732121"
+        station.aim()
+        async with station:
+            await central.hears("BootNotification")
+        token = central.headers[0]["Authorization"].removeprefix("Basic ")
+        assert base64.b64decode(token) == NAME.encode() + b":" + sent
+
+
+@pytest.mark.parametrize(("join", "path"), [(JoinRule.APPEND, f"/ocpp//{NAME}"), (JoinRule.AS_IS, "/ocpp/")])
+async def test_a_url_is_joined_as_this_unit_joins_it(join: JoinRule, path: str):
+    async with csms("ocpp1.6") as central, OcppStation(NAME, f"{central.url}/", join=join, time_scale=SCALE):
+        await central.hears("BootNotification")
+        assert central.paths == [path]
