@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 
+from app import resources
 from app.ocpp.devicemodel import Variable, VariableName
 from tests.ui.console_kit import asked, charger, click, opened, press, selected, until
 from ui.models.config_files import read_values
@@ -136,6 +139,26 @@ async def test_model_is_read_in_parts_and_shown_as_a_tree(bench: Any) -> None:
         panel.tree.search.setText("heartbeat 300")
         assert model.shown_count == 1
         assert panel.tree.line.text() == "1 of 5 variables · F2 or a double click changes a value"
+
+
+async def test_chosen_variable_is_explained_with_its_attributes(bench: Any) -> None:
+    station = Station()
+    async with opened(bench) as page, charger(bench, version="2.0.1", answers=station.answers):
+        panel = await model_of(page)
+        panel.read()
+        await until(lambda: panel.tree.model.variables)
+        panel.tree.view.setCurrentIndex(panel.tree.model.index_of("OCPPCommCtrlr.NetworkConfigurationPriority"))
+        told = panel.tree.detail.text()
+        assert "Here a station is moved to another backend." in told
+        assert "Actual: 1 (ReadWrite)" in told
+        panel.tree.search.setText("moved backend")
+        assert panel.tree.model.shown_count == 1
+
+
+def test_meanings_name_variables_as_the_standard_spells_them() -> None:
+    names = tomllib.loads(resources.path("checks", "ocpp2-variables.toml").read_text("utf-8"))["variables"]
+    assert all(re.fullmatch(r"(\*|[A-Z]\w+)\.[A-Z]\w+", name) for name in names)
+    assert all(text.endswith((".", "?")) for text in names.values())
 
 
 async def test_one_variable_is_written_kept_and_read_back(bench: Any) -> None:
@@ -268,6 +291,24 @@ def test_tree_model_keeps_qt_s_rules(qapp: Any, qtmodeltester: Any) -> None:
     qtmodeltester.check(model)
     assert model.rowCount() == 1
     model.deleteLater()
+
+
+async def test_what_is_open_and_chosen_stays_when_a_large_model_is_read_again(bench: Any) -> None:
+    station = Station()
+    station.values |= {(f"C{number // 10:02}", f"V{number}"): "1" for number in range(300)}
+    async with opened(bench) as page, charger(bench, version="2.0.1", answers=station.answers):
+        panel = await model_of(page)
+        panel.read()
+        await until(lambda: panel.tree.model.variables and not page.tasks.is_running("device model CP-1"))
+        tree = panel.tree
+        tree.view.expand(tree.model.index_of("C07.V75").parent())
+        tree.view.setCurrentIndex(tree.model.index_of("C07.V75"))
+        station.values["C07", "V75"] = "2"
+        panel.read()
+        await until(lambda: cell(tree.model, "C07.V75", VALUE) == "2")
+        assert tree.view.isExpanded(tree.model.index_of("C07.V75").parent())
+        assert not tree.view.isExpanded(tree.model.index_of("C08.V80").parent())
+        assert tree.selected().key == "C07.V75"
 
 
 # Configuration of 1.6

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +12,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from app import resources
 from app.model.secret import MASK
 from app.ocpp.devicemodel import Variable
 from app.ocpp.masking import is_secret_key
@@ -82,6 +85,32 @@ def shown_value(variable: Variable) -> str:
     if variable.value is None:
         return worded("can't be read") if variable.mutability == "WriteOnly" else worded("not told")
     return MASK if is_secret(variable) and variable.value else visible(variable.value)
+
+
+@functools.cache
+def _meanings() -> dict[str, str]:
+    document = tomllib.loads(resources.path("checks", "ocpp2-variables.toml").read_text("utf-8"))
+    return dict(document["variables"])
+
+
+def meaning(variable: Variable) -> str:
+    """Say what a variable of the standard is for; empty where it is the vendor's own."""
+    name, meanings = variable.name, _meanings()
+    return meanings.get(f"{name.component}.{name.variable}") or meanings.get(f"*.{name.variable}", "")
+
+
+def details(row: VariableRow) -> list[str]:
+    """Return everything there is to say about a variable, line by line."""
+    variable = row.variable
+    others = [
+        f"{item.type}: {MASK if row.is_secret and item.value else visible(item.value or '–', 200)} ({item.mutability})"
+        + (worded(", kept over a restart") if item.is_persistent else "")
+        + (worded(", never changes") if item.is_constant else "")
+        for item in variable.attributes
+    ]
+    facts = [f"{visible(row.key, 200)} · {limits_text(variable)}", meaning(variable), *others]
+    facts += [worded("It can be monitored.")] if variable.is_monitored else []
+    return [fact for fact in facts if fact]
 
 
 def limits_text(variable: Variable) -> str:
@@ -220,6 +249,10 @@ class DeviceModel(QAbstractItemModel):
                     return self.createIndex(row, 0, place + 1)
         return QModelIndex()
 
+    def component_at(self, index: Index) -> str:
+        """Return the name of the component at an index; empty at a variable."""
+        return self._shown[index.row()].name if index.isValid() and not index.internalId() else ""
+
     def row_at(self, index: Index) -> VariableRow | None:
         """Return the variable at an index; ``None`` at a component."""
         place = index.internalId()
@@ -244,7 +277,8 @@ class DeviceModel(QAbstractItemModel):
     def _passes(self, row: VariableRow) -> bool:
         if self._is_changed_only and not row.is_changed and row.state is WriteState.NONE:
             return False
-        hay = f"{row.key} {shown_value(row.variable)} {row.variable.unit} {row.variable.type}".casefold()
+        one = row.variable
+        hay = f"{row.key} {shown_value(one)} {one.unit} {one.type} {meaning(one)}".casefold()
         return all(word in hay for word in self._text.split())
 
     # QAbstractItemModel: a variable's internal id is its component's row plus one, a component's is zero
@@ -255,7 +289,7 @@ class DeviceModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, column, parent.row() + 1 if parent.isValid() else 0)
 
-    def parent(self, index: Index = _NONE) -> Any:  # type: ignore[override]  # QObject.parent() has no argument
+    def parent(self, index: Index = _NONE) -> Any:
         """Return the component of a variable."""
         place = index.internalId() if index.isValid() else 0
         return self.createIndex(place - 1, 0, 0) if place else QModelIndex()
@@ -361,14 +395,4 @@ class DeviceModel(QAbstractItemModel):
         return "text"
 
     def _tip(self, row: VariableRow) -> str:
-        variable = row.variable
-        others = [
-            f"{item.type}: {MASK if row.is_secret and item.value else item.value} ({item.mutability})"
-            + (worded(", kept over a restart") if item.is_persistent else "")
-            + (worded(", never changes") if item.is_constant else "")
-            for item in variable.attributes
-        ]
-        facts = [row.key, limits_text(variable), *others]
-        facts += [worded("It can be monitored.")] if variable.is_monitored else []
-        facts += [self._note(row)]
-        return tooltip("\n".join(fact for fact in facts if fact), 1500)
+        return tooltip("\n".join([*details(row), self._note(row)]).strip(), 1500)

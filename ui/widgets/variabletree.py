@@ -25,13 +25,25 @@ from PySide6.QtWidgets import (
 )
 
 from ui import icons
-from ui.models.devicemodel import ACCESS, ITEM, LIMITS, NAME, UNIT, VALUE, DeviceModel, VariableRow, limits_text
+from ui.models.devicemodel import (
+    ACCESS,
+    ITEM,
+    LIMITS,
+    NAME,
+    UNIT,
+    VALUE,
+    DeviceModel,
+    VariableRow,
+    details,
+    limits_text,
+)
 from ui.theme import SPACE_4, SPACE_8, set_look, set_role, theme
 from ui.widgets.empty import Empty
 from ui.widgets.frameview import plain_label
 
 Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = {NAME: 270, VALUE: 230, UNIT: 60, LIMITS: 230, ACCESS: 96}
+MOST_DETAILS = 7
 VALUE_LIMIT = 2500
 """Characters an attribute's value may have (OCPP 2.0.1 part 2 §2.59)."""
 
@@ -97,6 +109,8 @@ class VariableTree(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.model = DeviceModel(self)
+        self._open: set[str] = set()
+        self._key = ""
         self.search = QLineEdit(self)
         self.search.setPlaceholderText(self.tr("Search components, variables, values"))
         self.search.setAccessibleName(self.tr("Search the device model"))
@@ -117,6 +131,9 @@ class VariableTree(QWidget):
         self.progress.hide()
         self.line = plain_label(self, "caption", is_wrapped=True)
         self.view = self._build_view()
+        self.detail = plain_label(self, "caption", is_wrapped=True)
+        self.detail.setAccessibleName(self.tr("About the chosen variable"))
+        self.detail.hide()
         self.empty = Empty("", "", "layers", "", self)
         self._lay_out()
         self._connect()
@@ -190,6 +207,7 @@ class VariableTree(QWidget):
         layout.addLayout(top)
         layout.addLayout(below)
         layout.addWidget(stack, 1)
+        layout.addWidget(self.detail)
 
     def _connect(self) -> None:
         self.search.textChanged.connect(self._search)
@@ -199,6 +217,9 @@ class VariableTree(QWidget):
         self.stop_button.clicked.connect(self.stopped)
         self.empty.acted.connect(self._read_all)
         self.view.activated.connect(self._edit)
+        self.view.selectionModel().currentChanged.connect(self._chosen)
+        self.view.expanded.connect(self._opened)
+        self.view.collapsed.connect(self._closed)
         self.model.refused.connect(self._refused)
         self.model.modelReset.connect(self._arranged)
         self.model.dataChanged.connect(self.summarise)
@@ -250,7 +271,36 @@ class VariableTree(QWidget):
         is_small = self.model.shown_count <= 200
         if self.search.text() or self.changed_only.isChecked() or is_small:
             self.view.expandAll()
+        else:
+            self._open_again()
         self.summarise()
+
+    def _open_again(self) -> None:
+        """Bring back what was open and chosen before the model was read again."""
+        for row in range(self.model.rowCount()):
+            index = self.model.index(row, 0)
+            self.view.setExpanded(index, self.model.component_at(index) in self._open)
+        index = self.model.index_of(self._key)
+        if index.isValid():
+            self.view.setCurrentIndex(index)
+
+    def _opened(self, index: QModelIndex) -> None:
+        if not (self.search.text() or self.changed_only.isChecked()):
+            self._open.add(self.model.component_at(index))
+
+    def _closed(self, index: QModelIndex) -> None:
+        self._open.discard(self.model.component_at(index))
+
+    def _chosen(self, index: QModelIndex) -> None:
+        row = self.model.row_at(index)
+        if row is not None:
+            self._key = row.key
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        row = self.model.row_at(self.view.currentIndex())
+        self.detail.setText("\n".join(details(row)[:MOST_DETAILS]) if row is not None else "")
+        self.detail.setVisible(row is not None)
 
     def _search(self, text: str) -> None:
         self.model.show(text=text)
