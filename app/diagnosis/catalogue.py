@@ -10,7 +10,7 @@ import functools
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,8 @@ FORMER = {
     "BACKEND-TLS": "TLS-TRUST",
 }
 """Codes in jobs of version 0.1.0, which had names of its own for the backend's side (decision 0016)."""
+
+Translate = Callable[[str], str]
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*\Z")
@@ -83,8 +85,11 @@ def notes() -> Mapping[str, str]:
     return {key: str(value) for key, value in tomllib.loads(text).items()}
 
 
-def explain(finding: Finding) -> FailureText:
-    """Return the explanation with the finding's details filled in; a code without a text explains itself by name."""
+def explain(finding: Finding, translate: Translate = str) -> FailureText:
+    """Return the explanation with the finding's details filled in; a code without a text explains itself by name.
+
+    ``translate`` gets each text before its placeholders are filled.
+    """
     former = FORMER.get(finding.code)
     if former is not None:
         finding = replace(finding, code=former, details={**finding.details, "case": "backend"})
@@ -93,7 +98,7 @@ def explain(finding: Finding) -> FailureText:
         return FailureText(
             code=finding.code, title=finding.code, symptom="", cause="", remedy="Look at the evidence.", is_known=False
         )
-    return filled(told_for(text, finding.details.get("case", "")), finding.details)
+    return filled(told_for(text, finding.details.get("case", "")), finding.details, translate)
 
 
 def told_for(text: FailureText, case: str) -> FailureText:
@@ -115,10 +120,10 @@ def experiment_of(finding: Finding) -> Experiment | None:
     return EXPERIMENTS.get(finding.details.get("experiment", ""))
 
 
-def look_alikes(finding: Finding) -> tuple[str, ...]:
+def look_alikes(finding: Finding, translate: Translate = str) -> tuple[str, ...]:
     """Return the titles of what this finding might be as well."""
     codes = [code for code in finding.details.get("alike", "").split(",") if code in catalogue()]
-    return tuple(filled(catalogue()[code], finding.details).title for code in codes)
+    return tuple(filled(catalogue()[code], finding.details, translate).title for code in codes)
 
 
 def explain_note(note: str) -> str:
@@ -130,11 +135,12 @@ def explain_note(note: str) -> str:
     return known[stem].replace("{n}", number) if stem in known and number.isdigit() else note
 
 
-def filled(text: FailureText, details: Mapping[str, str]) -> FailureText:
+def filled(text: FailureText, details: Mapping[str, str], translate: Translate = str) -> FailureText:
     """Put details into the placeholders; what is missing reads “unknown”."""
 
     def put(template: str) -> str:
-        return _PLACE.sub(lambda match: harmless(details.get(match[1], "")) or "unknown", template)
+        words = translate(template) if template else ""
+        return _PLACE.sub(lambda match: harmless(details.get(match[1], "")) or "unknown", words)
 
     return replace(
         text,

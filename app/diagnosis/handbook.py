@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from app.diagnosis import decode
 from app.diagnosis.catalogue import FailureText, catalogue, told_for
 from app.diagnosis.others import others
+from app.diagnosis.thresholds import standard
 from app.model.experiment import EXPERIMENTS, Experiment
 
 _SEEN = {"T": "our endpoint", "P": "the check of a backend", "L": "what the charger shows", "H": "a question to you"}
@@ -26,6 +28,19 @@ def page() -> str:
     """Return the page."""
     texts = sorted(catalogue().values(), key=lambda text: (text.rank or 99, text.code))
     return "\n".join([*_head(texts), *(line for text in texts for line in _entry(text)), *_tail()]).rstrip() + "\n"
+
+
+def phrases() -> Iterator[str]:
+    """List every text of the catalogue and of the experiments once, for translators; placeholders as they are."""
+    told = [text for entry in catalogue().values() for text in _phrases_of(entry)]
+    told += [text for item in EXPERIMENTS.values() for text in (item.title, item.does)]
+    yield from dict.fromkeys(text for text in told if text)
+
+
+def _phrases_of(entry: FailureText) -> Iterator[str]:
+    for case in ("", *entry.cases):
+        text = told_for(entry, case)
+        yield from (text.title, text.symptom, text.cause, text.remedy, text.vendor)
 
 
 def _head(texts: list[FailureText]) -> Iterator[str]:
@@ -85,6 +100,7 @@ def _tail() -> Iterator[str]:
         for key, meaning in decode.tables()[name].items():
             yield f"| {key} | {meaning.text} | {f'`{meaning.code}`' if meaning.code else ''} |"
         yield ""
+    yield from _limits()
     yield "# Other backends"
     yield ""
     yield "How each would take what a charger shows, as its public sources say (`resources/others`)."
@@ -97,6 +113,20 @@ def _tail() -> Iterator[str]:
         for name, rule in other.rules.items():
             yield f"- `{name}`, {rule.verdict.value}: {_shown(rule.text)} ({rule.source})"
         yield ""
+
+
+def _limits() -> Iterator[str]:
+    yield "# Thresholds"
+    yield ""
+    yield "From which value on something is worth a word: `resources/checks/thresholds.toml`, with its sources. A file"
+    yield "`thresholds.toml` of the same form in Rehome's data folder sets any of them anew."
+    yield ""
+    yield "| table | key | value |"
+    yield "| --- | --- | --- |"
+    for name, value in asdict(standard()).items():
+        table, _, key = name.partition("_")
+        yield f"| `{table}` | `{key}` | {value:g} |"
+    yield ""
 
 
 def _experiment(experiment: Experiment) -> Iterator[str]:
@@ -116,4 +146,7 @@ def _shown(template: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    if sys.argv[1:] == ["phrases"]:
+        sys.stdout.writelines(f'QT_TRANSLATE_NOOP("models", {phrase!r})\n' for phrase in phrases())
+    else:
+        sys.stdout.write(page())

@@ -17,6 +17,8 @@ from app.model.observation import TlsEnd, TlsFailed
 OLD_VERSIONS = frozenset({"SSL 3.0", "TLS 1.0", "TLS 1.1"})
 NAMELESS_ALERTS = frozenset({42, 46})
 """Alerts that don't tell a wrong name from missing trust (connection-failures, "TLS alerts")."""
+GOODBYES = frozenset({0, 90})
+"""close_notify and user_canceled: it leaves without a reason (RFC 8446 §6.1)."""
 _NAME_WORDS = ("unrecognized name", "hostname", "unknown name")
 
 
@@ -37,15 +39,26 @@ def at_tls_failure(seen: TlsFailed) -> Iterator[Finding]:
 
 def _cause(seen: TlsFailed) -> str:
     if seen.end is TlsEnd.REFUSED_BY_US:
-        return "AUTH-401" if "certificate" in seen.reason.lower() else "TLS-SUITE"
-    if seen.alert is not None:
-        code = decode.alert(seen.alert).code
+        return _our_reason(seen.reason.lower())
+    code = decode.alert(seen.alert).code if seen.alert is not None else ""
+    if code:
         return "TLS-NAME" if code == "TLS-TRUST" and seen.alert in NAMELESS_ALERTS and _is_misnamed(seen) else code
-    if seen.end is TlsEnd.CLOSED_BY_UNIT and seen.after in ("Certificate", "Finished"):
+    if seen.alert is not None and seen.alert not in GOODBYES:
+        return ""
+    if seen.after == "Finished" and seen.end is not TlsEnd.SILENT:
+        return "TLS-NAME"  # TLS was agreed: what is checked afterwards is the name
+    if seen.after == "Certificate" and seen.end is not TlsEnd.SILENT:
         return "TLS-NAME" if _is_misnamed(seen) else "TLS-TRUST"
     if seen.end is TlsEnd.CLOSED_BY_UNIT and seen.hello is not None:
         return "TLS-TRUST" if seen.after else "TLS-SUITE"
     return ""
+
+
+def _our_reason(reason: str) -> str:
+    """Tell why we refused it: no common ground, a client certificate, or a flood (which is no fault of TLS)."""
+    if "certificate" in reason:
+        return "AUTH-401"
+    return "" if "bytes of handshake" in reason else "TLS-SUITE"
 
 
 def _is_misnamed(seen: TlsFailed) -> bool:
@@ -61,7 +74,7 @@ def how(seen: TlsFailed) -> str:
     """Put the end of a handshake into words that follow “it”."""
     if seen.alert is not None:
         return f"answers with TLS alert {seen.alert}: {decode.alert(seen.alert).text}"
-    step = {"Certificate": "after seeing our certificate", "Finished": "after seeing our certificate"}
+    step = {"Certificate": "after seeing our certificate", "Finished": "as soon as TLS is agreed"}
     return f"hangs up {step.get(seen.after, 'during the TLS handshake')}, without a reason"
 
 
@@ -99,7 +112,7 @@ def _name(seen: TlsFailed) -> Finding:
     is_sure = seen.alert == 112
     return found(
         "TLS-NAME",
-        Severity.FAULT,
+        Severity.WARNING if seen.after == "Finished" and seen.alert is None else Severity.FAULT,
         *_proofs(seen),
         at=seen.at,
         experiment=None if is_sure else CERTIFICATE_PERSONALITY,

@@ -141,6 +141,14 @@ def test_a_name_the_certificate_does_not_carry_is_suspected_first() -> None:
 def test_a_silent_close_after_our_certificate_is_missing_trust() -> None:
     assert codes(failed(None)) == ["TLS-TRUST"]
     assert codes(failed(None, after="")) == ["TLS-SUITE"]
+    assert codes(failed(0)) == ["TLS-TRUST"]
+    assert codes(failed(20)) == []
+
+
+def test_a_close_after_tls_was_agreed_is_a_doubt() -> None:
+    assert [(found.code, found.severity) for found in judged(failed(None, after="Finished"))] == [
+        ("TLS-NAME", Severity.WARNING)
+    ]
 
 
 def test_what_we_refuse_is_a_missing_common_suite() -> None:

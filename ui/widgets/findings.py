@@ -37,7 +37,7 @@ class FindingCard(QFrame):
         super().__init__(parent)
         self.finding = finding
         self.experiment = experiment_of(finding)
-        text = explain(finding)
+        text = explain(finding, worded)
         self._to_send = text.vendor
         set_role(self, "card")
         self.setAccessibleName(f"{worded(GRAVITY[finding.severity])}: {text.title}")
@@ -71,7 +71,7 @@ class FindingCard(QFrame):
 
     def _doubts(self) -> str:
         """Say what else it may be, and the experiment that tells."""
-        alike = "; ".join(look_alikes(self.finding))
+        alike = "; ".join(look_alikes(self.finding, worded))
         parts = [self.tr("This looks the same: {alike}.").format(alike=alike)] if alike else []
         if self.experiment is not None:
             words = self.tr("Experiment “{title}”: {does}")

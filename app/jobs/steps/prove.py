@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+from app.diagnosis import others
 from app.diagnosis.applied import slow_return
+from app.diagnosis.others import Verdict
 from app.driver.capability import SetsBackend
 from app.errors import LinkError, LinkLost, NotSupported, TimedOut
 from app.jobs.charging import is_ready, try_charging
@@ -101,10 +103,26 @@ async def _collect(step: StepRun, endpoint: Endpoint) -> None:
     await _first_word(step, endpoint)
     step.must_be_ours(identity_of(endpoint.identity, endpoint.ledger.boot), str(endpoint.address))
     await _state(step, endpoint)
+    _foretell(step, endpoint)
     if is_ready(endpoint):
         await try_charging(step, endpoint)
     else:
         step.note("No car was plugged in, so no charge was tried here.", strength=Strength.OPEN)
+
+
+def _foretell(step: StepRun, endpoint: Endpoint) -> None:
+    """Say which common backends would object to what it has shown, before it is moved to one."""
+    for opinion in others.judge(endpoint.handshake, findings=endpoint.findings):
+        if opinion.verdict is Verdict.ACCEPTS:
+            continue
+        reason = max(opinion.reasons, key=lambda item: item.verdict is Verdict.REFUSES)
+        does = "would refuse it" if reason.verdict is Verdict.REFUSES else "would let it in and stumble"
+        byte = f"byte {reason.place.start} of its request; " if reason.place.start >= 0 else ""
+        step.note(
+            f"{opinion.other.name} {does}: {reason.text}",
+            detail=f"{byte}{reason.change} ({reason.source})",
+            strength=Strength.OPEN,
+        )
 
 
 def _tell_password(step: StepRun, endpoint: Endpoint) -> None:
