@@ -153,6 +153,11 @@ DIALECTS: tuple[tuple[str, Callable[[str], Told | None]], ...] = (
 EVEREST = "EVerest libocpp log"
 
 
+def may_hold_message(line: str) -> bool:
+    """Say quickly whether there can be an OCPP message in a line."""
+    return _ANY_MESSAGE.search(line) is not None
+
+
 def message_in(line: str, start: int) -> str:
     """Return the OCPP message that begins behind a place of a line; an empty text where there is none."""
     match = _ANY_MESSAGE.search(line, start)

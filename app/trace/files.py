@@ -19,6 +19,9 @@ from app.errors import DiskFull, StoreError
 LINE_LIMIT = 4_194_304
 """Longest line in bytes: a frame is at most 262,144 characters, each up to 12 bytes as JSON."""
 
+GIANT_LIMIT = 33_554_432
+"""How far a line without an end is followed, in bytes."""
+
 TOTAL_LIMIT = 4_294_967_296
 """Most bytes read from one file, unpacked: 4 GiB is about ten million frames."""
 
@@ -84,15 +87,15 @@ class LineReader:
 
     def peek(self, size: int) -> bytes:
         """Return the first bytes of what is in the file; reading goes on from the start afterwards."""
-        start = b""
+        start = bytearray()
         try:
-            while len(start) < size and (more := self._stream.read(min(4096, size - len(start)))):
+            while len(start) < size and (more := self._stream.read(min(16_384, size - len(start)))):
                 start += more
         except _DAMAGED as error:
             if not start:
                 raise unreadable(self.path, error) from error
         self._stream.seek(0)
-        return start
+        return bytes(start)
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, fewer at the end; for files that have no lines."""
@@ -124,8 +127,9 @@ class LineReader:
                 return
             self.is_last_open = not line.endswith(b"\n")
             if len(line) > LINE_LIMIT:
-                self._skip_line()
                 yield None
+                if not self._skip_line():
+                    return
             else:
                 yield line.rstrip(b"\r\n")
 
@@ -136,9 +140,16 @@ class LineReader:
             self.cut = f"The packed file ends too early or is damaged ({error})."
             return b""
 
-    def _skip_line(self) -> None:
-        while (rest := self._line()) and not rest.endswith(b"\n") and self._read <= TOTAL_LIMIT:
-            self._read += len(rest)
+    def _skip_line(self) -> bool:
+        """Leave a giant line behind; say whether it has an end at all."""
+        skipped = 0
+        while (rest := self._line()) and not rest.endswith(b"\n"):
+            skipped += len(rest)
+            if skipped > GIANT_LIMIT:
+                self.cut = f"Line {self.number} has no end; the rest of the file was not read."
+                return False
+        self._read += skipped
+        return True
 
     def _transcoded(self, encoding: str) -> Iterator[bytes | None]:
         """Windows editors save logs as UTF-16."""

@@ -58,6 +58,8 @@ class Judgement:
 
     findings: list[Found] = field(default_factory=list)
     samples: list[Reading | StateChange] = field(default_factory=list)
+    sampled_at: list[datetime] = field(default_factory=list)
+    """When each sample was heard: its own time is what the charger's clock says."""
     steps: list[Record] = field(default_factory=list)
     is_cut: bool = False
     """There were more than are kept."""
@@ -213,13 +215,15 @@ class TraceJudge:
         if hearing.kind not in (FrameKind.CALL, FrameKind.SEND) or not isinstance(event, Asked | Told):
             return
         _, events = there.ledger.take(event.call.action, event.call.payload, at, version=there.ear.version)
+        judgement = self.judgement
         for happened in events:
-            if len(self.judgement.samples) >= MOST_SAMPLES:
-                self.judgement.is_cut = True
+            if len(judgement.samples) >= MOST_SAMPLES:
+                judgement.is_cut = True
             elif isinstance(happened, StatusChanged):
-                self.judgement.samples.append(happened.change)
+                judgement.samples.append(happened.change)
             elif isinstance(happened, MeterSampled):
-                self.judgement.samples += happened.readings
+                judgement.samples += happened.readings
+        judgement.sampled_at += [at] * (len(judgement.samples) - len(judgement.sampled_at))
 
     # Time and findings
 

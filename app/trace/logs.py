@@ -10,16 +10,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from statistics import median_low
 
 from app.model.frame import Direction, Frame, FrameKind
 from app.model.trace import Entry
 from app.ocpp.frame import head
 from app.trace.chain import Flaws
-from app.trace.dialects import DIALECTS, EVEREST, Dialled, Said, Told, any_line, everest_head, stamp_in
+from app.trace.dialects import (
+    DIALECTS,
+    EVEREST,
+    Dialled,
+    Said,
+    Told,
+    any_line,
+    everest_head,
+    may_hold_message,
+    stamp_in,
+)
 from app.trace.pairing import EITHER, OPPOSITE, Pairs, side_of_request
 
 Dialect = Callable[[str], Told | None]
+
+SAMPLE_LINES = 1_000
 
 MOST_NAMED = 1_000
 """Chargers told apart in one log."""
@@ -31,6 +44,12 @@ QUARTER_S = 900
 """Zones differ from UTC by multiples of a quarter of an hour."""
 
 _CURRENT_TIME = re.compile(r'"currentTime"\s*:\s*\\?"([0-9T:.+Z-]{19,35})')
+
+
+def sample_of(lines: list[str]) -> list[str]:
+    """Return the lines by which a log is recognised: the first that hold a message, or announce one."""
+    telling = (line for line in lines if may_hold_message(line) or everest_head(line) is not None)
+    return list(islice(telling, SAMPLE_LINES))
 
 
 def recognise(lines: list[str]) -> tuple[str, Dialect] | None:

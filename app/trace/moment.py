@@ -30,7 +30,7 @@ class UnitMoment:
 
 
 class Moments:
-    """Asks for one moment after the other are cheap while time goes forward; going back starts anew."""
+    """The moments of a trace. Going forward is cheap; going back starts anew."""
 
     def __init__(self, records: Sequence[Record], judgement: Judgement) -> None:
         self.records = sorted(
@@ -38,7 +38,7 @@ class Moments:
         )
         self.samples = judgement.samples
         self.findings = judgement.findings
-        self._sample_times = [sample.at for sample in _ascending(judgement.samples)]
+        self._sample_times = judgement.sampled_at
         self._finding_times = [found.at for found in judgement.findings]
         self._restart()
 
@@ -92,9 +92,3 @@ class Moments:
             if len(self.units) < MOST_UNITS:
                 self.units[identity] = unit
         return unit
-
-
-def _ascending(samples: list[Reading | StateChange]) -> list[Reading | StateChange]:
-    """Put samples in the order of their own times, in place: old ones come late from a charger's queue."""
-    samples.sort(key=lambda sample: sample.at)
-    return samples

@@ -17,12 +17,15 @@ from app.trace import own
 from app.trace.capture import CaptureReader
 from app.trace.chain import Flaws
 from app.trace.files import LineReader
-from app.trace.logs import LogReader
+from app.trace.logs import LogReader, sample_of
 from app.trace.openformat import OpenReader, is_record
 from app.trace.wire import is_capture
 
-SAMPLE_BYTES = 1_048_576
+SAMPLE_BYTES = 4_194_304
 """How much of a file is looked at to recognise it."""
+
+STRETCH = 200
+"""Lines after which reading gives way, whatever was in them."""
 
 MOST_ENTRIES = 10_000_000
 """Frames and records taken from one file."""
@@ -103,7 +106,7 @@ class TraceFile:
 
     def _recognise_log(self, start: bytes) -> None:
         encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-        reader = LogReader(start.decode(encoding, "replace").splitlines()[:20_000])
+        reader = LogReader(sample_of(start.decode(encoding, "replace").splitlines()))
         if not reader.is_recognised:
             raise StoreError(
                 f"{self.path.name} is no trace: no OCPP message was found at its beginning.",
@@ -112,14 +115,19 @@ class TraceFile:
         self.format, self._reader = TraceFormat.LOG, reader
 
     def __iter__(self) -> Iterator[Entry]:
+        return (entry for entry in self.steps() if entry is not None)
+
+    def steps(self) -> Iterator[Entry | None]:
+        """Give the entries, and ``None`` now and then where a long stretch holds none: time for others."""
         for entry in self._entries():
-            self._tally.add(entry)
+            if entry is not None:
+                self._tally.add(entry)
             yield entry
             if self._tally.frames >= MOST_ENTRIES:
                 self._lines.cut = f"Only the first {MOST_ENTRIES:,} frames were read."
                 return
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self) -> Iterator[Entry | None]:
         if isinstance(self._reader, CaptureReader):
             yield from self._reader.entries(self._lines.read)
             self._lines.cut = self._lines.cut or self._reader.cut
@@ -130,6 +138,8 @@ class TraceFile:
                 self._lines.cut = f"The file ends in the middle of line {self._lines.number}."
                 return
             yield from self._reader.take(line, self._lines.number)
+            if not self._lines.number % STRETCH:
+                yield None
             last = line
         if isinstance(self._reader, LogReader):
             yield from self._reader.finish()

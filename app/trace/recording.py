@@ -61,7 +61,7 @@ class Recording:
         return recording
 
     async def _fill(self, file: TraceFile, told: Told) -> None:
-        entries = iter(file)
+        entries = file.steps()
         until = time.perf_counter() + SLICE_S
         while batch := list(islice(entries, BATCH)):
             self._add(batch)
@@ -71,7 +71,7 @@ class Recording:
                 until = time.perf_counter() + SLICE_S
         told(len(self._seqs), 1.0)
 
-    def _add(self, batch: list[Entry]) -> None:
+    def _add(self, batch: list[Entry | None]) -> None:
         frames = [self._numbered(entry) for entry in batch if isinstance(entry, Frame)]
         records = [entry for entry in batch if isinstance(entry, Record)]
         self.records += records[: max(0, self.MOST_RECORDS - len(self.records))]

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app import memory
 from app.model.frame import Direction, Frame, FrameKind
 from app.model.trace import ProgramStart
 from app.settings import Settings
@@ -106,6 +107,7 @@ async def measure(folder: Path, count: int) -> None:
     print(f"written: {count:,} frames in {took:.1f} s, {path.stat().st_size / 1e6:.0f} MB")
     stalls = Stalls()
     async with page_of(folder / "home") as page:
+        memory.settle()  # as the window does once it stands
         began = time.perf_counter()
         recording = await Recording.load(path)
         print(f"opened: {time.perf_counter() - began:.1f} s, longest stall {stalls.worst_ms:.0f} ms")

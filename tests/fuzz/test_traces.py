@@ -180,3 +180,21 @@ def test_times_and_numbers_out_of_range_are_named() -> None:
                 list(file)
         assert file.info.seal is Seal.BROKEN
         assert file.info.unread
+
+
+def test_a_line_without_an_end_is_left_and_told() -> None:
+    bomb = gzip.compress(lines_of(session())[0] + b"x" * 200_000_000, compresslevel=1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.gz"
+        path.write_bytes(bomb)
+        with TraceFile(path) as file:
+            assert list(file) == []
+        assert "has no end" in file.info.cut
+
+
+def test_a_long_stretch_without_messages_gives_way() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.log"
+        path.write_text(LOG.format("Received", '[2,"1","Heartbeat",{}]') + "\n" + "nothing\n" * 10_000)
+        with TraceFile(path) as file:
+            assert sum(step is None for step in file.steps()) > 10

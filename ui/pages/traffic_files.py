@@ -70,14 +70,14 @@ class ExportForm(QWidget):
         """Return the chosen format."""
         return FORMATS[self.format.currentIndex()][0]
 
-    def selection(self, now: datetime, keys: frozenset[str], after: int = 0) -> Selection:
-        """Return what was chosen. ``after``: only frames behind this number (the view was cleared there)."""
+    def selection(self, now: datetime, keys: frozenset[str]) -> Selection:
+        """Return what was chosen; ``keys`` are secret settings that profiles name."""
         hours = SPANS[self.span.currentIndex()][1]
         tests = self._filter.tests() if self.filtered.isChecked() else []
         return Selection(
             identity=self.identity.currentText() if self.identity.currentIndex() > 0 else "",
             since=now - timedelta(hours=hours) if hours else None,
-            passes=(lambda frame: frame.seq > after and all(test(frame) for test in tests)) if tests else None,
+            passes=(lambda frame: all(test(frame) for test in tests)) if tests else None,
             secret_keys=keys,
         )
 
