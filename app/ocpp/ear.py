@@ -18,8 +18,6 @@ from app.model.finding import Finding
 from app.model.frame import Boot, FrameKind, Handshake
 from app.model.observation import Answered as AnswerSeen
 from app.model.observation import (
-    BootRepeated,
-    BootSeen,
     Ended,
     Observation,
     Spoken,
@@ -27,22 +25,18 @@ from app.model.observation import (
     Unanswered,
     Unbooted,
 )
-from app.ocpp import masking, schema, v2, v16
+from app.ocpp import masking, schema
 from app.ocpp.conversation import Answered, Asked, Broken, Conversation, Event, Objected, RefusedCall, Stray, Told
 from app.ocpp.dating import DATED, Dates
 from app.ocpp.frame import UNKNOWN_UID, Call, Error, Malformed, Result, Send, decode, head
 from app.ocpp.past import Past
+from app.ocpp.registration import ACCEPTED, Registration
 from app.ocpp.times import Times
 from app.ocpp.versions import spoken_instead
 
 CALL_S = 30.0
 """How long an answer may take where nobody said otherwise (``Endpoint.call``)."""
 MAX_ACTIONS = 64
-MAX_BOOTS = 50
-"""Repetitions of Boot that are told one by one; then every so many."""
-ACCEPTED = "Accepted"
-REJECTED = "Rejected"
-
 NOT_YET = "BEFORE-ACCEPTED"
 """Note on a request that came although Boot was not accepted."""
 
@@ -74,28 +68,20 @@ class Ear:
 
     __slots__ = (
         "_agreed",
-        "_asked_for",
-        "_boot_at",
-        "_boot_payload",
-        "_boots",
-        "_calls_before_boot",
         "_dates",
         "_handshake",
         "_is_settled",
         "_last_call",
         "_patience",
-        "_ready_at",
         "_spoken",
         "_talk",
         "_told",
         "actions",
-        "boot",
-        "boot_status",
         "has_status",
         "identity",
-        "interval_s",
         "opened_at",
         "past",
+        "registration",
         "version",
     )
 
@@ -115,11 +101,7 @@ class Ear:
         self.version = version
         self.opened_at = opened_at
         self.past = past or Past()
-        self.boot: Boot | None = None
-        """What it said of itself on this connection."""
-        self.boot_status = ""
-        """What its last Boot was answered; empty before the first."""
-        self.interval_s = 0
+        self.registration = Registration()
         self.has_status = False
         self.actions: dict[str, int] = {}
         """How often each request was heard."""
@@ -130,14 +112,18 @@ class Ear:
         self._agreed = version if is_agreed else ""
         self._is_settled = is_agreed
         self._spoken: set[tuple[str, str]] | None = None
-        self._boots = 0
-        self._boot_at: datetime | None = None
-        self._boot_payload: dict[str, Any] | None = None
-        self._ready_at: datetime | None = None
-        self._calls_before_boot = 0
-        self._asked_for: set[str] | None = None
         self._last_call: tuple[str, datetime, str] | None = None
         self._told: set[type[Observation]] | None = None
+
+    @property
+    def boot(self) -> Boot | None:
+        """Return what it said of itself on this connection."""
+        return self.registration.boot
+
+    @property
+    def boot_status(self) -> str:
+        """Return what its last Boot was answered; empty before the first."""
+        return self.registration.status
 
     # What the unit says -------------------------------------------------------------------------------------------
 
@@ -170,25 +156,15 @@ class Ear:
             is_known = action in schema.actions(self.version)
             notes = (*notes, "SCHEMA" if is_known else "UNKNOWN-ACTION")
             findings = schema.findings(self.version, action, payload, is_request=True) if is_known else ()
-        if self.boot_status not in ("", ACCEPTED) and self.is_unwanted(action):
+        if self.registration.is_unwanted(action):
             notes = (*notes, NOT_YET)
         is_new = "REPEATED" not in notes
         if action == "BootNotification":
-            self._hear_boot(payload, at, observations)
+            observations += self.registration.heard(self._handshake, self.version, payload, at)
         elif action in DATED:
             self.has_status = self.has_status or action == "StatusNotification"
             observations += self._dates.seen(action, payload, at, not is_new)
         return Hearing(event, kind, call.uid, action, notes, findings, observations, is_valid)
-
-    def is_unwanted(self, action: str) -> bool:
-        """Say whether a request must not come yet: Boot is not accepted, and nobody asked for it.
-
-        OCPP 1.6 §4.2 and P2-201 B02.FR.02, B03.FR.02: until it is accepted a unit sends BootNotification alone, but
-        for what it was triggered to send while Pending.
-        """
-        if self.boot_status in ("", ACCEPTED) or action == "BootNotification":
-            return False
-        return self.boot_status == REJECTED or action not in (self._asked_for or ())
 
     def _count(self, action: str) -> None:
         if action in self.actions or len(self.actions) < MAX_ACTIONS:
@@ -213,25 +189,6 @@ class Ear:
             )
         if not self._agreed:
             self.version = proof.version
-
-    def _hear_boot(self, payload: dict[str, Any], at: datetime, found: list[Observation]) -> None:
-        if payload != self._boot_payload:
-            self._boot_payload = payload if v16.is_small(payload) else None
-            self.boot = v16.boot(payload, at) if self.version == "1.6" else v2.boot(payload, at)
-            found.append(BootSeen(handshake=self._handshake, boot=self.boot))
-        self._boots += 1
-        if self._boot_at is not None and (self._boots <= MAX_BOOTS or self._boots % MAX_BOOTS == 0):
-            found.append(
-                BootRepeated(
-                    identity=self.identity,
-                    count=self._boots,
-                    since_last_s=(at - self._boot_at).total_seconds(),
-                    interval_s=self.interval_s,
-                    is_early_call=self._calls_before_boot > 0,
-                    answer=self.boot_status,
-                )
-            )
-        self._boot_at = at
 
     def _answer(self, event: Answered | RefusedCall, at: datetime, notes: tuple[str, ...], size: int) -> Hearing:
         findings: tuple[Finding, ...] = ()
@@ -266,7 +223,7 @@ class Ear:
     @property
     def is_at_ease(self) -> bool:
         """Say whether the version is settled and the unit accepted, or never asked to be."""
-        return self._is_settled and self.boot_status in ("", ACCEPTED)
+        return self._is_settled and self.registration.status in ("", ACCEPTED)
 
     def is_new(self, uid: str) -> bool:
         """Say whether no recent request had this id."""
@@ -282,14 +239,11 @@ class Ear:
 
     def boots_alike(self, payload: Mapping[str, Any]) -> bool:
         """Say whether a Boot is the accepted one, come again so often that this time is not told."""
-        is_told = self._boots < MAX_BOOTS or (self._boots + 1) % MAX_BOOTS == 0
-        return not is_told and self.boot_status == ACCEPTED and payload == self._boot_payload
+        return self.registration.is_old_story(payload)
 
     def boots_again(self, boot: Boot, at: datetime) -> None:
         """Take such a Boot in."""
-        self.boot = boot
-        self._boots += 1
-        self._boot_at = at
+        self.registration.heard_again(boot, at)
 
     def swift(self, text: str, uid: str, action: str, reply: str) -> None:
         """Take in a request that needs no word, and its answer."""
@@ -314,10 +268,7 @@ class Ear:
         if payload is None:
             return
         if action == "BootNotification":
-            self.boot_status = v16.text(payload.get("status"), 20)
-            self.interval_s = v16.number(payload.get("interval"))
-            if self.boot_status == ACCEPTED and self._ready_at is None:
-                self._ready_at = at
+            self.registration.answered(payload, at)
         elif action == "StartTransaction":
             self.past.begun(payload.get("transactionId"))
 
@@ -364,13 +315,7 @@ class Ear:
 
     def _called(self, uid: str, action: str, payload: Mapping[str, Any], at: datetime) -> None:
         self._last_call = (action, at, uid)
-        if self._ready_at is None:
-            self._calls_before_boot += 1
-        if self.boot_status not in ("", ACCEPTED):
-            wanted = _WANTED.get(action) or v16.text(payload.get("requestedMessage"), 50)
-            if wanted.startswith("Sign") and wanted.endswith("Certificate"):
-                wanted = "SignCertificate"  # its kinds are triggered by name (P2-201 §3.78)
-            self._asked_for = (self._asked_for or set()) | {wanted}
+        self.registration.called(action, payload)
 
     # What time tells ----------------------------------------------------------------------------------------------
 
@@ -381,8 +326,8 @@ class Ear:
         due = []
         if self.boot is None and patience.trigger_boot_s is not None and Unbooted not in told:
             due.append(self.opened_at + timedelta(seconds=patience.trigger_boot_s))
-        if self._ready_at is not None and not self.has_status and Stateless not in told:
-            due.append(self._ready_at + timedelta(seconds=patience.status_s))
+        if self.registration.ready_at is not None and not self.has_status and Stateless not in told:
+            due.append(self.registration.ready_at + timedelta(seconds=patience.status_s))
         return min(due, default=None)
 
     def tick(self, at: datetime) -> list[Observation]:
@@ -398,8 +343,8 @@ class Ear:
             waited_s = (at - self.opened_at).total_seconds()
             if waited_s >= patience.trigger_boot_s and self._is_first(Unbooted):
                 found.append(Unbooted(waited_s=patience.trigger_boot_s, heard=tuple(self.actions)))
-        if self._ready_at is not None and not self.has_status:
-            waited_s = (at - self._ready_at).total_seconds()
+        if self.registration.ready_at is not None and not self.has_status:
+            waited_s = (at - self.registration.ready_at).total_seconds()
             if waited_s >= patience.status_s and self._is_first(Stateless):
                 found.append(Stateless(waited_s=patience.status_s))
         return found
@@ -447,19 +392,6 @@ class Ear:
         )
         self.past.ended(ended)
         return ended
-
-
-_WANTED = {
-    "GetBaseReport": "NotifyReport",
-    "GetReport": "NotifyReport",
-    "GetMonitoringReport": "NotifyMonitoringReport",
-    "GetLog": "LogStatusNotification",
-    "GetDiagnostics": "DiagnosticsStatusNotification",
-    "CustomerInformation": "NotifyCustomerInformation",
-    "GetChargingProfiles": "ReportChargingProfiles",
-    "GetDisplayMessages": "NotifyDisplayMessages",
-}
-"""What a unit sends because of a command, so that it may do so before it is accepted."""
 
 
 def _loose(event: Event, notes: tuple[str, ...]) -> Hearing:

@@ -20,7 +20,7 @@ from app.ocpp import masking, schema
 from app.ocpp.answering import Given, SlowAnswers
 from app.ocpp.channel import Channel, Text
 from app.ocpp.conversation import Answered, Asked, Broken, RefusedCall, Told
-from app.ocpp.ear import ACCEPTED, REJECTED, Ear, Hearing
+from app.ocpp.ear import Ear, Hearing
 from app.ocpp.events import Booted, Closed, EndpointEvent, Heard, MeterSampled, StatusChanged
 from app.ocpp.frame import (
     FORMAT,
@@ -37,6 +37,7 @@ from app.ocpp.frame import (
 from app.ocpp.host import Answerer, Habits, Host
 from app.ocpp.ledger import Ledger
 from app.ocpp.past import Past
+from app.ocpp.registration import ACCEPTED, REJECTED
 from app.ocpp.tap import Tap
 from app.ocpp.turn import Turn
 
@@ -246,7 +247,7 @@ class Reception:
         breaks its schema is refused in strict mode only.
         """
         is_strict = self.handshake.is_strict
-        if self.ear.is_unwanted(call.action) and (is_strict or call.action not in _SESSIONS):
+        if self.ear.registration.is_unwanted(call.action) and (is_strict or call.action not in _SESSIONS):
             return self._error(call, SECURITY, f"BootNotification was answered {self.ear.boot_status}")
         if is_strict and not hearing.is_valid and call.action in schema.actions(self.version):
             code, told = schema.error_of(self.version, call.action, call.payload)
