@@ -36,10 +36,18 @@ async def station(here: Bench, version: str) -> AsyncIterator[tuple[Any, Endpoin
     if version == "1.6":
         async with OcppStation("CP-1", time_scale=SCALE) as old:
             old.dial(base)
-            yield old, await _booted(here)
+            yield old, (endpoint := await _booted(here))
+            _is_sound(endpoint)
     else:
         async with Station2(base, "CP-1", version, time_scale=SCALE) as new:
-            yield new, await _booted(here)
+            yield new, (endpoint := await _booted(here))
+            _is_sound(endpoint)
+
+
+def _is_sound(endpoint: Endpoint) -> None:
+    """A healthy station that is served raises no finding."""
+    told = [(item.code, [proof.text for proof in item.evidence]) for item in endpoint.findings]
+    assert not told, told
 
 
 async def _booted(here: Bench) -> Endpoint:
