@@ -32,7 +32,7 @@ from app.trace.pairing import EITHER, OPPOSITE, Pairs, side_of_request
 
 Dialect = Callable[[str], Told | None]
 
-SAMPLE_LINES = 1_000
+SAMPLE_LINES = 300
 
 MOST_NAMED = 1_000
 """Chargers told apart in one log."""
