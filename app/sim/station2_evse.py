@@ -56,7 +56,6 @@ class Tx:
     stopped_reason: str = ""
     began: Json = field(default_factory=dict)
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    reservation_id: int | None = None
 
     def next_seq_no(self) -> int:
         """Return the next number, from 0."""
@@ -67,7 +66,10 @@ class Tx:
 
 @dataclass(slots=True)
 class Evse:
-    """One EVSE with one connector. ``planned``: availability that waits for the transaction's end."""
+    """One EVSE with one connector. ``planned``: availability that waits for the transaction's end.
+
+    ``used_reservation`` is told with the next event, once (H03).
+    """
 
     number: int
     outlet: Outlet
@@ -81,6 +83,7 @@ class Evse:
     planned_reset: bool = False
     reservation: int | None = None
     reserved_for: IdToken | None = None
+    used_reservation: int | None = None
     has_fault: bool = False
     is_barred: bool = False
     told_status: str = ""
@@ -95,10 +98,10 @@ class Evse:
         """Return its ConnectorStatusEnum."""
         if self.has_fault:
             return "Faulted"
+        if self.tx is None and not self.is_available:
+            return "Unavailable"
         if self.outlet.is_plugged or self.tx is not None:
             return "Occupied"
-        if not self.is_available:
-            return "Unavailable"
         return "Reserved" if self.reservation is not None else "Available"
 
     @property

@@ -38,6 +38,7 @@ class Orders:
     def get_variables(self, payload: Json) -> Json:
         """B06."""
         self._within("GetVariables", payload, payload["getVariableData"])
+        self._station.variables()  # what is measured is up to date then
         return {"getVariableResult": [self._station.model.read(asked) for asked in payload["getVariableData"]]}
 
     def set_variables(self, payload: Json) -> tuple[Json, After]:

@@ -42,10 +42,8 @@ class Transactions:
         """Somebody may charge here: at once with a car, else when one comes in time."""
         before = evse.points
         evse.token, evse.remote_start_id = token, remote_start_id
-        reservation, evse.reservation = evse.reservation, None
+        evse.used_reservation, evse.reservation, evse.reserved_for = evse.reservation, None, None
         self._moved(evse, before, trigger)
-        if evse.tx is not None and reservation is not None:
-            evse.tx.reservation_id = reservation
         if not evse.outlet.is_plugged:
             wait_s = self._station.model.number("TxCtrlr", "EVConnectionTimeOut", default=60.0)
             self._station.later(f"connect/{evse.number}", wait_s, lambda: self._too_late(evse, token))
@@ -198,9 +196,9 @@ class Transactions:
         }
         if values:
             event["meterValue"] = values
-        if tx.reservation_id is not None and kind != "Ended":
-            event["reservationId"], tx.reservation_id = tx.reservation_id, None
-        token = evse.token or (tx.token if kind == "Ended" and trigger in ("StopAuthorized",) else None)
+        if evse.used_reservation is not None:
+            event["reservationId"], evse.used_reservation = evse.used_reservation, None
+        token = evse.token or (tx.token if kind == "Ended" and trigger == "StopAuthorized" else None)
         if token is not None and (not token.same(tx.token_told) or kind == "Ended"):
             event["idToken"] = token.json
             tx.token = tx.token_told = token

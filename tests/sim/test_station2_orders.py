@@ -237,7 +237,7 @@ async def test_a_reservation_lets_only_its_card_in_and_expires():
         await central.order("ReserveNow", order | {"id": 8})
         station.plug_in()
         station.swipe("MINE")
-        assert (await central.hears("TransactionEvent"))["eventType"] == "Started"
+        assert (await central.hears("TransactionEvent"))["reservationId"] == 8
 
 
 async def test_availability_is_kept_over_a_restart():
