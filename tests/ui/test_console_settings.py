@@ -174,6 +174,8 @@ async def test_one_variable_is_written_kept_and_read_back(bench: Any) -> None:
         assert model.setData(model.index_of(key).siblingAtColumn(VALUE), "60")
         await until(lambda: cell(model, key, RESULT) == "Read back.")
         assert cell(model, key, VALUE) == "60"
+        panel.tree.view.setCurrentIndex(model.index_of(key))
+        assert "Actual: 60 (ReadWrite)" in panel.tree.detail.text()
         (unit,) = bench.finder.units.values()
         (edit,) = bench.edits(unit.unit_id)
         assert (edit.key, edit.before, edit.after) == (key, "300", "60")

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.errors import AppError, JobError, NotSupported
 from app.jobs import overocpp
 from app.model.setting import Setting
-from app.ocpp.devicemodel import Variable, assemble
+from app.ocpp.devicemodel import ACTUAL, Variable, assemble
 from ui.dialogs import Button, ask, choose_file
 from ui.models.config_files import read_values, variables_csv, variables_json
 from ui.models.devicemodel import is_secret
@@ -209,7 +209,7 @@ class DeviceModelPanel(QWidget):
             is_same = seen.value == text
             words = self.tr("Read back.") if is_same else self.tr("It now says {value}.").format(value=seen.shown)
             state = WriteState.PROVED if is_same else WriteState.UNSURE
-            self._mark(identity, key, state, words + more, replace(variable, value=seen.value))
+            self._mark(identity, key, state, words + more, _now_holding(variable, seen.value))
 
     def _mark(self, identity: str, key: str, state: WriteState, note: str, variable: Variable | None = None) -> None:
         if identity == self._identity:
@@ -287,3 +287,9 @@ class DeviceModelPanel(QWidget):
             self.tree.say(self.tr("Not exported: {why}.").format(why=error.strerror or error), "fault")
             return
         self.tree.say(self.tr("Exported to {name}; passwords are masked.").format(name=path.name), "good")
+
+
+def _now_holding(variable: Variable, value: str) -> Variable:
+    """Return a variable with another actual value."""
+    attributes = tuple(replace(item, value=value) if item.type == ACTUAL else item for item in variable.attributes)
+    return replace(variable, value=value, attributes=attributes)

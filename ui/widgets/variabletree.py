@@ -223,6 +223,7 @@ class VariableTree(QWidget):
         self.model.refused.connect(self._refused)
         self.model.modelReset.connect(self._arranged)
         self.model.dataChanged.connect(self.summarise)
+        self.model.dataChanged.connect(self._show_detail)
         theme().changed.connect(self._repaint)
 
     # Showing
@@ -273,16 +274,16 @@ class VariableTree(QWidget):
             self.view.expandAll()
         else:
             self._open_again()
+        if (index := self.model.index_of(self._key)).isValid():
+            self.view.setCurrentIndex(index)
+        self._show_detail()
         self.summarise()
 
     def _open_again(self) -> None:
-        """Bring back what was open and chosen before the model was read again."""
+        """Open the components that were open before the model was read again."""
         for row in range(self.model.rowCount()):
             index = self.model.index(row, 0)
             self.view.setExpanded(index, self.model.component_at(index) in self._open)
-        index = self.model.index_of(self._key)
-        if index.isValid():
-            self.view.setCurrentIndex(index)
 
     def _opened(self, index: QModelIndex) -> None:
         if not (self.search.text() or self.changed_only.isChecked()):
