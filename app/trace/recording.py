@@ -6,10 +6,9 @@ import asyncio
 import time
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
 from app.model.frame import Frame
@@ -28,6 +27,16 @@ BATCH = 256
 
 Told = Callable[[int, float], None]
 """Takes the number of frames so far and the part of the work that is done, 0 to 1."""
+
+
+def _batch(entries: Iterator[Entry | None]) -> list[Entry | None]:
+    """Take a few entries, fewer where a stretch without any goes by; empty = there are no more."""
+    batch: list[Entry | None] = []
+    for entry in entries:
+        batch.append(entry)
+        if entry is None or len(batch) >= BATCH:
+            break
+    return batch
 
 
 class Recording:
@@ -63,7 +72,7 @@ class Recording:
     async def _fill(self, file: TraceFile, told: Told) -> None:
         entries = file.steps()
         until = time.perf_counter() + SLICE_S
-        while batch := list(islice(entries, BATCH)):
+        while batch := _batch(entries):
             self._add(batch)
             if time.perf_counter() >= until:
                 told(len(self._seqs), file.done)
