@@ -94,6 +94,20 @@ def _with_colons(number: str) -> str:
     return ":".join(number[at : at + 2] for at in range(0, len(number), 2))
 
 
+def respelled(uid: str, held: str, spelling: Spelling) -> str:
+    """Write a card's number as a reader does that wrote another as ``held``; ``spelling`` says how that differed.
+
+    What is not the number of a card stays as it is.
+    """
+    other = reversed_bytes(uid)
+    if not other:
+        return uid
+    number = other if spelling is Spelling.REVERSED else plain(uid)
+    if number != plain(uid) or ":" in held:
+        return _with_colons(number) if ":" in held else number
+    return uid
+
+
 def pseudonym(uid: str, key: bytes) -> str:
     """Return a name for a card in reports and ledgers: the same for each of its spellings, telling nothing of it.
 

@@ -11,6 +11,9 @@ from typing import Protocol
 LOWEST_PORT = 1024
 """No data connection goes to a system port of the charger (RFC 2577 §3)."""
 
+PASSIVE_PORTS = (*range(2122, 2138), 0)
+"""Tried in this order: few, so that a firewall can be told; any free one where they are taken [OURS]."""
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -37,7 +40,15 @@ class Passive:
 
     async def open(self, host: str) -> None:
         """Listen on the address the charger speaks to."""
-        self._server = await asyncio.start_server(self._arrived, host, 0)
+        for port in PASSIVE_PORTS:
+            try:
+                self._server = await asyncio.start_server(self._arrived, host, port)
+            except OSError:
+                if not port:
+                    raise
+            else:
+                break
+        assert self._server is not None
         self.port = self._server.sockets[0].getsockname()[1]
 
     def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

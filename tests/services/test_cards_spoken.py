@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,23 @@ async def test_a_list_goes_in_full_and_then_only_what_changed(tmp_path: Path) ->
         assert unit.tags["CARD01"] == {"status": "Blocked"}
         third = await locallist.send_list(here.endpoint(), cards.cards, cards.shelf)
         assert (third.is_done, third.messages) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("held", "sent"),
+    [("C4B3A204", "F7E6D5C4B3A204"), ("c4:b3:a2:04", "F7:E6:D5:C4:B3:A2:04"), ("04A2B3C4", "04A2B3C4D5E6F7")],
+)
+async def test_the_list_goes_out_as_this_charger_reads_cards(tmp_path: Path, held: str, sent: str) -> None:
+    unit = ListOf16()
+    async with bench(tmp_path) as here, here.peer("1.6", **unit.answers()) as peer:
+        cards = here.desk.cards
+        cards.put([Card(uid="04A2B3C4"), Card(uid="04A2B3C4D5E6F7"), Card(uid="DE-8XX-000001")], NOW)
+        await peer.ask("Authorize", {"idTag": held})
+        spell = partial(cards.spelled_for, "CP-1")
+        await locallist.send_list(here.endpoint(), cards.cards, cards.shelf, spell=spell)
+        assert sent in unit.tags
+        assert "DE-8XX-000001" in unit.tags
+        assert len(unit.tags) == 3
 
 
 async def test_a_unit_that_lost_its_list_gets_all_of_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from app.ocpp.services import locallist
@@ -76,7 +77,8 @@ class LocalListPage(ServicePage):
 
     async def _sent(self, endpoint: Endpoint, *, full: bool = False) -> tuple[str, str]:
         desk = self.bench.services.cards
-        done = await locallist.send_list(endpoint, desk.cards, desk.shelf, full=full)
+        spell = partial(desk.spelled_for, endpoint.identity)
+        done = await locallist.send_list(endpoint, desk.cards, desk.shelf, full=full, spell=spell)
         words = worded("Cards: {count}. Messages: {messages}.", count=done.entries, messages=done.messages)
         if not done.messages:
             words = worded("Nothing had changed.")

@@ -16,11 +16,13 @@ from app.feed import Feed
 from app.model.card import Card, Mode, SentList
 from app.ocpp import cardfile
 from app.ocpp.cardfile import CardFile
-from app.ocpp.cards import CardBook, Decision, plain
+from app.ocpp.cards import CardBook, Decision, Spelling, plain, respelled, reversed_bytes
 
 log = logging.getLogger(__name__)
 
 MAX_DECISIONS = 500
+MAX_READERS = 2_000
+"""Chargers whose spelling is remembered."""
 FILE_LIMIT = 10_000_000
 """Bytes of a CSV file."""
 
@@ -69,6 +71,7 @@ class CardDesk:
         self.changes: Feed[None] = Feed()
         self.decisions: Feed[Decision] = Feed()
         self._recent: deque[Decision] = deque(maxlen=MAX_DECISIONS)
+        self._readers: dict[str, tuple[str, Spelling]] = {}
 
     @property
     def mode(self) -> Mode:
@@ -94,9 +97,18 @@ class CardDesk:
             except StoreError as error:
                 log.warning("a learnt card is not kept on disk: %s", error.message)
             self.changes.publish(None)
+        if decision.spelling is not None and reversed_bytes(decision.uid):
+            self._readers[identity] = (decision.uid, decision.spelling)
+            if len(self._readers) > MAX_READERS:
+                del self._readers[next(iter(self._readers))]
         self._recent.append(decision)
         self.decisions.publish(decision)
         return decision
+
+    def spelled_for(self, identity: str, uid: str) -> str:
+        """Write a card's number as this charger's reader does, as far as the last card held to it shows."""
+        habit = self._readers.get(identity)
+        return respelled(uid, *habit) if habit is not None else uid
 
     def choose(self, mode: Mode) -> None:
         """Choose what becomes of unknown cards."""

@@ -6,13 +6,13 @@ OCPP 1.6 §5.15 and §9.2, P2-201 D01 and D02. The building is pure; ``send_list
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from app.errors import Refused, ValueRejected
+from app.errors import NotSupported, Refused, TimedOut, ValueRejected
 from app.model.card import Card, CardStatus, SentList
 from app.ocpp import v16
 from app.ocpp.endpoint import Endpoint
@@ -22,6 +22,8 @@ Entries = dict[str, dict[str, Any]]
 """AuthorizationData without the token itself, by card number as sent."""
 
 MAX_MESSAGES = 500
+REPORT_S = 15.0
+"""Longest wait for the few variables of the list [OURS]."""
 TAG_LIMIT = {"1.6": 20, "2.0.1": 36, "2.1": 255}
 
 
@@ -67,15 +69,18 @@ def version_words(version: int) -> str:
     return "The charger's local list is empty." if version == 0 else f"The charger has version {version} of a list."
 
 
-def entries_of(cards: Iterable[Card], version: str, now: datetime) -> tuple[Entries, tuple[str, ...]]:
-    """Turn cards into entries; second: the numbers that don't fit this OCPP version."""
+def entries_of(
+    cards: Iterable[Card], version: str, now: datetime, spell: Callable[[str], str] = str
+) -> tuple[Entries, tuple[str, ...]]:
+    """Turn cards into entries, numbers spelled by ``spell``; second: the numbers that don't fit this OCPP version."""
     found: Entries = {}
     left_out = []
     for card in cards:
-        if len(card.uid) > TAG_LIMIT.get(version, 20):
+        uid = spell(card.uid)
+        if len(uid) > TAG_LIMIT.get(version, 20):
             left_out.append(card.uid)
         else:
-            found[card.uid] = _info16(card, now) if version == "1.6" else _info2(card, now)
+            found[uid] = _info16(card, now) if version == "1.6" else _info2(card, now)
     return found, tuple(left_out)
 
 
@@ -159,7 +164,7 @@ async def limits(endpoint: Endpoint) -> Limits:
     """Ask how long list and messages may be. Raises LinkError."""
     try:
         return await (_limits16(endpoint) if endpoint.version == "1.6" else _limits2(endpoint))
-    except Refused:
+    except (Refused, TimedOut):
         return Limits()
 
 
@@ -178,7 +183,7 @@ async def _limits2(endpoint: Endpoint) -> Limits:
     """Ask for the variables of LocalAuthListCtrlr (P2-201 §2.5); the room is the limit of its Entries."""
     wanted = {"componentVariable": [{"component": {"name": "LocalAuthListCtrlr"}}]}
     told: dict[str, tuple[str, int]] = {}
-    for part in await endpoint.gather("GetReport", wanted):
+    for part in await endpoint.gather("GetReport", wanted, timeout_s=REPORT_S):
         items = part.get("reportData")
         for item in items[:200] if isinstance(items, list) else ():
             name, value, most = _variable(item)
@@ -203,20 +208,31 @@ def _variable(item: object) -> tuple[str, str, int]:
 _PARTS = ("variable", "variableAttribute", "variableCharacteristics")
 
 
-async def send_list(endpoint: Endpoint, cards: Iterable[Card], shelf: CardShelf, *, full: bool = False) -> Listed:
+async def send_list(
+    endpoint: Endpoint,
+    cards: Iterable[Card],
+    shelf: CardShelf,
+    *,
+    full: bool = False,
+    spell: Callable[[str], str] = str,
+) -> Listed:
     """Bring a charger's local list up to date and read its version back.
 
+    A charger compares what its reader says with its list, and knows only the one spelling: ``spell`` writes numbers
+    as it does (``CardDesk.spelled_for``).
     Differentially where it still has what we sent last, else in full. Raises ValueRejected where the list is longer
     than the charger's; NotSupported, Refused, LinkError.
     """
     now = datetime.now(UTC)
-    new, left_out = entries_of(cards, endpoint.version, now)
+    new, left_out = entries_of(cards, endpoint.version, now, spell)
     allowed = await limits(endpoint)
     if allowed.entries and len(new) > allowed.entries:
         raise ValueRejected(
             f"The list has {len(new):,} cards, the charger takes {allowed.entries:,}.", "Send fewer cards."
         )
     there = await list_version(endpoint)
+    if there < 0:
+        raise NotSupported(version_words(there), "It asks its backend about every card.")
     known = shelf.sent_list(endpoint.identity)
     is_known = known is not None and known.version == there and there > 0 and not full
     update = Update.DIFFERENTIAL if is_known else Update.FULL
