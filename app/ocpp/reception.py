@@ -200,14 +200,12 @@ class Reception:
         if type(event) is Asked:
             self._asked(event, hearing, text, at)
         elif isinstance(event, Told):
-            self._show(masking.masked_request(text.text, hearing.action, event.call.payload), hearing, text.raw, at)
+            self._show_request(event.call, hearing, text, at)
             self._enter(event.call, at)
         elif isinstance(event, Answered | RefusedCall):
             self._answered(event, hearing, text, at)
         else:
-            # The bytes are shown only where nothing in them had to be masked.
-            shown = masking.masked_loosely(text.text)
-            self._show(shown, hearing, text.raw if shown == text.text else None, at)
+            self._show_as(masking.masked_loosely(text.text), hearing, text, at)
             if isinstance(event, Broken):
                 self._broken(event, hearing)
         if hearing.findings:
@@ -219,7 +217,7 @@ class Reception:
 
     def _asked(self, event: Asked, hearing: Hearing, text: Text, at: datetime) -> None:
         call = event.call
-        self._show(masking.masked_request(text.text, call.action, call.payload), hearing, text.raw, at)
+        self._show_request(call, hearing, text, at)
         if event.reply is not None:
             self._answer(call, event.reply)
             return
@@ -379,6 +377,13 @@ class Reception:
                 raise
             return
         self._tap.publish(Direction.OUT, shown or text, kind, uid, action)
+
+    def _show_request(self, call: Call, hearing: Hearing, text: Text, at: datetime) -> None:
+        self._show_as(masking.masked_request(text.text, call.action, call.payload), hearing, text, at)
+
+    def _show_as(self, shown: str, hearing: Hearing, text: Text, at: datetime) -> None:
+        """Show a text as it may be shown; its bytes only where nothing in them had to be masked."""
+        self._show(shown, hearing, text.raw if shown == text.text else None, at)
 
     def _show(self, text: str, hearing: Hearing, raw: bytes | None, at: datetime) -> None:
         notes = hearing.notes

@@ -322,6 +322,9 @@ async def test_bytes_that_are_no_text_are_kept_and_answered():
         b'[3,"stray",{"configurationKey":[{"key":"AuthorizationKey","value":"hunter2hunter2","x":"\xff"}]}]',
         b'[2,"broken",{"key":"AuthorizationKey","value":"hunter2hunter2\xff',
         b'[2,"1","DataTransfer",{"vendorId":"x","data":"known-password \xff"}]',
+        b'[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"hunter2hunter2\xff"}]',
+        b'[2,"1","NotifyReport",{"reportData":[{"component":{"name":"SecurityCtrlr"},"variable":'
+        b'{"name":"BasicAuthPassword"},"variableAttribute":[{"value":"hunter2hunter2\xff"}]}]}]',
     ],
 )
 async def test_the_bytes_of_a_message_keep_no_password_either(message: bytes):
