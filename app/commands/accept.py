@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
+import os
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,8 @@ from app.errors import StoreError
 from app.model.acceptance import Answer, CaseResult, Progress, Prompt, RunResult, Verdict
 from app.scope import Scope
 
+KEY_S = 0.1
+"""How often Windows is asked for keys."""
 _KEYS = {"d": Answer.DONE, "s": Answer.SKIP, "c": Answer.CANNOT}
 
 
@@ -128,18 +134,31 @@ def _asked(prompt: Prompt) -> str:
 
 
 async def _answers(run: Run) -> None:
-    """Read answers from the terminal, without a thread that would outlive the run."""
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str] = asyncio.Queue()
-    loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.readline()))
-    try:
-        while True:
-            answer = _KEYS.get((await lines.get()).strip().lower()[:1])
-            prompt = run.latest.prompt
+    async with aclosing(_pressed() if os.name == "nt" else _typed()) as keys:
+        async for key in keys:
+            answer, prompt = _KEYS.get(key.lower()), run.latest.prompt
             if answer is not None and prompt is not None:
                 run.answer(prompt.number, answer)
+
+
+async def _typed() -> AsyncGenerator[str, None]:
+    """Yield the first letter of every line, without a thread that would outlive the run; ends with the input."""
+    loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
+    loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.readline()))
+    try:
+        while line := await lines.get():
+            yield line.strip()[:1]
     finally:
         loop.remove_reader(sys.stdin.fileno())
+
+
+async def _pressed() -> AsyncGenerator[str, None]:
+    """Yield keys as they are pressed on Windows: a console is no socket there, and only those can be waited for."""
+    msvcrt: Any = importlib.import_module("msvcrt")
+    while True:
+        await asyncio.sleep(KEY_S)
+        while msvcrt.kbhit():
+            yield str(msvcrt.getwch())
 
 
 def _told(result: RunResult, args: argparse.Namespace, console: Console) -> int:

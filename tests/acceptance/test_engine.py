@@ -408,3 +408,24 @@ async def test_headless_with_a_real_process(tmp_path: Path, free_port: int):
     told_again, _ = await asyncio.wait_for(judge.communicate(), 20)
     assert judge.returncode == 0
     assert b"PASS" in told_again
+
+
+async def test_headless_takes_answers_from_the_terminal(tmp_path: Path, free_port: int):
+    command = [
+        sys.executable, "-m", "app", "accept", "CP-1", "--home", str(tmp_path / "home"), "--host", "127.0.0.1",
+        "--port", str(free_port), "--case", "A16-SESS-01", "--suite", "full", "--answer-prompts", "ask",
+    ]  # fmt: skip
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = await asyncio.create_subprocess_exec(*command, **pipes)
+    from app.sim.station import OcppStation
+
+    async with OcppStation("CP-1", f"ws://127.0.0.1:{free_port}/", time_scale=0.02, redial_s=5):
+        assert process.stderr is not None
+        assert process.stdin is not None
+        async with asyncio.timeout(20):
+            while b">>> Plug in a car (45 s)" not in await process.stderr.readline():
+                pass
+        process.stdin.write(b"c\n")
+        out, _ = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 5
+    assert b"The person can't do this here." in out

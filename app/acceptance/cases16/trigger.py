@@ -78,11 +78,12 @@ def judge_stranger(take: Take) -> Iterator[Check]:
     """Look at the status for a connector that does not exist."""
     for trigger in take.asked("TriggerMessage"):
         yield must(
-            "A trigger for a connector that does not exist is Rejected (§5.17)",
-            trigger.status == "Rejected",
+            "A trigger for a connector that does not exist is answered, and not accepted (§5.17)",
+            trigger.answer is not None and trigger.status != "Accepted",
             trigger.status,
             *trigger.seqs,
         )
+        yield should("but Rejected", trigger.status == "Rejected", trigger.status, *trigger.seqs)
 
 
 @case(

@@ -70,7 +70,8 @@ def judge_payload(take: Take) -> Iterator[Check]:
     for exchange in asked:
         is_error = exchange.answer is not None and bool(exchange.answer.code)
         yield must("A malformed request is answered", exchange.answer is not None, exchange.status, *exchange.seqs)
-        yield must("with a CALLERROR (J16 §4.2.3)", is_error, exchange.status, *exchange.seqs)
+        yield must("and not acted on", exchange.status != "Unlocked", exchange.status, *exchange.seqs)
+        yield should("The answer is a CALLERROR (J16 §4.2.3)", is_error, exchange.status, *exchange.seqs)
         yield should("that tells what is wrong with it", exchange.status in MALFORMED, exchange.status, *exchange.seqs)
     if asked:
         yield still_there(take)
