@@ -20,11 +20,13 @@ _URL_WORDS = {
 }
 _GLUED = re.compile(r"/(?:ocpp(?:j|16|1\.6)?|ws|steve|csms)([A-Z0-9][\w-]{2,})\Z")
 """A known service word and an identity without the slash between them: ``/ocppCP-1``."""
+_WORDS = frozenset({"ocpp", "ocppj", "ocpp16", "ocpp1.6", "ws", "wss", "steve", "csms"})
 _NUMBERED = re.compile(r"/\d{1,2}/[^/]+/?\Z")
 """A lone number before the identity: ``/ocpp/4/CP-1`` (failures 1)."""
-_TWO_PORTS = re.compile(r"(?<!:)(?:\[[^\]]*\])?[^:\[\]]*:\d+:\d+\Z")
 _PROXY_HEADERS = frozenset({"via", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "cf-ray"})
 """RFC 9110 §7.6.3, RFC 7239, and what nginx and Cloudflare add."""
+SHOWN = 200
+"""Characters of a header that are shown."""
 SPOKEN = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 
 
@@ -147,14 +149,14 @@ def _url(shake: Handshake) -> Iterator[Finding]:
 def _is_glued(shake: Handshake, path: str) -> bool:
     """Say whether the path lacks the slash before the identity; the login's user name proves it best."""
     user = shake.user or ""
-    if user and shake.identity != user and len(user) > 2 and shake.identity.endswith(user):
+    if user and shake.identity != user and shake.identity.removesuffix(user).lower() in _WORDS:
         return True
     return bool(_GLUED.search(path)) and path.count("/") == 1
 
 
 def _subprotocol(shake: Handshake) -> Iterator[Finding]:
     if shake.chosen_subprotocol.lower() not in SPOKEN:
-        offered = ", ".join(shake.subprotocols)
+        offered = ", ".join(shake.subprotocols)[:SHOWN]
         yield found(
             "SUBPROTO-NONE",
             Severity.WARNING,
@@ -229,8 +231,8 @@ def _spelling(shake: Handshake) -> Iterator[Finding]:
 
 def _host(shake: Handshake) -> Iterator[Finding]:
     """Judge the Host header: it shows the host and port as typed into the charger."""
-    host = _value(shake, "host")
-    if _TWO_PORTS.search(host):
+    host = _value(shake, "host")[:SHOWN]
+    if _has_two_ports(host):
         yield found(
             "SCHEME-PORT",
             Severity.WARNING,
@@ -242,6 +244,12 @@ def _host(shake: Handshake) -> Iterator[Finding]:
         )
     if host.partition(":")[0].lower().rstrip(".").endswith(".local"):
         yield found("DNS-FAIL", Severity.INFO, ("Host", host), at=shake.at, case="local", host=host.partition(":")[0])
+
+
+def _has_two_ports(host: str) -> bool:
+    before, _, port = host.rpartition(":")
+    name, colon, other = before.rpartition(":")
+    return bool(colon) and port.isdigit() and other.isdigit() and (":" not in name or name.endswith("]"))
 
 
 def _middlebox(shake: Handshake) -> Iterator[Finding]:

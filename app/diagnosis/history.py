@@ -161,7 +161,7 @@ def _rhythm(history: History, limits: Thresholds) -> Iterator[Finding]:
 
 def at_return(history: History, seen: Returned, limits: Thresholds) -> Iterator[Finding]:
     """Judge how long a unit was away."""
-    if seen.gone_s >= limits.return_slow_s and not seen.is_after_reset:
+    if seen.gone_s >= limits.return_slow_s and not (seen.is_after_reset or seen.is_by_us):
         yield _slow(seen, limits)
     last = history.ends[-1] if history.ends else None
     is_visit = (
@@ -237,6 +237,12 @@ def remember_writes(history: History, seen: Answered) -> None:
                 history.wishes.popitem(last=False)
         else:
             history.wishes.pop(key, None)
+
+
+def forget_interval(history: History) -> None:
+    """Give up the heartbeat interval that was set: the answer to a Boot sets another (charge-points-in-practice)."""
+    for key in [key for key in history.wishes if short(key) == "heartbeatinterval"]:
+        del history.wishes[key]
 
 
 def kept(history: History, seen: SettingsSeen) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -12,6 +13,9 @@ from app.model.experiment import HOLD
 from app.model.finding import Finding, Severity
 from app.model.observation import SettingsSeen
 
+MOST = 5000
+LONGEST = 200
+"""Settings that are judged, and characters of a key or value: a hostile unit may send any number [OURS]."""
 _OFFLINE_LIMIT = re.compile(
     r"(offline|fallback|fail_?safe|disconnected|no_?(comm|connection)).*(limit|current|amp|power)"
     r"|(limit|current|amp|power).*(offline|fallback|fail_?safe|disconnected)",
@@ -27,15 +31,20 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
 
 
 def at_settings(seen: SettingsSeen, limits: Thresholds) -> Iterator[Finding]:
-    """Judge all settings of one reading."""
-    named = {short(key): (key, value.strip()) for key, value in seen.settings.items()}
+    """Judge all settings of one reading, as far as they have a sensible number and length."""
+    told = {
+        key: value[:LONGEST]
+        for key, value in itertools.islice(seen.settings.items(), MOST)
+        if len(key) <= LONGEST
+    }
+    named = {short(key): (key, value.strip()) for key, value in told.items()}
     yield from _heartbeat(named, limits)
     yield from _attempts(named, limits)
     yield from _pings(named)
-    for key, value in seen.settings.items():
+    for key, value in told.items():
         yield from _limit(key, value.strip())
-    yield from _mobile(seen.settings)
-    yield from _slots(seen.settings)
+    yield from _mobile(told)
+    yield from _slots(told)
 
 
 def short(key: str) -> str:

@@ -19,7 +19,7 @@ from app.trust.describe import describe
 K = TypeVar("K")
 V = TypeVar("V")
 
-REMEMBERED = 1000
+REMEMBERED = 2000
 """Identities, and addresses, whose history is kept."""
 
 
@@ -83,7 +83,9 @@ class Watch:
                 yield from spoken.at_frame(seen)
             case see.BootSeen():
                 yield from spoken.at_boot(seen.boot)
-                yield from history.twin_serial(self._history(seen.handshake.identity), seen)
+                past = self._history(seen.handshake.identity)
+                history.forget_interval(past)
+                yield from history.twin_serial(past, seen)
             case see.BootRepeated():
                 yield from spoken.at_boot_repeated(seen)
             case see.Spoken():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 
 from app.diagnosis import catalogue, decode, thresholds
 from app.diagnosis.settings import password
-from app.diagnosis.watch import Watch
+from app.diagnosis.watch import REMEMBERED, Watch
 from app.errors import ProfileError
 from app.model.experiment import EXPERIMENTS
 from app.model.finding import Finding, Severity
@@ -195,7 +196,11 @@ def test_a_certificate_of_its_own_that_runs_out_is_named_by_its_days() -> None:
 
 @pytest.mark.parametrize(
     ("path", "more"),
-    [("/ocppCP-1", {"identity": "ocppCP-1"}), ("/x/CP-1", {"identity": "xCP-1", "user": "CP-1"}), ("/ocpp/4/CP-1", {})],
+    [
+        ("/ocppCP-1", {"identity": "ocppCP-1"}),
+        ("/a/ocppCP-1", {"identity": "ocppCP-1", "user": "CP-1"}),
+        ("/ocpp/4/CP-1", {}),
+    ],
 )
 def test_a_glued_or_numbered_path_is_named(path: str, more: dict[str, Any]) -> None:
     assert "URL-COMPOSE" in codes(shake(path=path, **more))
@@ -312,6 +317,7 @@ def test_our_own_goodbyes_resets_and_quick_returns_are_no_visits() -> None:
 def test_a_slow_return_is_told_but_not_after_a_reset() -> None:
     assert codes(Returned(identity="CP-1", gone_s=900)) == ["SLOW-RETURN"]
     assert codes(Returned(identity="CP-1", gone_s=900, is_after_reset=True)) == []
+    assert codes(Returned(identity="CP-1", gone_s=900, is_by_us=True)) == [], "our port was closed meanwhile"
     assert codes(Returned(identity="CP-1", gone_s=200)) == []
 
 
@@ -612,5 +618,23 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(3000):
         watch(shake(f"UNIT{number}X{number}", remote=f"10.{number // 250}.{number % 250}.1:5"))
         watch(failed(48, remote=f"10.{number // 250}.{number % 250}.1:5"))
-    assert len(watch._histories) <= 1000
-    assert len(watch._refused) <= 1000
+    assert len(watch._histories) == REMEMBERED
+    assert len(watch._refused) == REMEMBERED
+
+
+def test_a_hostile_unit_costs_no_time() -> None:
+    started_s = time.monotonic()
+    judged(shake(headers=(("Host", ":" * 16_000 + "a" * 16_000),), subprotocols=("x" * 16_000,), chosen_subprotocol=""))
+    judged(settings(**{f"offline{'limit' * 20_000}{number}": "0" * 100_000 for number in range(20)}))
+    assert time.monotonic() - started_s < 2
+
+
+def test_a_short_login_at_the_end_of_the_identity_is_no_glued_path() -> None:
+    assert codes(shake("STATION-001", user="001")) == ["AUTH-401"]
+
+
+def test_a_heartbeat_interval_is_no_broken_promise_after_a_boot() -> None:
+    write = answered("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "77"}, {"status": "Accepted"})
+    booted = BootSeen(handshake=shake(), boot=Boot(fields={"chargePointVendor": "V", "chargePointModel": "M"}))
+    assert codes(write, booted, settings(HeartbeatInterval="300")) == []
+    assert codes(write, settings(HeartbeatInterval="300")) == ["NOT-APPLIED"]
