@@ -118,10 +118,17 @@ def answer(status: int, text: str, *, kind: str = "text/plain; charset=utf-8", e
     """Write a complete HTTP answer that closes the connection."""
     body = text.encode()
     head = (
-        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\n"
+        f"HTTP/1.1 {status} {_phrase(status)}\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\n{extra}Connection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _phrase(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Refused"
 
 
 def _fault(text: str) -> str:

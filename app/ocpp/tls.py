@@ -2,7 +2,7 @@
 
 ::
 
-    begin ──ClientHello──► shaking ──Finished──► open ──close_notify──► over
+    take ──ClientHello──► shaking ──Finished──► open ──close_notify──► over
                               └──alert, close, silence, refusal──► failed
 
 Plaintext goes to ``inner`` (a ``Visitor``, later a ``Peer``), for which this is the transport; the real transport is
@@ -37,8 +37,12 @@ _NUMBERS = {name: number for number, name in ALERTS.items()}
 _REASON = re.compile(r"(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?(\w+)")
 
 
-class Front(asyncio.Protocol):
-    """One TLS connection."""
+_BUFFER = bytearray(65_536)
+_VIEW = memoryview(_BUFFER)
+
+
+class Front(asyncio.BufferedProtocol):
+    """One TLS connection. All read into one buffer; asyncio otherwise asks for 256 kB for each read."""
 
     __slots__ = ("_below", "_hello", "_incoming", "_inner", "_is_open", "_is_over", "_machine", "_outgoing", "_sent",
                  "_taken", "_visitor", "outfit", "peer_name")  # fmt: skip
@@ -65,20 +69,24 @@ class Front(asyncio.Protocol):
             return sent_messages(bytes(self._sent))
         return ""
 
-    def begin(self, raw: bytes) -> None:
-        """Start with the bytes of the ClientHello."""
-        self.data_received(raw)
-
     # From the transport below -------------------------------------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
+        """Lend the buffer; ``buffer_updated`` follows at once."""
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take encrypted bytes in from the buffer."""
+        self.take(_VIEW[:nbytes])
+
+    def take(self, data: bytes | memoryview) -> None:
         """Take encrypted bytes in."""
         if self._is_over:
             return
         self._incoming.write(data)
         if not self._is_open:
             self._taken += len(data)
-            self._shake(data)
+            self._shake(bytes(data))
         if self._is_open:
             self._read()
 

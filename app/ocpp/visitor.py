@@ -190,7 +190,7 @@ class Visitor(asyncio.Protocol):
         self._front = Front(self, self._pipe, self._hello, outfit)
         self._pipe.set_protocol(self._front)
         self._pipe = self._front
-        self._front.begin(raw)
+        self._front.take(raw)
 
     def _listen_again(self, limit_s: float) -> None:
         if self._timer is not None:

@@ -153,8 +153,9 @@ async def test_profile_two_wants_tls():
 
 async def test_a_unit_is_refused_as_an_experiment_asks():
     async with site() as here:
-        here.server.manner("CP-1").refuses_upgrade = 503
-        assert (await answer(here, upgrade())).startswith(b"HTTP/1.1 503 ")
+        for status in (503, 404, 499):
+            here.server.manner("CP-1").refuses_upgrade = status
+            assert (await answer(here, upgrade())).startswith(f"HTTP/1.1 {status} ".encode())
         here.server.manner("CP-1").refuses_upgrade = 0
         assert b" 101 " in await answer(here, upgrade())
 

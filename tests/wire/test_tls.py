@@ -235,6 +235,14 @@ async def test_a_changed_plan_drops_nobody(wardrobe: Wardrobe, authority: Author
         await here.knock("tls")
 
 
+async def test_a_plan_for_another_port_moves_there(wardrobe: Wardrobe, free_port: int):
+    async with tls_site(wardrobe) as here:
+        await here.plan(port=free_port, personality="ec")
+        assert (here.port, here.server.plan.port, here.server.plan.personality) == (free_port, free_port, "ec")
+        await here.plan(host="", port=0, personality="rsa")
+        assert (here.port, here.server.plan.host, here.server.plan.personality) == (free_port, HOST, "rsa")
+
+
 async def test_a_hello_in_single_bytes_and_single_records_is_read(wardrobe: Wardrobe):
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     machine = careless(ssl.TLSVersion.TLSv1_3).wrap_bio(incoming, outgoing, server_hostname="cut.example")
