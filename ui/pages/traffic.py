@@ -128,8 +128,7 @@ class TrafficPage(ReplayingPage):
         top.export.clicked.connect(self.ask_export)
         bar.changed.connect(self._filter_changed)
         bar.menu_wanted.connect(self._offer)
-        bar.save_wanted.connect(self._ask_name)
-        bar.remove_wanted.connect(self._remove_saved)
+        self.dress(bar)
         bar.left.connect(self._focus_list)
         self.empty.acted.connect(self._empty_acted)
         close = QShortcut(QKeySequence(Qt.Key.Key_Escape), self.splitter)
@@ -170,7 +169,7 @@ class TrafficPage(ReplayingPage):
 
     def focus_search(self) -> bool:
         """Put the keyboard into the search field."""
-        search = (self.replay or self).bar.search
+        search = self._shown_bar.search
         search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         search.selectAll()
         return True
@@ -336,11 +335,21 @@ class TrafficPage(ReplayingPage):
     def _offer(self) -> None:
         self.bar.offer(**self.model.counts())
 
+    def dress(self, bar: FilterBar) -> None:
+        """Let a filter bar offer and keep the technician's own filters."""
+        bar.offer_saved(self.saved.all())
+        bar.save_wanted.connect(self._ask_name)
+        bar.remove_wanted.connect(self._remove_saved)
+
+    @property
+    def _shown_bar(self) -> FilterBar:
+        return (self.replay or self).bar
+
     def _ask_name(self) -> None:
         self.tasks.start_once("save filter", self._save_filter())
 
     async def _save_filter(self) -> None:
-        filter_ = self.bar.filter
+        filter_ = self._shown_bar.filter
         field = NameField(" · ".join(words for _, _, words in filter_.chips())[:60], self)
         buttons = (
             Button(key="save", text=self.tr("Save"), role="primary"),
@@ -350,11 +359,11 @@ class TrafficPage(ReplayingPage):
         answer = await ask(self, self.tr("Name this filter"), text, buttons, icon_name="filter", detail=field)
         if answer == "save" and field.chosen:
             self.saved.save(field.chosen, filter_)
-            self.bar.offer_saved(self.saved.all())
+            self._shown_bar.offer_saved(self.saved.all())
 
     def _remove_saved(self, name: str) -> None:
         self.saved.remove(name)
-        self.bar.offer_saved(self.saved.all())
+        self._shown_bar.offer_saved(self.saved.all())
 
     # Selection
 

@@ -12,6 +12,7 @@ from ui.pages.page import Page
 from ui.pages.traffic_files import TraceFiles, dropped_file
 from ui.pages.traffic_parts import ExportBand
 from ui.theme import SPACE_8, SPACE_12
+from ui.widgets.filterbar import FilterBar
 
 if TYPE_CHECKING:
     from app.trace.recording import Recording
@@ -38,6 +39,9 @@ class ReplayingPage(Page):
         self._outer.addWidget(band)
         self.setAcceptDrops(True)
 
+    def dress(self, bar: FilterBar) -> None:
+        """Let a filter bar offer and keep the technician's own filters."""
+
     def ask_export(self) -> None:
         """Ask what of the live traffic to write."""
         self.files.ask_export(self.model.filter)
@@ -48,6 +52,7 @@ class ReplayingPage(Page):
 
         self.leave_replay()
         self.replay = ReplayPane(self.bench, recording, self, self.secret_keys)
+        self.dress(self.replay.bar)
         self.replay.left.connect(self.leave_replay)
         self.replay.export_wanted.connect(self._export_recording)
         self.live.hide()
