@@ -21,6 +21,8 @@ class Exchange:
     answer: str = ""
     trouble: str = ""
     took_s: float | None = None
+    is_send: bool = False
+    """It went as a SEND of OCPP 2.1: no answer is due."""
 
     @property
     def is_waiting(self) -> bool:

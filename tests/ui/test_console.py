@@ -86,7 +86,9 @@ async def test_change_asks_first_and_hides_the_password(bench: Any) -> None:
         await until(lambda: asked(got, "ChangeConfiguration"))
         assert asked(got, "ChangeConfiguration") == [{"key": "AuthorizationKey", "value": "geheim12"}]
         assert "geheim12" not in await answered(console)
-        assert "geheim12" not in str(bench.store.console.of("CP-1"))
+        click(console.composer.keep)
+        await until(lambda: bench.store.console.favourites())
+        assert "geheim12" not in str((bench.store.console.of("CP-1"), bench.store.console.favourites()))
 
 
 async def test_a_change_of_a_known_charger_is_kept_and_read_back(bench: Any) -> None:
@@ -341,6 +343,10 @@ async def test_unanswered_message_of_2_1_is_sent_as_such(bench: Any) -> None:
         await until(lambda: asked(got, "NotifyPeriodicEventStream"))
         assert FrameKind.SEND in [frame.kind for frame in frames.take()]
         frames.close()
+        await answered(console)
+        assert "no answer is due" in console.lines.item(0).text()
+        console.tree.choose("TriggerMessage")
+        assert not console.composer.is_send.isChecked()
 
 
 # What every panel of a charger owes

@@ -85,6 +85,8 @@ def line(exchange: Exchange) -> str:
         return f"{start}  {worded('waiting …')}"
     if exchange.trouble:
         return f"{start}  {visible(exchange.trouble, 160)}"
+    if exchange.is_send:
+        return f"{start}  {worded('sent; no answer is due')}"
     return f"{start}  {outcome(exchange.answer)}, {latency_text(exchange.took_s)}"
 
 

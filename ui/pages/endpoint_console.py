@@ -17,6 +17,7 @@ from app.ocpp.actions import Action, Situation
 from app.ocpp.devicemodel import Variable
 from app.ocpp.settings16 import known_keys
 from app.ocpp.shown import has_mask, masked
+from ui import doors
 from ui.dialogs import Button, ask
 from ui.models.console import SHOWN_LIMIT, is_unlisted, pretty, promised_profiles, raw_payload
 from ui.models.plain import visible
@@ -192,12 +193,13 @@ class Console(QWidget):
         self.composer.check()
         if self.send.isEnabled():
             made, _ = self.composer.made()
-            self._start(self.composer.action, made, list(self.composer.breaches))
+            is_send = self.composer.is_without_answer
+            self._start(self.composer.action, made, list(self.composer.breaches), is_send=is_send)
 
-    def _start(self, action: str, made: dict[str, Any], breaches: list[str]) -> None:
-        self._tasks.start_once(f"send {self._identity}", self._send(action, made, breaches))
+    def _start(self, action: str, made: dict[str, Any], breaches: list[str], *, is_send: bool) -> None:
+        self._tasks.start_once(f"send {self._identity}", self._send(action, made, breaches, is_send=is_send))
 
-    async def _send(self, action: str, made: dict[str, Any], breaches: list[str]) -> None:
+    async def _send(self, action: str, made: dict[str, Any], breaches: list[str], *, is_send: bool) -> None:
         endpoint = self._endpoint()
         if endpoint is None or not await self._is_wanted(action, made, breaches):
             return
@@ -207,6 +209,7 @@ class Console(QWidget):
             action=action,
             request=self._shown(made),
             sent_at=self._bench.now(),
+            is_send=is_send,
         )
         self._payloads[exchange.action, exchange.request] = made
         if len(self._payloads) > MOST_PAYLOADS:
@@ -225,7 +228,7 @@ class Console(QWidget):
         """Send a command; a change of a known charger's setting with a backup, unless a person does without."""
         unit = endpoint_change.unit_of(self._bench, exchange.identity)
         written = overocpp.written(exchange.action, made)
-        if self.composer.is_without_answer:
+        if exchange.is_send:
             await endpoint.send(exchange.action, made)
             return replace(exchange, answer="{}")
         if unit is not None and written is not None:
@@ -289,7 +292,7 @@ class Console(QWidget):
         try:
             self._bench.store.console.add(done)
         except StoreError as error:
-            self._tasks.start("tell", _raise(error))
+            doors.report(error, where="console history")
         if done.identity == self._identity:
             self._show_history()
         self.exchanged.emit()
@@ -308,7 +311,7 @@ class Console(QWidget):
             self.problem.show_text(self.tr("A password is not kept in the history: type it again."))
             return
         if self._endpoint() is not None:
-            self._start(exchange.action, made, [])
+            self._start(exchange.action, made, [], is_send=exchange.is_send)
 
     def _edit(self, exchange: Exchange) -> None:
         self.composer.show_request(exchange.version, exchange.action, self._payload_of(exchange))
@@ -343,7 +346,9 @@ class Console(QWidget):
         if problem:
             return
         known = actions.action(self._version, self.composer.action)
-        title = f"{known.title if known is not None else self.composer.action} · {_gist(made)}".strip(" ·")
+        title = f"{known.title if known is not None else self.composer.action} · {_gist(masked(made, self._secret_keys))}".strip(
+            " ·"
+        )
         self._bench.store.console.keep(
             Favourite(title=title[:120], version=self._version, action=self.composer.action, request=self._shown(made))
         )
@@ -388,7 +393,3 @@ def _gist(made: dict[str, Any]) -> str:
     """Name a request by its plain values."""
     plain = [str(value) for value in made.values() if isinstance(value, str | int | float) and str(value)]
     return visible(" ".join(plain), 60)
-
-
-async def _raise(error: AppError) -> None:
-    raise error

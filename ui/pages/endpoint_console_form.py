@@ -197,6 +197,7 @@ class Composer(QWidget):
         self.title.setText(action.title)
         self.clause.show_text(f"{action.name} · OCPP {version} {action.clause}")
         self.about.show_text(action.help)
+        self.is_send.setChecked(False)
         self.is_send.setEnabled(version == "2.1")
         self.is_send.setVisible(version == "2.1")
         self.hint.hide()

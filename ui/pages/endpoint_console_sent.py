@@ -139,9 +139,9 @@ class SentPanel(QWidget):
         if exchange is None:
             return
         parts = [f"→ {exchange.action}", exchange.request]
-        if exchange.took_s is not None:
+        if exchange.trouble or (exchange.took_s is not None and not exchange.is_send):
             answer = exchange.trouble or exchange.answer
-            parts = [f"← after {latency_text(exchange.took_s)}", answer, "", *parts]
+            parts = [f"← after {latency_text(exchange.took_s or 0)}", answer, "", *parts]
         self.answer.setPlainText(shown_lines("\n".join(parts)))
         self._show_meaning(self._told(exchange))
 
@@ -150,6 +150,8 @@ class SentPanel(QWidget):
             return [Told(visible(exchange.trouble, 600), "fault")]
         if exchange.took_s is None:
             return [Told(self.tr("Waiting for the answer …"), "working")]
+        if exchange.is_send:
+            return [Told(self.tr("Sent. A SEND is not answered."))]
         answer = answer_of(exchange.answer)
         if "readBack" in answer:
             return [Told(self.tr("The old value is kept, and the new one was read back."), "good")]
