@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.model.frame import Handshake
-from app.model.observation import Ended
+from app.model.frame import Handshake, Knock
+from app.model.observation import Ended, TlsFailed
 from app.model.reading import Measurand, Reading, StateChange
 from app.model.trace import Record
 from app.trace.judging import Found, Judgement
@@ -24,6 +24,9 @@ class UnitMoment:
     is_connected: bool | None = None
     """``None`` = the trace does not tell."""
     since: datetime | None = None
+    version: str = ""
+    """OCPP version agreed, or assumed, on its connection."""
+    remote: str = ""
     states: dict[int, StateChange] = field(default_factory=dict)
     readings: dict[tuple[int, Measurand, str], Reading] = field(default_factory=dict)
     findings: int = 0
@@ -34,7 +37,8 @@ class Moments:
 
     def __init__(self, records: Sequence[Record], judgement: Judgement) -> None:
         self.records = sorted(
-            (item for item in records if isinstance(item.evidence, Handshake | Ended)), key=lambda item: item.at
+            (item for item in records if isinstance(item.evidence, Handshake | Ended | Knock | TlsFailed)),
+            key=lambda item: item.at,
         )
         self.samples = judgement.samples
         self.findings = judgement.findings
@@ -45,6 +49,9 @@ class Moments:
     def _restart(self) -> None:
         self.at: datetime | None = None
         self.units: dict[str, UnitMoment] = {}
+        self.knocks = 0
+        """How often somebody came and did not become a connection."""
+        self.last_knock: Knock | TlsFailed | None = None
         self._record = self._sample = self._finding = 0
 
     def go_to(self, at: datetime) -> dict[str, UnitMoment]:
@@ -60,7 +67,8 @@ class Moments:
         self._sample = max(self._sample, until)
         seen = bisect_right(self._finding_times, at)
         for found in self.findings[self._finding : seen]:
-            self._unit(found.identity).findings += 1
+            if found.identity:  # a knock is nobody's
+                self._unit(found.identity).findings += 1
         self._finding = max(self._finding, seen)
         return self.units
 
@@ -73,9 +81,16 @@ class Moments:
         return self.findings[: bisect_right(self._finding_times, at)]
 
     def _take_record(self, record: Record) -> None:
+        evidence = record.evidence
+        if isinstance(evidence, Knock | TlsFailed):
+            if isinstance(evidence, TlsFailed) or evidence.verdict != "accepted":
+                self.knocks += 1
+                self.last_knock = evidence
+            return
         unit = self._unit(record.identity)
-        unit.is_connected = isinstance(record.evidence, Handshake)
-        unit.since = record.at
+        unit.is_connected, unit.since = isinstance(evidence, Handshake), record.at
+        if isinstance(evidence, Handshake):
+            unit.version, unit.remote = evidence.version, evidence.remote
 
     def _take_samples(self, samples: Iterable[Reading | StateChange]) -> None:
         for sample in samples:

@@ -14,8 +14,8 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
-from app.model.frame import Frame
-from app.model.trace import Entry, TraceFormat
+from app.model.frame import Frame, Knock
+from app.model.trace import Entry, Record, TraceFormat
 from tests.trace.trace_kit import BEGIN, frame, lines_of, read, session, write
 from tests.ui.test_traffic_page import charger, opened, until
 from ui.dialogs import Question
@@ -176,6 +176,20 @@ async def test_states_and_curves_follow_the_moment(bench: Any, tmp_path: Path) -
         (series,) = pane.moment.plots.store.series.values()
         assert series.last is not None
         assert series.last[1] == 6000
+
+
+async def test_connections_and_knocks_are_told_at_their_time(bench: Any, tmp_path: Path) -> None:
+    at = BEGIN + timedelta(seconds=3)
+    knock = Knock(seq=1, at=at, remote="10.0.0.7:1", verdict="garbage", text="Random bytes", first_bytes=b"x")
+    entries = [*session()[:5], Record(at=at, evidence=knock), *session()[5:]]
+    async with replaying(bench, write(tmp_path / "t.rehome-trace", entries)) as (_, pane):
+        pane.moment.setCurrentIndex(1)
+        pane.seek(BEGIN + timedelta(seconds=2))
+        assert pane.moment.states.rowCount() == 1
+        assert "OCPP 1.6 from 192.168.7.20:40123" in pane.moment.states.item(0, 1).text()
+        pane.seek(BEGIN + timedelta(seconds=5))
+        assert "not connected" in pane.moment.states.item(0, 1).text()
+        assert "Random bytes" in pane.moment.states.item(1, 1).text()
 
 
 async def test_a_changed_trace_says_so(bench: Any, tmp_path: Path) -> None:

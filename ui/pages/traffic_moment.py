@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.diagnosis.catalogue import explain
+from app.model.frame import Knock
 from app.model.reading import Measurand
 from app.trace.judging import Found
 from app.trace.moment import Moments, UnitMoment
@@ -160,13 +161,16 @@ class MomentPane(QTabWidget):
         self.states.itemSelectionChanged.connect(self._unit_chosen)
         return self.states
 
-    def show_states(self, units: Mapping[str, UnitMoment]) -> None:
-        """Say of every charger how it is."""
-        wanted = list(units.values())[:SHOWN_UNITS]
+    def show_states(self, moments: Moments, at: datetime) -> None:
+        """Say of every charger how it is, and who knocked in vain."""
+        units = list(moments.go_to(at).values())[:SHOWN_UNITS]
+        wanted = [(unit.identity or self.tr("(no identity)"), self._words(unit)) for unit in units]
+        if moments.knocks:
+            wanted.append((self.tr("Knocks"), self._knock_words(moments)))
         if self.states.rowCount() != len(wanted):
             self.states.setRowCount(len(wanted))
-        for row, unit in enumerate(wanted):
-            for column, text in enumerate((unit.identity or self.tr("(no identity)"), self._words(unit))):
+        for row, texts in enumerate(wanted):
+            for column, text in enumerate(texts):
                 item = self.states.item(row, column)
                 if item is None:
                     item = QTableWidgetItem(text)
@@ -178,6 +182,8 @@ class MomentPane(QTabWidget):
     def _words(self, unit: UnitMoment) -> str:
         words = {True: self.tr("connected"), False: self.tr("not connected"), None: ""}[unit.is_connected]
         lines = [words] if words else []
+        if unit.is_connected:
+            lines.append(self.tr("OCPP {version} from {address}").format(version=unit.version, address=unit.remote))
         for connector, change in sorted(unit.states.items()):
             lines.append(self.tr("connector {n}: {state}").format(n=connector, state=visible(change.state, 40)))
         for measurand, title, scale, name, decimals in _FACTS:
@@ -187,6 +193,12 @@ class MomentPane(QTabWidget):
         if unit.findings:
             lines.append(self.tr("findings: {count}").format(count=unit.findings))
         return "\n".join(lines)
+
+    def _knock_words(self, moments: Moments) -> str:
+        last = moments.last_knock
+        words = last.text if isinstance(last, Knock) else self.tr("TLS handshake failed")
+        count = self.tr("{count} came to nothing").format(count=f"{moments.knocks:,}")
+        return f"{count}\n{visible(words, 200)}"
 
     def _unit_chosen(self) -> None:
         item = self.states.item(self.states.currentRow(), 0)

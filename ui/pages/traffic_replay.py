@@ -310,7 +310,7 @@ class ReplayPane(QWidget):
     def _show_moment(self) -> None:
         at = self.player.position
         self.moment.show_findings(self.moments.findings_until(at))
-        self.moment.show_states(self.moments.go_to(at))
+        self.moment.show_states(self.moments, at)
         self.moment.show_curves(self.moments, at)
 
     # The list
