@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.diagnosis.catalogue import experiment_of, explain, look_alikes
 from app.model.finding import Finding, Severity
@@ -23,6 +23,7 @@ SEND_TO = {
     "operator": "Copy text for the backend's operator",
     "site": "Copy text for the site",
 }
+NARROW_PX = 720
 SHOWN_LIMIT = 20
 EVIDENCE_LIMIT = 8
 
@@ -52,17 +53,35 @@ class FindingCard(QFrame):
         self._section(words, self.tr("What to do"), text.remedy)
         self._section(words, self.tr("To be sure"), self._doubts())
         self._section(words, self.tr("Evidence"), _evidence(finding), "mono-subtle")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(SPACE_16, SPACE_12, SPACE_12, SPACE_12)
-        layout.setSpacing(SPACE_12)
-        layout.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(words, 1)
-        self.buttons = QHBoxLayout() if is_narrow else QVBoxLayout()
+        beside = QHBoxLayout()
+        beside.setSpacing(SPACE_12)
+        beside.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        beside.addLayout(words, 1)
+        self.buttons = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self.buttons.setSpacing(SPACE_8)
         if text.vendor:
             self.buttons.addWidget(self._copy_button(text.to))
         self.buttons.addStretch(1)
-        (words if is_narrow else layout).addLayout(self.buttons)
+        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._layout.setContentsMargins(SPACE_16, SPACE_12, SPACE_12, SPACE_12)
+        self._layout.setSpacing(SPACE_12)
+        self._layout.addLayout(beside, 1)
+        self._layout.addLayout(self.buttons)
+        self._is_narrow = False
+        self._arrange(is_narrow=is_narrow)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the buttons below the words where there is no room beside them."""
+        super().resizeEvent(event)
+        self._arrange(is_narrow=event.size().width() < NARROW_PX)
+
+    def _arrange(self, *, is_narrow: bool) -> None:
+        if is_narrow == self._is_narrow:
+            return
+        self._is_narrow = is_narrow
+        down, across = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
+        self._layout.setDirection(down if is_narrow else across)
+        self.buttons.setDirection(across if is_narrow else down)
 
     def _section(self, column: QVBoxLayout, caption: str, text: str, role: str = "") -> None:
         if text:
