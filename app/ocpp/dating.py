@@ -12,6 +12,8 @@ from app.ocpp.past import Past
 
 PAST_S = 600.0
 """A stamp so long before the connection opened is about the past, not a clock that is slow [OURS]."""
+MAX_SLOW_S = 26 * 3600.0
+"""The widest mistake of a time zone, with summer time and some drift [OURS]."""
 DRIFT_STEP_S = 30.0
 """A drift that changed by so much is told again [OURS]."""
 
@@ -52,7 +54,7 @@ class Dates:
         if stamp and v16.is_unset(stamp):
             found.append(UnsetClock(action=action, stamp=stamp[:40], at=at))
             told_at = None
-        is_past = told_at is not None and told_at < self._line
+        is_past = told_at is not None and told_at < self._line + self._slowness
         is_live = not is_past
         if action == "StatusNotification":
             is_live = self._is_change(payload) or is_live
@@ -67,6 +69,15 @@ class Dates:
         if told_at is not None and is_live and (drift := self._drift(action, stamp, told_at, at)) is not None:
             found.append(drift)
         return found
+
+    @property
+    def _slowness(self) -> timedelta:
+        """Return by how much its clock is known to be slow: then what it says of now looks old.
+
+        Local time sent as UTC is the usual case; what is more than a day off may as well be a queue.
+        """
+        drift_s = self._drift_s or 0.0
+        return timedelta(seconds=drift_s) if -MAX_SLOW_S < drift_s < 0 else timedelta(0)
 
     def is_live(self, payload: Mapping[str, Any], at: datetime) -> bool:
         """Say whether ``seen`` has nothing to say about a message's stamp and would remember nothing."""

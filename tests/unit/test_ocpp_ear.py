@@ -137,6 +137,20 @@ def test_an_old_state_is_no_slow_clock_but_a_change_in_the_past_is():
     assert of(Drift, talk.unit("StatusNotification", {**status, "status": "Preparing"})).drift_s < -7000
 
 
+def test_a_unit_in_another_time_zone_has_a_slow_clock_and_no_queue():
+    talk = Talk()
+    talk.boot()
+    status = {"connectorId": 1, "errorCode": "NoError"}
+    for state in ("Available", "Preparing"):
+        there = stamp(talk.at - timedelta(hours=5))
+        hearing = talk.unit("StatusNotification", {**status, "status": state, "timestamp": there})
+    assert of(Drift, hearing).drift_s == pytest.approx(-5 * 3600, abs=2)
+    start = {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": stamp(talk.at - timedelta(hours=5))}
+    assert of(Backlog, talk.unit("StartTransaction", start)) is None
+    old = {**start, "timestamp": stamp(talk.at - timedelta(days=3))}
+    assert of(Backlog, talk.unit("StartTransaction", old)) is not None
+
+
 def test_a_queue_of_the_past_is_told_message_by_message():
     talk = Talk()
     talk.boot()
