@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import NotSupported, Refused
+from app.errors import NotSupported, Refused, StoreError
 from app.model.transfer import Carrier
 from app.ocpp.services import transfer
 from app.ocpp.services.transfer import Image, Patience, Progress
@@ -262,6 +262,19 @@ async def test_a_signed_image_nobody_trusts_is_refused(tmp_path: Path, image: Pa
         with pytest.raises(Refused, match="does not trust"):
             await transfer.update_firmware(here.endpoint(), here.desk.site(here.endpoint()), signed)
         assert peer.sent("SignedUpdateFirmware")
+
+
+async def test_signature_and_certificate_are_found_beside_the_image(tmp_path: Path, image: Path) -> None:
+    assert not (await transfer.image_of(image)).is_signed
+    image.with_name(image.name + ".pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    sig = image.with_name(image.name + ".sig")
+    sig.write_text("c2lnbmF0dXJl\n")
+    assert (await transfer.image_of(image)).signature == "c2lnbmF0dXJl"
+    sig.write_bytes(b"\x01\x02\xff")
+    assert (await transfer.image_of(image)).signature == "AQL/"
+    sig.write_bytes(b"\x01" * 5000)
+    with pytest.raises(StoreError):
+        await transfer.image_of(image)
 
 
 async def test_a_charger_that_takes_no_firmware_says_so(tmp_path: Path, image: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QUrl
@@ -154,15 +153,20 @@ class FilesPage(ServicePage):
 
     async def _updated(self, endpoint: Endpoint) -> tuple[str, str]:
         path = await choose_file(self, self.tr("Firmware for {name}").format(name=visible(endpoint.identity, 60)))
-        if path is None or not await self._is_wanted(path):
+        if path is None:
             return self.tr("Nothing was sent."), ""
-        return await self._sent(endpoint, Image(path=path))
+        image = await transfer.image_of(path)
+        if not await self._is_wanted(image):
+            return self.tr("Nothing was sent."), ""
+        return await self._sent(endpoint, image)
 
-    async def _is_wanted(self, path: Path) -> bool:
+    async def _is_wanted(self, image: Image) -> bool:
         text = self.tr(
             "{name} goes to the charger, which installs it by itself. Take only an image its maker made for this "
             "model: a wrong one may ruin it, and older firmware can often not be brought back."
-        ).format(name=path.name)
+        ).format(name=image.path.name)
+        if image.is_signed:
+            text += "\n\n" + self.tr("Its signature and certificate lie beside it and are sent along.")
         buttons = (
             Button(key="send", text=self.tr("Update the firmware"), role="danger"),
             Button(key="close", text=self.tr("Cancel")),

@@ -6,6 +6,8 @@ The charger's word is not enough: some say Uploaded and sent nothing, some say I
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from app.errors import NotSupported, Refused
+from app.errors import NotSupported, Refused, StoreError
 from app.feed import Feed
 from app.model.transfer import Carrier, FileMove, Received, Stage, Ticket
 from app.ocpp import v16
@@ -25,6 +27,8 @@ from app.ocpp.services.transferwords import BAD, GOOD, StatusSeen, firmware_oddi
 
 _request_ids = itertools.count(int(datetime.now(UTC).timestamp()) & 0x3FFFFFF)
 
+SIGNATURE_LIMIT, CERTIFICATE_LIMIT = 800, 5500
+"""FirmwareType (SEC16 §5, P2-201 §2): characters."""
 FIRMWARE_NOTICES = ("FirmwareStatusNotification", "SignedFirmwareStatusNotification")
 LOG_NOTICES = ("DiagnosticsStatusNotification", "LogStatusNotification")
 
@@ -107,6 +111,38 @@ class Image:
     def is_signed(self) -> bool:
         """Say whether there is something to verify."""
         return bool(self.signature and self.certificate)
+
+
+async def image_of(path: Path) -> Image:
+    """Return an image with the signature and certificate of its maker, where ``<file>.sig`` and ``<file>.pem`` lie by.
+
+    The signature is Base64 (SEC16 L01); one in bytes is turned into it. Raises StoreError.
+    """
+    signature, certificate = await asyncio.to_thread(_papers, path)
+    return Image(path=path, signature=signature, certificate=certificate)
+
+
+def _papers(path: Path) -> tuple[str, str]:
+    files = [path.with_name(path.name + ending) for ending in (".sig", ".pem")]
+    if not all(file.is_file() for file in files):
+        return "", ""
+    try:
+        signature, certificate = (_bounded(file) for file in files)
+    except OSError as error:
+        raise StoreError(f"The signature can't be read: {error.strerror}.", "Check its permissions.") from error
+    text = signature.strip()
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        text = base64.b64encode(signature)
+    if len(text) > SIGNATURE_LIMIT or len(certificate) > CERTIFICATE_LIMIT:
+        raise StoreError("Signature or certificate is too long for OCPP.", "Take the files its maker made for OCPP.")
+    return text.decode("ascii"), certificate.decode("ascii", "replace")
+
+
+def _bounded(file: Path) -> bytes:
+    with file.open("rb") as source:
+        return source.read(2 * CERTIFICATE_LIMIT)
 
 
 Tell = Callable[[Progress], None]
