@@ -40,6 +40,7 @@ from app.ocpp.past import Past
 from app.ocpp.registration import ACCEPTED, REJECTED
 from app.ocpp.tap import Tap
 from app.ocpp.turn import Turn
+from app.ocpp.versions import is_agreed
 
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
@@ -83,7 +84,7 @@ class Reception:
             identity,
             handshake.version,
             opened_at=self.opened_at,
-            is_agreed=bool(handshake.chosen_subprotocol),
+            is_agreed=is_agreed(handshake.chosen_subprotocol),
             handshake=handshake,
             past=past,
             patience=host.times,

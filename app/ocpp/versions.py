@@ -37,6 +37,11 @@ def spoken_instead(version: str, action: str, payload: Mapping[str, Any], *, is_
     return None
 
 
+def is_agreed(subprotocol: str) -> bool:
+    """Say whether a chosen subprotocol names a version; “ocpp” alone, as some units offer it, does not."""
+    return subprotocol.lower() not in ("", "ocpp")
+
+
 @functools.lru_cache(maxsize=256)
 def _fields(version: str, action: str) -> frozenset[str]:
     found = schema.document(version, action, True) or {}

@@ -26,6 +26,7 @@ from app.ocpp.events import MeterSampled, StatusChanged
 from app.ocpp.ledger import Ledger
 from app.ocpp.past import Past
 from app.ocpp.times import Times
+from app.ocpp.versions import is_agreed
 from app.trace.merging import Selection, entries
 from app.trace.recording import BREATH_S, SLICE_S, Recording
 from app.trace.recording import Told as Progress
@@ -165,7 +166,7 @@ class TraceJudge:
             identity,
             version,
             opened_at=at,
-            is_agreed=shake is not None and bool(shake.chosen_subprotocol),
+            is_agreed=shake is not None and is_agreed(shake.chosen_subprotocol),
             handshake=shake,
             past=self._past(identity),
             patience=self._patience,

@@ -106,8 +106,9 @@ async def test_a_strict_listener_objects_to_an_answer_that_breaks_its_schema():
         assert await call == "Perhaps"
 
 
-async def test_a_unit_that_agreed_on_nothing_is_answered_in_the_version_it_speaks():
-    async with site() as here, station(here, subprotocols=None) as link:
+@pytest.mark.parametrize("offered", [None, ["ocpp"]])
+async def test_a_unit_that_agreed_on_nothing_is_answered_in_the_version_it_speaks(offered: list[str] | None):
+    async with site() as here, station(here, subprotocols=offered) as link:
         endpoint = here.server.endpoints["CS-1"]
         assert endpoint.version == "2.0.1"
         assert endpoint.boot is not None
