@@ -41,10 +41,14 @@ def _tell(step: StepRun, knock: Knock, identity: str, hosts: set[str], told: set
     told.add(mark)
     came = f"came as “{knock.identity}”" if knock.identity else knock.text
     step.progress(f"Something from {knock.remote} {came}; still waiting for “{identity}”")
-    code = {"accepted": "URL-COMPOSE", "tls": "SCHEME-PORT", "soap": "SOAP-LEGACY"}.get(knock.verdict)
-    if code is not None:
+    if knock.verdict == "tls-failed":
+        for finding in step.bench.server.findings_of(knock)[:1]:
+            step.found(finding)
+    for finding in step.bench.server.findings_of(knock):
+        step.found(finding)
+    if knock.verdict == "accepted":
         details = {"path": knock.text, "faults": came, "identity": identity, "remote": knock.remote}
-        step.report(code, Severity.WARNING, ("from", knock.remote), ("what came", knock.text), details=details)
+        step.report("URL-COMPOSE", Severity.WARNING, ("from", knock.remote), ("what came", knock.text), details=details)
 
 
 def _host(remote: str) -> str:

@@ -271,7 +271,10 @@ def _tcp(known: Known) -> Lamp:
 
 def _tls(known: Known) -> Lamp:
     if known.handshake is not None:
-        return Lamp(stage=Stage.TLS, state=LampState.NOT_NEEDED, text="It came over ws, without TLS.")
+        return _tls_seen(known.handshake)
+    knock = _last_knock(known, "tls-failed")
+    if knock is not None:
+        return Lamp(stage=Stage.TLS, state=LampState.FAULT, text=knock.text, evidence=_bytes(knock))
     knock = _last_knock(known, "tls")
     if knock is not None:
         text = "It speaks TLS (wss) to our port, which is ws."
@@ -281,6 +284,14 @@ def _tls(known: Known) -> Lamp:
         text = "Its backend address is ws: no TLS."
         return Lamp(stage=Stage.TLS, state=LampState.NOT_NEEDED, text=text, evidence=_configured(backend))
     return Lamp(stage=Stage.TLS, text="Not seen yet.")
+
+
+def _tls_seen(shake: Handshake) -> Lamp:
+    session = shake.tls
+    if session is None:
+        return Lamp(stage=Stage.TLS, state=LampState.NOT_NEEDED, text="It came over ws, without TLS.")
+    evidence = (Evidence(label="agreed", text=f"{session.version}, {session.suite}", at=shake.at),)
+    return Lamp(stage=Stage.TLS, state=LampState.PROVED, text=f"It came over {session.version}.", evidence=evidence)
 
 
 def _http(known: Known) -> Lamp:
@@ -306,7 +317,7 @@ def _websocket(known: Known) -> Lamp:
     shake = known.handshake
     if shake is not None:
         return _websocket_seen(known, shake)
-    knock = _last_knock(known, "refused")
+    knock = _last_knock(known, "refused") or _last_knock(known, "version")
     if knock is not None:
         return Lamp(stage=Stage.WEBSOCKET, state=LampState.FAULT, text=knock.text, evidence=_bytes(knock))
     backend = known.unit.backend

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from app.model.address import NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend
 from app.model.finding import Evidence, Finding, Severity
-from app.model.frame import Boot, Handshake, Knock
+from app.model.frame import Boot, Handshake, Hello, Knock, TlsSession
 from app.model.proof import STAGES, Known, LampState, Stage, chain, diagnosis, host_of, knocks_of, stage_of
 from app.model.reading import StateChange
 from app.model.unit import LinkState, SourceKind, Unit, Way
@@ -128,12 +129,27 @@ def test_a_charger_on_the_cable_alone_asks_nothing_of_its_network():
 
 @pytest.mark.parametrize(
     ("verdict", "stage"),
-    [("tls", Stage.TLS), ("soap", Stage.HTTP), ("garbage", Stage.HTTP), ("refused", Stage.WEBSOCKET)],
+    [
+        ("tls", Stage.TLS),
+        ("tls-failed", Stage.TLS),
+        ("version", Stage.WEBSOCKET),
+        ("soap", Stage.HTTP),
+        ("garbage", Stage.HTTP),
+        ("refused", Stage.WEBSOCKET),
+    ],
 )
 def test_a_knock_names_the_stage_that_failed(verdict, stage):
     first = diagnosis(chain(Known(unit=unit(LAN), is_answering=True, knocks=(knock(verdict),))))
     assert first is not None
     assert first.stage is stage
+
+
+def test_a_handshake_over_tls_proves_tls():
+    session = TlsSession(version="TLS 1.2", suite="AES128-SHA", personality="auto", hello=Hello())
+    lamps = chain(Known(unit=unit(DIAL), handshake=replace(SHAKE, tls=session), is_connected=True))
+    lamp = next(lamp for lamp in lamps if lamp.stage is Stage.TLS)
+    assert lamp.state is LampState.PROVED
+    assert "AES128-SHA" in lamp.evidence[0].text
 
 
 def test_a_self_given_address_asks_for_attention():
