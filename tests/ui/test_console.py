@@ -345,7 +345,7 @@ async def test_unanswered_message_of_2_1_is_sent_as_such(bench: Any) -> None:
         frames.close()
         await answered(console)
         assert "no answer is due" in console.lines.item(0).text()
-        console.tree.choose("TriggerMessage")
+        console.tree.choose("Reset")
         assert not console.composer.is_send.isChecked()
 
 

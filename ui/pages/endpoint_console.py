@@ -345,12 +345,11 @@ class Console(QWidget):
         made, problem = self.composer.made()
         if problem:
             return
-        known = actions.action(self._version, self.composer.action)
-        title = f"{known.title if known is not None else self.composer.action} · {_gist(masked(made, self._secret_keys))}".strip(
-            " ·"
-        )
+        action = self.composer.action
+        known = actions.action(self._version, action)
+        title = f"{known.title if known is not None else action} · {_gist(masked(made, self._secret_keys))}"
         self._bench.store.console.keep(
-            Favourite(title=title[:120], version=self._version, action=self.composer.action, request=self._shown(made))
+            Favourite(title=title.strip(" ·")[:120], version=self._version, action=action, request=self._shown(made))
         )
         self._show_favourites()
 
