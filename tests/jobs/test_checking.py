@@ -208,6 +208,36 @@ async def test_a_certificate_nobody_knows_is_named(self_signed: ssl.SSLContext) 
     assert (answer.verdict, answer.code) == ("refused", "TLS-TRUST")
 
 
+@pytest.fixture
+def short_lived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's TLS with a certificate that this computer trusts, for five days."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "5", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)], capture_output=True,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip("no openssl program here")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def test_a_certificate_that_runs_out_soon_is_told_beside_a_good_answer(short_lived: ssl.SSLContext) -> None:
+    async def take(link: ServerConnection) -> None:
+        await link.wait_closed()
+
+    async with serve(take, "127.0.0.1", 0, ssl=short_lived, subprotocols=["ocpp1.6"]) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        answer = await ask(f"wss://localhost:{port}/CP1", identity="CP1", secret=SECRET)
+        elsewhere = await ask(f"wss://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
+    assert answer.is_good
+    (finding,) = answer.findings("wss://localhost/CP1", "CP1")
+    assert "valid for 4 more days" in explain(finding).cause or "valid for 5 more days" in explain(finding).cause
+    assert (elsewhere.verdict, elsewhere.code) == ("refused", "TLS-NAME")
+
+
 async def test_tls_to_a_plain_port_is_named() -> None:
     async with NewBackend({}) as new:
         port = new.url.rsplit(":", 1)[1].split("/")[0]
