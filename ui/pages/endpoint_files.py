@@ -91,24 +91,26 @@ class FilesPage(ServicePage):
     def show_state(self) -> None:
         """Show progress and files."""
         is_busy = self.is_busy
-        self.moving.setVisible(is_busy)
-        if is_busy:
-            self._show_progress(self._progress.get(self.identity))
+        if not is_busy:
+            self._progress.pop(self.identity, None)
+        progress = self._progress.get(self.identity)
+        self.moving.setVisible(progress is not None)
+        if progress is not None:
+            self._show_progress(progress)
         known = (self.identity, is_busy)
         if known != self._known:
             self._known = known
             self.model.show(self.bench.files.received(self.identity))
             self._picked(self.table.current())
 
-    def _show_progress(self, progress: Progress | None) -> None:
-        if progress is None or not progress.total:
+    def _show_progress(self, progress: Progress) -> None:
+        if not progress.total:
             self.bar.setRange(0, 0)
         else:
             self.bar.setRange(0, 1000)
             self.bar.setValue(min(1000, progress.bytes * 1000 // progress.total))
-        if progress is not None:
-            size = size_text(progress.bytes) if progress.bytes else ""
-            self.step.setText(" · ".join(part for part in (progress.status, progress.text, size) if part))
+        size = size_text(progress.bytes) if progress.bytes else ""
+        self.step.setText(" · ".join(part for part in (progress.status, progress.text, size) if part))
 
     def _picked(self, item: Received | None) -> None:
         for button in (self.open_file, self.save_file):
@@ -118,7 +120,8 @@ class FilesPage(ServicePage):
 
     def _teller(self, identity: str) -> Callable[[Progress], None]:
         """Return what takes the progress of one charger, keeping what a step does not say."""
-        self._progress.pop(identity, None)
+        self._progress[identity] = Progress(text="")
+        self.refresh()
 
         def tell(progress: Progress) -> None:
             before = self._progress.get(identity, Progress(text=""))
@@ -149,7 +152,7 @@ class FilesPage(ServicePage):
         return await self._fetched(endpoint, "security")
 
     def _update(self) -> None:
-        self.order(self._updated)
+        self.order(self._updated, asks=True)
 
     async def _updated(self, endpoint: Endpoint) -> tuple[str, str]:
         path = await choose_file(self, self.tr("Firmware for {name}").format(name=visible(endpoint.identity, 60)))
@@ -175,7 +178,7 @@ class FilesPage(ServicePage):
         return await ask(self, title, text, buttons, icon_name="triangle-alert", tone="attention") == "send"
 
     def _offer(self) -> None:
-        self.order(self._offered)
+        self.order(self._offered, asks=True)
 
     async def _offered(self, endpoint: Endpoint) -> tuple[str, str]:
         buttons = (
@@ -195,6 +198,7 @@ class FilesPage(ServicePage):
         )
 
     async def _sent(self, endpoint: Endpoint, image: Image) -> tuple[str, str]:
+        self.waiting(endpoint.identity)
         tell = self._teller(endpoint.identity)
         site = self.bench.services.site(endpoint)
         outcome = await transfer.update_firmware(endpoint, site, image, carrier=self.carrier.currentData(), tell=tell)

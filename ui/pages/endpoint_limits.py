@@ -153,7 +153,7 @@ class LimitsPage(ServicePage):
         return judged.text, "attention" if judged.disagreements else "good"
 
     def _clear(self) -> None:
-        self.order(self._cleared)
+        self.order(self._cleared, asks=True)
 
     async def _cleared(self, endpoint: Endpoint) -> tuple[str, str]:
         buttons = (
@@ -163,6 +163,7 @@ class LimitsPage(ServicePage):
         text = self.tr("Limits of the old operator go too. What protects the fuse of the house must not hang on them.")
         if await ask(self, self.tr("Clear all charging limits?"), text, buttons) != "send":
             return self.tr("Nothing was sent."), ""
+        self.waiting(endpoint.identity)
         status, words = await limits.clear_limits(endpoint)
         self.bench.services.set_profiles(endpoint.identity, ())
         return words, "good" if status in ("Accepted", "Unknown") else "attention"

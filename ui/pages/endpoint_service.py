@@ -92,12 +92,18 @@ class ServicePage(QWidget):
         """Say whether an order to this charger is under way here."""
         return self.tasks.is_running(self._task)
 
-    def order(self, run: Callable[[Endpoint], Coroutine[Any, Any, tuple[str, str]]]) -> None:
-        """Start an order; it returns its outcome in words, and a tone (``good``, ``attention``, ``fault``)."""
+    def order(self, run: Callable[[Endpoint], Coroutine[Any, Any, tuple[str, str]]], *, asks: bool = False) -> None:
+        """Start an order; it returns its outcome in words, and a tone (``good``, ``attention``, ``fault``).
+
+        ``asks``: it puts a question first, and calls ``waiting`` when it is answered.
+        """
         endpoint = self.endpoint
         if endpoint is None or self.is_busy:
             return
-        self.say(self.identity, self.tr("Waiting for the charger …"), "")
+        if asks:
+            self.say(self.identity, "", "")
+        else:
+            self.waiting(self.identity)
         task = self.tasks.start_once(self._task, self._run(self.identity, run(endpoint)))
         if task is not None:
             task.add_done_callback(self._ended)
@@ -106,6 +112,10 @@ class ServicePage(QWidget):
     def _ended(self, _: object) -> None:
         if is_alive(self):
             self.refresh()
+
+    def waiting(self, identity: str) -> None:
+        """Say that the charger is to answer now."""
+        self.say(identity, self.tr("Waiting for the charger …"), "")
 
     def stop(self) -> None:
         """Give up the order under way."""

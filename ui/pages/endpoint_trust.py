@@ -71,7 +71,7 @@ class CertificatesPage(ServicePage):
         return self.tr("Certificates in the charger: {count}.").format(count=len(found)), "good"
 
     def _install(self) -> None:
-        self.order(self._installed)
+        self.order(self._installed, asks=True)
 
     async def _installed(self, endpoint: Endpoint) -> tuple[str, str]:
         root = await self._root()
@@ -85,12 +85,13 @@ class CertificatesPage(ServicePage):
         )
         if await ask(self, self.tr("Install our root?"), text, buttons, icon_name="shield-check") != "send":
             return self.tr("Nothing was sent."), ""
+        self.waiting(endpoint.identity)
         change = await certificates.install_root(endpoint, root.pem)
         await self._read(endpoint)
         return change.text, "good" if change.is_done else "fault"
 
     def _delete(self) -> None:
-        self.order(self._deleted)
+        self.order(self._deleted, asks=True)
 
     async def _deleted(self, endpoint: Endpoint) -> tuple[str, str]:
         item = self.table.current()
@@ -106,12 +107,13 @@ class CertificatesPage(ServicePage):
         title = self.tr("Delete this certificate from the charger?")
         if await ask(self, title, text, buttons, icon_name="triangle-alert", tone="attention") != "send":
             return self.tr("Nothing was sent."), ""
+        self.waiting(endpoint.identity)
         change = await certificates.delete(endpoint, item.id)
         await self._read(endpoint)
         return change.text, "good" if change.is_done else "attention"
 
     def _hand_over(self) -> None:
-        self.order(self._handed_over)
+        self.order(self._handed_over, asks=True)
 
     async def _handed_over(self, endpoint: Endpoint) -> tuple[str, str]:
         buttons = (
@@ -127,6 +129,7 @@ class CertificatesPage(ServicePage):
         chosen = await ask(self, self.tr("Prepare security profile 3?"), text, buttons, icon_name="key-round")
         if chosen not in ("send", "raise"):
             return self.tr("Nothing was sent."), ""
+        self.waiting(endpoint.identity)
         stages = await certificates.hand_over(
             endpoint, self.bench.services.certificates, raises_profile=chosen == "raise"
         )
