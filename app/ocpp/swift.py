@@ -16,12 +16,12 @@ import orjson
 
 from app.errors import LinkLost
 from app.ocpp import ledger2, ledger16, schema, v16
-from app.ocpp.ear import ACCEPTED
 from app.ocpp.events import Booted, EndpointEvent, Heard, MeterSampled
 from app.ocpp.frame import MAX_UID, encode_result
 from app.ocpp.lenient import MAX_DEPTH
 from app.ocpp.listener import Text
 from app.ocpp.reception import Reception
+from app.ocpp.registration import ACCEPTED
 
 LONGEST = 8_192
 """Characters; longer ones have time for the whole way."""
@@ -135,7 +135,7 @@ def _event(unit: SwiftReception, payload: dict[str, Any], at: datetime) -> Taken
         return None
     if not unit.ear.knows(name) or not unit.ear.is_live(payload, at):
         return None
-    number, count = payload.get("seqNo"), unit.ledger.counts.get(name)
+    number, count = payload.get("seqNo"), unit.ledger.counts.get(str(name))
     if type(number) is not int or count is None or not count.is_in_order(number):
         return None
     if not schema.is_valid(unit.ear.version, "TransactionEvent", payload, is_request=True):
