@@ -16,8 +16,8 @@ class Tempo:
     least_s: float = 0.0
     returns_s: float = 180.0
     """How long a unit that dropped off between two cases is waited for (connection-failures: most return in 120 s)."""
-    restores_s: float = 30.0
-    """How long putting one thing back may take."""
+    restores_s: float = 60.0
+    """How long putting one thing back may take: the endpoint holds commands for 30 s after a dial-in without Boot."""
 
     def real(self, seconds: float) -> float:
         """Return the real time of a wait that ends as soon as something happens."""

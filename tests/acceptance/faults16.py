@@ -253,9 +253,9 @@ SICK: dict[str, Sick] = {
     "A16-SMART-03": Sick(says("SetChargingProfile", **ACCEPTED), "draws at most"),
     "A16-SMART-04": Sick(says("SetChargingProfile", **ACCEPTED), "is not accepted"),
     "A16-SMART-05": Sick(says("SetChargingProfile", status="NotSupported"), "is accepted"),
-    "A16-AUTH-01": Sick(never_ends("Local"), "StopTransaction comes", person=silent_person),
-    "A16-AUTH-02": Sick(key("AllowOfflineTxForUnknownId", "false"), "told after the return"),
-    "A16-AUTH-03": Sick(
+    "A16-AUTH-02": Sick(never_ends("Local"), "StopTransaction comes", person=silent_person),
+    "A16-AUTH-03": Sick(key("AllowOfflineTxForUnknownId", "false"), "told after the return"),
+    "A16-AUTH-01": Sick(
         key("StopTransactionOnInvalidId", "false"), "goes on with a refused card", person=stubborn_card
     ),
     "A16-AUTH-04": Sick(LIE, "Authorize comes"),

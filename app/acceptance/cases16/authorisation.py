@@ -30,18 +30,18 @@ def judge_card(take: Take) -> Iterator[Check]:
 
 
 @case(
-    "A16-AUTH-01",
+    "A16-AUTH-02",
     "A card starts a session, and ends it",
     "OCPP 1.6 §4.1, §4.8, §4.10",
     judge=judge_card,
-    budget_s=105,
+    budget_s=95,
     suites=[COMMISSIONING],
     person=True,
     idle=True,
 )
 async def card(stage: Stage) -> None:
     """Have a car plugged in and a card held to the reader; accept it; have the same card end the session."""
-    await moves.plugged(stage)
+    await moves.ready_for_card(stage)
     since = stage.last_seq
     await stage.person("card", until=lambda: bool(_asks(stage.take.after(since))))
     start = await stage.heard("StartTransaction", within_s=20, since=since)
@@ -72,18 +72,18 @@ def judge_refused(take: Take) -> Iterator[Check]:
 
 
 @case(
-    "A16-AUTH-03",
+    "A16-AUTH-01",
     "A refused card starts nothing",
     "OCPP 1.6 §4.1, §7.1; StopTransactionOnInvalidId (§9.1.25)",
     judge=judge_refused,
-    budget_s=65,
+    budget_s=90,
     suites=[COMMISSIONING],
     person=True,
     idle=True,
 )
 async def refused(stage: Stage) -> None:
     """Have a car plugged in and a card held to the reader; refuse it; look that no session goes on."""
-    await moves.plugged(stage)
+    await moves.ready_for_card(stage)
     await _forget_cards(stage)
     stage.cards(lambda _: "Blocked")
     since = stage.last_seq

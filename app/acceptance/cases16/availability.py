@@ -64,7 +64,7 @@ async def _there_and_back(stage: Stage, connector: int) -> None:
     "A connector is taken out of service and put back",
     "OCPP 1.6 §5.2",
     judge=judge_there_and_back,
-    budget_s=35,
+    budget_s=30,
     suites=[COMMISSIONING],
     idle=True,
 )

@@ -47,7 +47,7 @@ def judge_boot(take: Take) -> Iterator[Check]:
     "Boot says who the charger is and is accepted",
     "OCPP 1.6 §4.2, §6.3",
     judge=judge_boot,
-    budget_s=45,
+    budget_s=40,
     suites=EVERY,
 )
 async def boot_accepted(stage: Stage) -> None:

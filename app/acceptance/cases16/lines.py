@@ -260,7 +260,7 @@ def judge_offline_card(take: Take) -> Iterator[Check]:
 
 
 @case(
-    "A16-AUTH-02",
+    "A16-AUTH-03",
     "A known card starts a session offline",
     "OCPP 1.6 §3.5; LocalAuthorizeOffline (§9.1.11)",
     judge=judge_offline_card,
@@ -271,7 +271,7 @@ def judge_offline_card(take: Take) -> Iterator[Check]:
 )
 async def offline_card(stage: Stage) -> None:
     """Keep the charger away, have a card held that it knows from its cache or list, let it in again."""
-    await moves.plugged(stage)
+    await moves.ready_for_card(stage)
     stage.keep_away()
     await stage.drop("kept away")
     await stage.person("card-offline")

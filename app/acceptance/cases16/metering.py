@@ -145,7 +145,7 @@ def _between(a: Sample, b: Sample) -> float:
     "The energy counted is power times time",
     "OCPP 1.6 §4.7; commissioning: energy plausibility",
     judge=judge_energy,
-    budget_s=120,
+    budget_s=115,
     suites=[COMMISSIONING],
     person=True,
     idle=True,

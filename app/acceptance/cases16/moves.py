@@ -32,6 +32,13 @@ async def plugged(stage: Stage) -> None:
     await stage.person("plug-in", until=lambda: state(stage) in ON_THE_CAR)
 
 
+async def ready_for_card(stage: Stage) -> None:
+    """See to it that a card may begin a session: with the car of the last one still on it most units want it anew."""
+    await plugged(stage)
+    if state(stage) == "Finishing":
+        await stage.person("replug", until=lambda: state(stage) == "Preparing")
+
+
 async def begun(stage: Stage, tag: str = TAG) -> int | None:
     """Start a session remotely, with a car; returns our transaction id, ``None`` where none began."""
     await plugged(stage)

@@ -8,7 +8,7 @@ from typing import Any
 from app.acceptance.case import case
 from app.acceptance.cases16 import moves
 from app.acceptance.cases16.asking import claims
-from app.acceptance.cases16.metering import samples
+from app.acceptance.cases16.metering import Sample, samples
 from app.acceptance.facts import Facts
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Message, Take
@@ -141,15 +141,26 @@ def judge_obeyed(take: Take) -> Iterator[Check]:
             return
         before, after = samples(take.before(given)), samples(take.after(given))
         seqs = [item.message.seq for item in (*before[-1:], *after)]
-        currents = [current for item in after if (current := _current(item.message)) is not None]
-        yield must("Samples with the current come after it", bool(currents), f"{len(currents)} came", *seqs)
-        if currents:
-            yield must(
-                f"The car draws at most {LIMIT_A:.0f} A a phase from then on",
-                currents[-1] <= LIMIT_A + TOLERANCE_A,
-                ", ".join(f"{current:.1f} A" for current in currents[:8]),
-                *seqs,
-            )
+        unit = given.request.text("csChargingProfiles", "chargingSchedule", "chargingRateUnit")
+        yield must("Samples come after it", bool(after), f"{len(after)} came", *seqs)
+        yield from _judge_draw(after, unit, seqs)
+
+
+def _judge_draw(after: tuple[Sample, ...], unit: str, seqs: list[int]) -> Iterator[Check]:
+    """Compare the last sample with the limit: by its currents, or else by its power."""
+    currents = [current for item in after if (current := _current(item.message)) is not None]
+    powers = [item.power_w for item in after if item.power_w is not None]
+    if currents:
+        seen = ", ".join(f"{current:.1f} A" for current in currents[:8])
+        is_kept = currents[-1] <= LIMIT_A + TOLERANCE_A
+        yield must(f"The car draws at most {LIMIT_A:.0f} A a phase from then on", is_kept, seen, *seqs)
+    elif powers:
+        ceiling_w = LIMIT_W if unit == "W" else 3 * LIMIT_W
+        seen = ", ".join(f"{power:.0f} W" for power in powers[:8])
+        is_kept = powers[-1] <= ceiling_w * (1 + TOLERANCE_A / LIMIT_A)
+        yield must(f"The car draws at most {ceiling_w:.0f} W from then on", is_kept, seen, *seqs)
+    elif after:
+        yield should("They tell the current or the power", False, "", *seqs)
 
 
 def _current(message: Message) -> float | None:

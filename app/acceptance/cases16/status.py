@@ -55,7 +55,7 @@ def judge_states(take: Take) -> Iterator[Check]:
     "Every connector and the whole tell their state",
     "OCPP 1.6 §4.9, §6.47",
     judge=judge_states,
-    budget_s=40,
+    budget_s=30,
     suites=EVERY,
     needs=[claims("RemoteTrigger")],
 )

@@ -41,12 +41,10 @@ def judge_action(take: Take) -> Iterator[Check]:
     """Look at the answer to an action nobody knows."""
     asked = take.asked("RehomeNoSuchAction")
     for exchange in asked:
-        yield must(
-            "An unknown action is answered NotImplemented (J16 §4.2.3)",
-            exchange.status == "NotImplemented",
-            exchange.status,
-            *exchange.seqs,
-        )
+        is_error = exchange.answer is not None and bool(exchange.answer.code)
+        yield must("An unknown action is answered with a CALLERROR", is_error, exchange.status, *exchange.seqs)
+        is_named = exchange.status == "NotImplemented"
+        yield should("that says NotImplemented (J16 §4.2.3)", is_named, exchange.status, *exchange.seqs)
     if asked:
         yield still_there(take)
 
