@@ -287,8 +287,8 @@ class ChargePoint(Dialler):
             result = answer(self, payload)
         except Refusal as refusal:
             return [4, refusal.code, refusal.text, {}], None
-        except (KeyError, TypeError, ValueError) as error:
-            return [4, "FormationViolation", str(error), {}], None
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            return [4, "FormationViolation", str(error)[:255], {}], None
         if isinstance(result, tuple):
             return [3, result[0]], result[1]
         return [3, result], None

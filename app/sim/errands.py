@@ -10,7 +10,6 @@ import base64
 import binascii
 import posixpath
 import re
-import urllib.parse
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -126,7 +125,7 @@ class Errands:
         self.log_status, self.log_id = "Idle", None
 
     async def _install(self, errand: FirmwareErrand) -> None:
-        if await self._wait_until(errand.retrieve_at, lambda: self._say("DownloadScheduled", errand)):
+        if await self._wait_until(errand.retrieve_at, lambda: self._say_scheduled("DownloadScheduled", errand)):
             return
         self._say("Downloading", errand)
         image = await self._fetched(errand)
@@ -139,7 +138,7 @@ class Errands:
                 self._say("InvalidSignature", errand)
                 return
             self._say("SignatureVerified", errand)
-        if await self._wait_until(errand.install_at, lambda: self._say("InstallScheduled", errand)):
+        if await self._wait_until(errand.install_at, lambda: self._say_scheduled("InstallScheduled", errand)):
             return
         await self._apply(errand)
 
@@ -185,6 +184,11 @@ class Errands:
         await asyncio.sleep(left_s)
         return False
 
+    def _say_scheduled(self, status: str, errand: FirmwareErrand) -> None:
+        """Tell that it waits; the core of 1.6 has no word for that."""
+        if errand.is_signed:
+            self._say(status, errand)
+
     def _say_log(self, status: str, errand: LogErrand) -> None:
         self.log_status, self.log_id = status, errand.request_id
         self.unit.tell_log(status, errand.request_id)
@@ -196,7 +200,7 @@ class Errands:
 
 def version_in(location: str) -> str:
     """Return the version that an image's name tells, empty where it tells none."""
-    name = posixpath.basename(urllib.parse.urlsplit(location).path)
+    name = posixpath.basename(location.partition("?")[0])
     found = re.search(r"\d+(?:\.\d+){1,3}", name)
     return found.group() if found else ""
 

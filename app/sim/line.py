@@ -44,7 +44,10 @@ class Line(ClientConnection):
 
 def led(url: str, old: str, here: str) -> str:
     """Lead a URL of the host ``old`` to where ``here`` is, as the DNS of a site would; TLS stays TLS."""
-    target = urlsplit(url)
+    try:
+        target = urlsplit(url)
+    except ValueError:
+        return url
     if not here or target.netloc.lower() != old:
         return url
     return target._replace(netloc=urlsplit(here).netloc).geturl()

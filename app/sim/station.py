@@ -28,6 +28,7 @@ from app.sim.rhythm import aligned
 from app.sim.station16_auth import Authorisation16
 from app.sim.station16_charging import Charging16
 from app.sim.station16_security import Security16
+from app.sim.strictness import must_obey
 
 OLD_BACKEND = "ws://csms.closed-network.example/ocpp"
 """Where an orphaned station is configured to dial; nobody is there."""
@@ -313,7 +314,7 @@ class OcppStation(ChargePoint):
             "ExtendedTriggerMessage": lambda payload: security.trigger(payload, True) or trigger_message(self, payload),
             "Reset": self._reset,
         }
-        made: dict[str, Answer] = {name: _by(answer) for name, answer in own.items()}
+        made: dict[str, Answer] = {name: _by(name, answer) for name, answer in own.items()}
         return made | {"GetConfiguration": self._get_configuration}
 
     def _unlock(self, payload: Payload) -> tuple[Payload, After]:
@@ -366,8 +367,12 @@ def _keys(identity: str, url: str, password: str) -> dict[str, ConfigKey]:
     }
 
 
-def _by(answer: Callable[[Payload], Any]) -> Answer:
-    return lambda _point, payload: answer(payload)
+def _by(action: str, answer: Callable[[Payload], Any]) -> Answer:
+    def strict(_point: ChargePoint, payload: Payload) -> Any:
+        must_obey("1.6", action, payload)
+        return answer(payload)
+
+    return strict
 
 
 def _more_keys() -> dict[str, ConfigKey]:
@@ -411,4 +416,7 @@ def _is_key(value: str) -> bool:
 
 
 def _authority(url: str) -> str:
-    return urllib.parse.urlsplit(url).netloc.lower()
+    try:
+        return urllib.parse.urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""

@@ -34,6 +34,7 @@ from app.sim.station2_reservations import Reservations
 from app.sim.station2_security import Security
 from app.sim.station2_tx import Transactions
 from app.sim.station21 import Additions21, lacking
+from app.sim.strictness import must_obey
 
 SUBPROTOCOLS = {"2.0.1": "ocpp2.0.1", "2.1": "ocpp2.1"}
 
@@ -343,13 +344,14 @@ class Station2(Dialler):
         if answer is None:
             return [4, "NotSupported" if action in NOT_SUPPORTED else "NotImplemented", "", {}], None
         try:
+            must_obey(self.version, action, payload)
             result = answer(payload)
         except Refusal as refusal:
             return [4, refusal.code, refusal.text, {}], None
         except KeyError as error:
             return [4, "OccurrenceConstraintViolation", str(error), {}], None
-        except (TypeError, ValueError, AttributeError) as error:
-            return [4, "TypeConstraintViolation", str(error), {}], None
+        except (TypeError, ValueError, ArithmeticError) as error:
+            return [4, "PropertyConstraintViolation", str(error)[:255], {}], None
         if isinstance(result, tuple):
             return [3, result[0]], result[1]
         return [3, result], None

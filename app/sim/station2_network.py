@@ -128,8 +128,11 @@ class NetworkProfiles:
             return "InvalidConfSlot"
         if profile < self.security_profile:
             return "NoSecurityDowngrade"
-        is_secure = url.lower().startswith("wss://")
-        if not url.lower().startswith(("ws://", "wss://")) or is_secure != (profile >= 2):
+        try:
+            scheme = urlsplit(url).scheme
+        except ValueError:
+            return "InvalidNetworkConf"
+        if scheme not in ("ws", "wss") or (scheme == "wss") != (profile >= 2):
             return "InvalidNetworkConf"
         if wanted["ocppTransport"] != "JSON" or self._lacks_certificate(profile):
             return "InvalidNetworkConf"

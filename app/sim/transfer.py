@@ -22,7 +22,7 @@ class TransferFailed(Exception):
 
 async def upload(location: str, name: str, content: bytes) -> None:
     """Put a file: by PUT to an HTTP address, by STOR to an FTP one; a folder gets the name appended."""
-    target = urllib.parse.urlsplit(location)
+    target = _parsed(location)
     path = target.path if target.path and not target.path.endswith("/") else f"{target.path or '/'}{name}"
     try:
         async with asyncio.timeout(LIMIT_S):
@@ -38,7 +38,7 @@ async def upload(location: str, name: str, content: bytes) -> None:
 
 async def download(location: str) -> bytes:
     """Get a file; raises TransferFailed."""
-    target = urllib.parse.urlsplit(location)
+    target = _parsed(location)
     try:
         async with asyncio.timeout(LIMIT_S):
             if target.scheme in ("http", "https"):
@@ -48,6 +48,13 @@ async def download(location: str) -> bytes:
             raise TransferFailed(f"no client for {target.scheme!r}")
     except (OSError, TimeoutError, aiohttp.ClientError, aioftp.AIOFTPException, ValueError) as error:
         raise TransferFailed(str(error) or type(error).__name__) from error
+
+
+def _parsed(location: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(location)
+    except ValueError as error:
+        raise TransferFailed(str(error)) from error
 
 
 async def _put(url: str, content: bytes) -> None:

@@ -83,6 +83,7 @@ async def test_it_falls_back_to_the_old_slot_after_its_attempts():
         (2, "wss://new/ocpp", 2, "InvalidNetworkConf"),
         (2, "ws://new/ocpp", 2, "InvalidNetworkConf"),
         (2, "http://new/ocpp", 1, "InvalidNetworkConf"),
+        (2, "ws://[", 1, "InvalidNetworkConf"),
     ],
 )
 async def test_a_network_profile_is_refused_with_its_reason(number: int, url: str, profile: int, reason: str):
