@@ -197,7 +197,14 @@ class Console(QWidget):
             self._start(self.composer.action, made, list(self.composer.breaches), is_send=is_send)
 
     def _start(self, action: str, made: dict[str, Any], breaches: list[str], *, is_send: bool) -> None:
-        self._tasks.start_once(f"send {self._identity}", self._send(action, made, breaches, is_send=is_send))
+        sending = self._send(action, made, breaches, is_send=is_send)
+        task = self._tasks.start_once(f"send {self._identity}", sending)
+        if task is not None:
+            task.add_done_callback(self._over)
+
+    def _over(self, _task: object) -> None:
+        if doors.is_alive(self):
+            self._show_readiness()
 
     async def _send(self, action: str, made: dict[str, Any], breaches: list[str], *, is_send: bool) -> None:
         endpoint = self._endpoint()

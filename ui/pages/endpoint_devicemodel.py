@@ -15,6 +15,7 @@ from app.errors import AppError, JobError, NotSupported
 from app.jobs import overocpp
 from app.model.setting import Setting
 from app.ocpp.devicemodel import ACTUAL, Variable, assemble
+from ui import doors
 from ui.dialogs import Button, ask, choose_file
 from ui.models.config_files import read_values, variables_csv, variables_json
 from ui.models.devicemodel import is_secret
@@ -114,7 +115,14 @@ class DeviceModelPanel(QWidget):
             return
         action = "GetBaseReport" if base else "GetReport"
         payload: dict[str, object] = {"reportBase": base} if base else {"componentVariable": [component]}
-        if self._tasks.start_once(self._task, self._reading(endpoint, action, payload, is_all=base == "FullInventory")):
+        reading = self._reading(endpoint, action, payload, is_all=base == "FullInventory")
+        task = self._tasks.start_once(self._task, reading)
+        if task is not None:
+            task.add_done_callback(self._over)
+            self.refresh()
+
+    def _over(self, _task: object) -> None:
+        if doors.is_alive(self):
             self.refresh()
 
     def _chosen_component(self) -> dict[str, object] | None:
