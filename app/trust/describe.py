@@ -100,7 +100,8 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return ()
     names = (str(item.value) for item in found if isinstance(item, x509.DNSName | x509.IPAddress))
-    return tuple("".join(char if char.isprintable() else "·" for char in name[:253]) for name in names)[:NAMES]
+    shown = ("".join(char if char.isprintable() else "·" for char in name[:253]) for name in names)
+    return tuple(dict.fromkeys(shown))[:NAMES]
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:

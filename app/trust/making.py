@@ -159,10 +159,17 @@ def _name(common: str) -> x509.Name:
 
 
 def _alternatives(names: Sequence[str]) -> list[x509.GeneralName]:
+    """Name hosts and addresses; the first also as a host where it is an address.
+
+    Mbed TLS 2.28, the stack of many small controllers, compares an address with dNSName entries alone (measured).
+    """
     found: list[x509.GeneralName] = []
     for name in dict.fromkeys(names):
         address = _address(name)
-        found.append(x509.IPAddress(address) if address is not None else x509.DNSName(name.rstrip(".")))
+        if address is not None:
+            found.append(x509.IPAddress(address))
+        if address is None or name == names[0]:
+            found.append(x509.DNSName(name.rstrip(".")))
     return found
 
 

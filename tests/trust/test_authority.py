@@ -124,6 +124,8 @@ def test_openssl_verifies_the_chain(authority: Authority, tmp_path: Path, person
 def test_a_leaf_names_what_it_is_for(authority: Authority):
     own = describe.describe(authority.leaf("rsa", ("192.0.2.7", "garage.local", "fe80::1"))[0])
     assert own.names == ("192.0.2.7", "garage.local", "fe80::1")
+    hosts = describe.load(own.pem).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "192.0.2.7" in hosts.get_values_for_type(x509.DNSName), "Mbed TLS 2.28 looks for addresses there"
     assert own.subject == "CN=192.0.2.7,O=Rehome"
     assert own.key == "RSA 2048"
     assert not own.is_ca
