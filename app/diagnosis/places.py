@@ -14,7 +14,7 @@ from app.model.frame import Direction, Frame, Handshake
 
 RULES = frozenset(
     {
-        "method", "no-host", "no-upgrade", "no-connection", "no-key", "bad-key", "version", "other-deviation",
+        "method", "no-host", "no-upgrade", "no-connection", "no-key", "bad-key", "version", "version-8", "other-deviation",
         "no-subprotocol", "other-subprotocol", "no-identity", "trailing-slash", "odd-identity", "escaped-identity",
         "other-login", "hex-password", "wrong-password", "not-json", "elements", "numeric-id", "unknown-action",
         "empty-field", "schema", "unknown-field", "before-boot", "no-pong", "beside-itself", "seldom-pings",
@@ -70,8 +70,10 @@ def _request(shake: Handshake) -> Iterator[Oddity]:
     key = value(shake, "sec-websocket-key")
     if not key or not _is_key(key):
         yield Oddity(rule="bad-key" if key else "no-key", place=header(shake, "Sec-WebSocket-Key"), found=key[:40])
-    if value(shake, "sec-websocket-version") != "13":
-        yield Oddity(rule="version", place=header(shake, "Sec-WebSocket-Version"))
+    version = value(shake, "sec-websocket-version")
+    if version != "13":
+        rule = "version-8" if version == "8" else "version"
+        yield Oddity(rule=rule, place=header(shake, "Sec-WebSocket-Version"), found=version[:16])
     for fault in shake.deviations:
         if not any(word in fault for word in _KNOWN_DEVIATIONS):
             yield Oddity(rule="other-deviation", place=line(shake), found=fault)

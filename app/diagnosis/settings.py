@@ -32,11 +32,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
 
 def at_settings(seen: SettingsSeen, limits: Thresholds) -> Iterator[Finding]:
     """Judge all settings of one reading, as far as they have a sensible number and length."""
-    told = {
-        key: value[:LONGEST]
-        for key, value in itertools.islice(seen.settings.items(), MOST)
-        if len(key) <= LONGEST
-    }
+    told = {key: value[:LONGEST] for key, value in itertools.islice(seen.settings.items(), MOST) if len(key) <= LONGEST}
     named = {short(key): (key, value.strip()) for key, value in told.items()}
     yield from _heartbeat(named, limits)
     yield from _attempts(named, limits)
