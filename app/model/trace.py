@@ -135,5 +135,5 @@ class TraceInfo:
 
     @property
     def is_sound(self) -> bool:
-        """Say whether the file is whole and nothing in it was changed."""
-        return self.seal in (Seal.WHOLE, Seal.NONE) and not self.flaw_count and not self.cut
+        """Say whether the file is whole and nothing in it was changed, as far as its format can tell."""
+        return self.seal in (Seal.WHOLE, Seal.NONE) and not self.cut

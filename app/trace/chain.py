@@ -52,25 +52,31 @@ class ChainCheck:
 
     flaws: Flaws
     hash: str = START
+    breaks: int = 0
     _expected: int = 1
 
     def take(self, line: bytes, number: int, stated: object) -> None:
         """Check a line. ``number`` is its place in the file, ``stated`` the number it carries (``n``)."""
         match = _TAIL.search(line)
         if match is None or type(stated) is not int:
-            self.flaws.add(number, "The line carries no hash or no number: it was changed.")
+            self.broke(number, "The line carries no hash or no number: it was changed.")
             self._expected += 1
             return
         if stated < self._expected:
-            self.flaws.add(number, f"The line that was written as line {stated} stands in the wrong place.")
+            self.broke(number, f"The line that was written as line {stated} stands in the wrong place.")
             return
         claimed = match[1].decode()
         if stated > self._expected:
-            self.flaws.add(number, _missing(self._expected, stated - 1))
+            self.broke(number, _missing(self._expected, stated - 1))
         elif claimed != _digest(self.hash, line[: len(line) - _TAIL_SIZE]):
-            self.flaws.add(number, "The line was changed after it was written, or the hash of the line before it was.")
+            self.broke(number, "The line was changed after it was written, or the hash of the line before it was.")
         self.hash = claimed
         self._expected = stated + 1
+
+    def broke(self, number: int, text: str) -> None:
+        """Note a place where the chain does not hold."""
+        self.breaks += 1
+        self.flaws.add(number, text)
 
 
 def _missing(first: int, last: int) -> str:

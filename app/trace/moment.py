@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.model.frame import Handshake, Knock
-from app.model.observation import Ended, TlsFailed
+from app.model.observation import TlsFailed
 from app.model.reading import Measurand, Reading, StateChange
 from app.model.trace import Record
 from app.trace.judging import Found, Judgement
@@ -35,11 +35,8 @@ class UnitMoment:
 class Moments:
     """The moments of a trace. Going forward is cheap; going back starts anew."""
 
-    def __init__(self, records: Sequence[Record], judgement: Judgement) -> None:
-        self.records = sorted(
-            (item for item in records if isinstance(item.evidence, Handshake | Ended | Knock | TlsFailed)),
-            key=lambda item: item.at,
-        )
+    def __init__(self, comings: Sequence[Record], judgement: Judgement) -> None:
+        self.records = sorted(comings, key=lambda item: item.at)
         self.samples = judgement.samples
         self.findings = judgement.findings
         self._sample_times = judgement.sampled_at

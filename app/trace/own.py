@@ -103,18 +103,21 @@ class TraceReader:
         """Read one line; raises NewerFile."""
         document = _object(line)
         if line is None or document is None:
-            self._flawed(number, "The line is too long." if line is None else "The line is no JSON object.")
+            self.unread += 1
+            self.chain.broke(number, "The line is too long." if line is None else "The line is no JSON object.")
             return
         if number == 1:
             self._begin(document)
         self.chain.take(line, number, document.get("n"))
         if self.is_ended:
-            self._flawed(number, "The line stands behind the end.")
+            self.unread += 1
+            self.chain.broke(number, "The line stands behind the end.")
             return
         try:
             entry = self._entry(document)
         except (ValueError, TypeError, KeyError, OverflowError) as error:
-            self._flawed(number, f"The line can't be understood: {str(error)[:200]}.")
+            self.unread += 1
+            self.flaws.add(number, f"The line can't be understood: {str(error)[:200]}.")
             return
         if entry is not None:
             yield entry
@@ -127,10 +130,6 @@ class TraceReader:
                 "Update Rehome, or export the trace there as OCPP Trace JSONL.",
             )
         self.head = document
-
-    def _flawed(self, number: int, text: str) -> None:
-        self.unread += 1
-        self.flaws.add(number, text)
 
     def _entry(self, document: dict[str, Any]) -> Entry | None:
         kind = document["kind"]

@@ -73,6 +73,8 @@ class CaptureWriter:
             return self._frame(entry)
         self.records += 1
         match entry.evidence:
+            case Handshake() as shake if not entry.connection:
+                return self._lone(shake.remote, shake.local, shake.raw, entry.at, "The upgrade was refused.")
             case Handshake() as shake:
                 return self._handshake(shake, entry.at, entry.identity, entry.connection)
             case Knock() as knock:

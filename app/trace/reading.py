@@ -185,7 +185,7 @@ class TraceFile:
     def _seal(self) -> Seal:
         if not isinstance(self._reader, own.TraceReader):
             return Seal.NONE
-        if self._reader.flaws.count:
+        if self._reader.chain.breaks:
             return Seal.BROKEN
         return Seal.CUT if self._cut() else Seal.WHOLE
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from app.model.frame import Frame
+from app.model.frame import Frame, Handshake, Knock
 from app.model.masking import mask_secrets
+from app.model.observation import Ended, TlsFailed
 from app.model.trace import Entry, Record, TraceInfo
 from app.storage.evidence import EvidenceStore
 from app.storage.recording import RecordingStore
@@ -24,6 +25,9 @@ SLICE_S = 0.012
 
 BREATH_S = 0.001
 BATCH = 256
+
+COMINGS = (Handshake, Ended, Knock, TlsFailed)
+MOST_COMINGS = 100_000
 
 Told = Callable[[int, float], None]
 """Takes the number of frames so far and the part of the work that is done, 0 to 1."""
@@ -51,10 +55,8 @@ class Recording:
         self._store = RecordingStore()
         self._seqs = array("q")
         self._times = array("q")
-        self.records: list[Record] = []
-        """The first of them, at most ``MOST_RECORDS``; all are in the store."""
-
-    MOST_RECORDS = 200_000
+        self.comings: list[Record] = []
+        """Who came, who left, and who knocked; the first of them, all are in the store."""
 
     @classmethod
     async def load(cls, path: Path, told: Told = lambda _count, _part: None) -> Recording:
@@ -83,7 +85,8 @@ class Recording:
     def _add(self, batch: list[Entry | None]) -> None:
         frames = [self._numbered(entry) for entry in batch if isinstance(entry, Frame)]
         records = [entry for entry in batch if isinstance(entry, Record)]
-        self.records += records[: max(0, self.MOST_RECORDS - len(self.records))]
+        comings = [record for record in records if isinstance(record.evidence, COMINGS)]
+        self.comings += comings[: max(0, MOST_COMINGS - len(self.comings))]
         self._store.add(frames, records)
 
     def _numbered(self, frame: Frame) -> Frame:

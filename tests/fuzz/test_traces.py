@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from app.errors import StoreError
 from app.model.frame import Frame
 from app.model.trace import Seal
+from app.trace import openformat
 from app.trace.judging import TraceJudge
+from app.trace.own import TraceWriter
 from app.trace.pcapng import CaptureWriter
 from app.trace.reading import TraceFile
 from tests.trace.test_capture import TEXTS, pcap, visit
@@ -48,6 +50,10 @@ KEYS = st.sampled_from(
 OPEN_KEYS = st.sampled_from(
     ["timestamp", "direction", "messageType", "messageId", "payload", "raw", "error", "meta", "chargePointId", "action"]
 )
+INNER = st.sampled_from(
+    ["$", "raw", "at", "headers", "tls", "findings", "code", "details", "evidence", "remote", "local", "identity",
+     "connection", "reason", "lasted_s", "title", "x"]
+)  # fmt: skip
 OPEN = {
     "schemaVersion": "1.1", "timestamp": "2024-01-15T10:00:00Z", "transport": "json", "chargePointId": "C",
     "direction": "cp-to-csms", "messageType": "CALL", "messageId": "m", "action": "Heartbeat", "payload": {},
@@ -68,9 +74,14 @@ def taken(data: bytes) -> list[Any]:
             assert error.message
             assert error.advice
             return []
-    judging = TraceJudge()
+    judging, own, packets = TraceJudge(), TraceWriter(), CaptureWriter(START)
     for entry in entries:
         judging.take(entry)
+        own.entry(entry)
+        packets.entry(entry)
+        if isinstance(entry, Frame):
+            openformat.record(entry)
+    packets.end()
     judging.finish(entries[-1].at if entries else file.info.last_at or _EPOCH)
     assert info.frames == sum(isinstance(entry, Frame) for entry in entries)
     return entries
@@ -105,7 +116,7 @@ def test_any_value_in_any_field_of_our_own_lines(place: int, key: str, value: An
 
 @given(
     st.integers(1, 7),
-    st.lists(st.sampled_from(["$", "raw", "at", "headers", "tls", "findings", "x"]), max_size=2),
+    st.lists(INNER, max_size=2),
     JSON,
 )
 @settings(max_examples=200, deadline=None)

@@ -9,6 +9,7 @@ import zipfile
 from base64 import b64encode
 from pathlib import Path
 
+import orjson
 import pytest
 
 from app.errors import NewerFile, StoreError
@@ -16,6 +17,7 @@ from app.model.frame import Frame, Handshake
 from app.model.query import TrafficQuery
 from app.model.secret import Secret
 from app.model.trace import Entry, HumanStep, Record, Seal, TraceFormat
+from app.trace.chain import sealed
 from app.trace.merging import Selection
 from tests.trace.trace_kit import BOOT, ask, charger, frame, lines_of, loaded, open_bench, read, session, write
 
@@ -153,6 +155,20 @@ def test_a_forged_line_with_a_fresh_hash_still_breaks_the_chain(tmp_path: Path):
     lines[2] = body + b',"hash":"' + hashlib.sha256(before + body).hexdigest().encode() + b'"}\n'
     (found,) = flaws_after(tmp_path, lines)
     assert found[0] == 4
+
+
+def test_a_kind_of_line_that_is_not_known_is_left_out_but_breaks_no_chain(tmp_path: Path):
+    lines = lines_of(session())
+    last = json.loads(lines[-2])["hash"]
+    body = orjson.dumps({"n": len(lines), "kind": "Weather", "at": "2026-07-01T08:00:00+00:00", "id": "", "conn": 0})
+    odd, before = sealed(body, last)
+    end, _ = sealed(orjson.dumps({"n": len(lines) + 1, "kind": "end"}), before)
+    path = tmp_path / "t.rehome-trace"
+    path.write_bytes(b"".join([*lines[:-1], odd, end]))
+    found, info = read(path)
+    assert found == session()
+    assert (info.seal, info.unread, info.is_sound) == (Seal.WHOLE, 1, True)
+    assert "Weather" in info.flaws[0].text
 
 
 # A trace that ends too early

@@ -69,7 +69,7 @@ class ReplayPane(QWidget):
         self.tasks = Tasks(self)
         self.player = Player(recording.start_at, recording.end_at)
         self.judgement = Judgement()
-        self.moments = Moments(recording.records, self.judgement)
+        self.moments = Moments(recording.comings, self.judgement)
         self.stored = StoredFrames(recording.traffic)
         self.model = FrameModel(self, secret_keys=keys)
         self.seq = 0
@@ -420,7 +420,7 @@ class ReplayPane(QWidget):
         self.moment.show_note(self.tr("Looking for faults…"))
         self.judgement = await self.bench.traces.judge(self.recording, told=self._judging)
         self._is_judged = True
-        self.moments = Moments(self.recording.records, self.judgement)
+        self.moments = Moments(self.recording.comings, self.judgement)
         self.deck.scrubber.show_marks(self._marks())
         count = len(self.judgement.findings)
         words = self.tr("{count} findings in the whole recording; the list shows those up to this moment.")
