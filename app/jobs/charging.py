@@ -8,6 +8,7 @@ from typing import TypeVar
 from app.errors import AppError, LinkLost, Refused, TimedOut
 from app.feed import Subscription
 from app.jobs.stepping import StepRun
+from app.model.card import OWN_TAG
 from app.model.job import Strength
 from app.model.reading import Measurand, Reading
 from app.ocpp.endpoint import Endpoint
@@ -22,7 +23,7 @@ from app.ocpp.events import (
 
 E = TypeVar("E", bound=EndpointEvent)
 
-TAG = "REHOME"
+TAG = OWN_TAG
 START_S = 30.0
 RISE_S = 150.0
 """Two sample intervals of 60 s and a little (commissioning part 4: a sample within twice the interval)."""

@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+OWN_TAG = "REHOME"
+"""What our own remote starts identify with. It is always let in: no reader can read it from a card."""
+
 
 class CardStatus(Enum):
     """What a card is told. ``UNKNOWN`` is an OCPP 2.x word; 1.6 says Invalid instead (§7.2)."""

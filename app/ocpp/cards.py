@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from app.model.card import Card, CardStatus, Mode
+from app.model.card import OWN_TAG, Card, CardStatus, Mode
 
 MAX_CARDS = 50_000
 """Cards kept in one list [OURS]."""
@@ -61,6 +61,8 @@ class Decision:
         """Say why, in words."""
         if self.is_new:
             return "not in the list; entered now"
+        if self.card is None and self.uid.upper() == OWN_TAG:
+            return "our own remote start"
         if self.card is None:
             return "not in the list" + ("; every card is accepted" if self.status is CardStatus.ACCEPTED else "")
         how = "" if self.spelling in (None, Spelling.SAME, Spelling.CASE) else f", {self.spelling.value}"
@@ -70,7 +72,7 @@ class Decision:
 @functools.lru_cache(maxsize=4096)
 def plain(uid: str) -> str:
     """Return a card's number without case and separators."""
-    return _SEPARATORS.sub("", uid.upper()) or uid.upper()
+    return _SEPARATORS.sub("", uid.upper()) or uid.strip().upper()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -132,8 +134,11 @@ class CardBook:
         """Return the cards by their plain number, in the order they were entered."""
         return self._cards
 
-    def put(self, card: Card) -> None:
-        """Enter a card, or replace the one of the same number. Raises ValueError without a number or when full."""
+    def put(self, card: Card) -> Card:
+        """Enter a card, or replace the one of the same number; return it as it is kept.
+
+        Raises ValueError without a number or when full.
+        """
         uid = card.uid.strip()
         if not uid or len(uid) > VALUE_LIMIT or not uid.isprintable():
             raise ValueError(f"a card's number has 1 to {VALUE_LIMIT} printable characters")
@@ -141,6 +146,7 @@ class CardBook:
         if key not in self._cards and len(self._cards) >= MAX_CARDS:
             raise ValueError(f"the list is full ({MAX_CARDS:,} cards)")
         self._cards[key] = replace(card, uid=uid, label=card.label[:LABEL_LIMIT])
+        return self._cards[key]
 
     def remove(self, uid: str) -> bool:
         """Take a card out; say whether it was there."""
@@ -177,17 +183,18 @@ class CardBook:
         )
 
     def _stranger(self, identity: str, uid: str, now: datetime, kind: str) -> tuple[CardStatus, bool, Card | None]:
+        if uid.upper() == OWN_TAG:
+            return CardStatus.ACCEPTED, False, None
         if self.mode is Mode.LIST:
             return CardStatus.UNKNOWN, False, None
         if self.mode is Mode.ACCEPT or kind in _CARDLESS or self._learnt >= MAX_LEARNT:
             return CardStatus.ACCEPTED, False, None
-        card = Card(uid=uid, kind=kind, learnt_from=identity, added_at=now)
         try:
-            self.put(card)
+            card = self.put(Card(uid=uid, kind=kind, learnt_from=identity, added_at=now))
         except ValueError:
             return CardStatus.INVALID, False, None
         self._learnt += 1
-        return CardStatus.ACCEPTED, True, self._cards[plain(uid)]
+        return CardStatus.ACCEPTED, True, card
 
 
 _CARDLESS = frozenset({"NoAuthorization", "Central", "Local", "DirectPayment"})

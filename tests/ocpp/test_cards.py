@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import ValueRejected
-from app.model.card import Card, CardStatus, Mode
+from app.model.card import OWN_TAG, Card, CardStatus, Mode
 from app.ocpp import cardfile
 from app.ocpp.cards import CardBook, Spelling, plain, pseudonym, reversed_bytes, spellings
 from app.ocpp.services.carddesk import CardDesk
@@ -91,6 +91,16 @@ def test_learn_mode_enters_a_card_once_and_remembers_where() -> None:
     ]
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_our_own_remote_start_is_let_in_and_never_learnt(mode: Mode) -> None:
+    cards = book(mode=mode)
+    decision = cards.decide("CP-1", OWN_TAG, NOW)
+    assert (decision.status, decision.why) == (CardStatus.ACCEPTED, "our own remote start")
+    assert not cards.cards
+    cards.put(Card(uid=OWN_TAG, status=CardStatus.BLOCKED))
+    assert cards.decide("CP-1", OWN_TAG, NOW).status is CardStatus.BLOCKED
+
+
 @pytest.mark.parametrize("kind", ["NoAuthorization", "Central"])
 def test_learn_mode_enters_no_token_without_a_card(kind: str) -> None:
     cards = book(mode=Mode.LEARN)
@@ -116,6 +126,7 @@ def test_every_spelling_finds_the_card_and_has_one_pseudonym(number: bytes) -> N
     assert listed.upper() not in pseudonym(listed, b"k" * 16).upper()
 
 
+@example(".\x85", "")
 @given(st.text(max_size=400), st.text(max_size=30))
 def test_nothing_a_charger_sends_breaks_the_book(uid: str, kind: str) -> None:
     for mode in Mode:
