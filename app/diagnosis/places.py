@@ -14,8 +14,8 @@ from app.model.frame import Direction, Frame, Handshake
 
 RULES = frozenset(
     {
-        "method", "no-host", "no-upgrade", "no-connection", "no-key", "bad-key", "version", "version-8", "other-deviation",
-        "no-subprotocol", "other-subprotocol", "no-identity", "trailing-slash", "odd-identity", "escaped-identity",
+        "method", "no-host", "no-upgrade", "no-connection", "no-key", "bad-key", "version", "version-8",
+        "other-deviation", "no-subprotocol", "other-subprotocol", "no-identity", "trailing-slash", "odd-identity", "escaped-identity",
         "other-login", "hex-password", "wrong-password", "not-json", "elements", "numeric-id", "unknown-action",
         "empty-field", "schema", "unknown-field", "before-boot", "no-pong", "beside-itself", "seldom-pings",
     }
