@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -37,7 +38,7 @@ from app.model.profile import Profile
 from app.model.reading import Reading, StateChange
 from app.model.setting import Change, Setting, Snapshot
 from app.model.unit import Identity, LinkState, SourceKind
-from app.ocpp import repoint
+from app.ocpp import repoint, repoint2
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.events import MeterSampled, StatusChanged
 from app.ocpp.sightings import identity_of
@@ -46,7 +47,11 @@ READ_S = 300.0
 """Longest reading of a whole configuration: key by key takes its time on slow units [OURS]."""
 LOOK_S = 8.0
 """Longest look for address keys when a session is opened [OURS]."""
-WRITE_S = 75.0
+WRITE_S = 120.0
+RETURN_S = 45.0
+"""Longest wait for a unit that hangs up in the middle to dial again: after a new password, profile or certificate many
+do so at once (charge-points-in-practice)."""
+LOOK_AGAIN_S = 0.1
 FAULTED = "Faulted"
 
 _ALWAYS = frozenset(
@@ -101,7 +106,7 @@ class OcppLocal(Session):
     async def _open(self) -> None:
         endpoint = self.endpoint
         self.offers = _ALWAYS
-        if self._is_old and endpoint.is_ready and endpoint.habits.settings is None and not endpoint.habits.is_looked:
+        if endpoint.is_ready and endpoint.habits.settings is None and not endpoint.habits.is_looked:
             await self._look(endpoint)
         self._judge_offers()
 
@@ -164,7 +169,9 @@ class OcppLocal(Session):
         return Snapshot(taken_at=datetime.now(UTC), settings=found, excluded=excluded)
 
     async def read_setting(self, key: str) -> Setting | None:
-        """Ask for one key again."""
+        """Ask for one key again. The slots of a 2.x station can be written and not read."""
+        if not self._is_old and (slot := repoint2.slot_of(key)) is not None:
+            return Setting(key=key, value=self.endpoint.habits.slots.get(slot), is_readable=False)
         async with self.call(f"read {key}"):
             found = await self.endpoint.get_settings((key,))
             return found[0] if found else None
@@ -174,13 +181,20 @@ class OcppLocal(Session):
 
         Raises ValueRejected (Rejected), NotSupported (the unit does not know the key, or never reported it).
         """
+        slot = None if self._is_old else repoint2.slot_of(change.key)
         async with self.call(f"write {change.key}", deadline_s=WRITE_S):
-            endpoint = self.endpoint
+            endpoint = await self._present()
+            if slot is not None:
+                return await self._write_slot(endpoint, change, slot)
             if not await self._has_reported(endpoint, change.key):
                 raise NotSupported(f"This charger never reported the key “{change.key}”.", "It is not written.")
             status = await endpoint.set_setting(change.key, change.after)
             _must_be_taken(change, status)
-            back = await self._read_back(change.key)
+            try:
+                back = await self._read_back(change.key)
+            except LinkLost:
+                await self._present()
+                back = await self._read_back(change.key)
         return WriteResult(
             key=change.key,
             is_accepted=True,
@@ -192,11 +206,15 @@ class OcppLocal(Session):
     # SetsBackend
 
     async def read_backend(self) -> Backend | None:
-        """Read from its keys where it dials; ``None`` where no key tells."""
+        """Read from its keys or slots where it dials; ``None`` where nothing tells."""
+        if not self._is_old:
+            return repoint2.read(await self._slots_target())
         return repoint.read(await self._target())
 
     async def plan_backend(self, backend: Backend, snapshot: Snapshot) -> Sequence[Change]:
         """Render the changes from the snapshot, URL last. Raises ValueRejected, NotSupported."""
+        if not self._is_old:
+            return await self._plan_slots(backend, snapshot)
         target = await self._target()
         merged = {**target.settings, **{setting.key: setting for setting in snapshot.settings}}
         return repoint.plan(replace(target, settings=merged), backend)
@@ -237,6 +255,17 @@ class OcppLocal(Session):
     def _is_old(self) -> bool:
         return self.endpoint.version == "1.6"
 
+    async def _present(self) -> Endpoint:
+        """Return the live connection, waiting for a unit that has just hung up. Raises LinkLost."""
+        try:
+            async with asyncio.timeout(RETURN_S):
+                while True:
+                    with suppress(LinkLost):
+                        return self.endpoint
+                    await asyncio.sleep(LOOK_AGAIN_S)
+        except TimeoutError:
+            return self.endpoint
+
     def _must_be_open(self) -> None:
         if not self._is_open:
             raise LinkLost(f"The connection to {self.address} is closed.", "Open the charger again.")
@@ -245,7 +274,7 @@ class OcppLocal(Session):
         """Ask once for the known address keys only: gentler than the whole configuration, on which some units drop."""
         endpoint.habits.is_looked = True
         known = [key for profile in (self._profile, *families()) for key in profile.backend_keys]
-        keys = [key.key for key in known if key.holds in repoint.ADDRESSES]
+        keys = [key.key for key in known if key.holds in repoint.ADDRESSES] if self._is_old else repoint2.NEEDED
         try:
             async with asyncio.timeout(LOOK_S):
                 found = await endpoint.get_settings(tuple(dict.fromkeys(keys)))
@@ -256,11 +285,6 @@ class OcppLocal(Session):
     async def _target(self) -> repoint.Target:
         self._must_be_open()
         endpoint = self.endpoint
-        if not self._is_old:
-            raise NotSupported(
-                f"{self.address} speaks OCPP {endpoint.version}: its address stands in network profiles, not in keys.",
-                "Point it elsewhere with SetNetworkProfile in its console, or at the charger itself.",
-            )
         if endpoint.habits.settings is None:
             await self.read_settings()
         return self._known_target(endpoint)
@@ -278,12 +302,76 @@ class OcppLocal(Session):
             host=host,
         )
 
+    # Repointing over 2.x
+
+    async def _slots_target(self) -> repoint2.Target:
+        self._must_be_open()
+        endpoint = self.endpoint
+        found = await endpoint.get_settings(repoint2.NEEDED)
+        endpoint.habits.addresses |= {setting.key: setting for setting in found}
+        return self._known_slots(endpoint)
+
+    def _known_slots(self, endpoint: Endpoint) -> repoint2.Target:
+        habits, shake = endpoint.habits, endpoint.handshake
+        host = next((value for name, value in shake.headers if name.lower() == "host"), "")
+        return repoint2.Target(
+            identity=endpoint.identity,
+            version=endpoint.version,
+            settings={**(habits.settings or {}), **habits.addresses},
+            host=host,
+            path=shake.path,
+            is_secure=shake.tls is not None,
+            slots=habits.slots,
+        )
+
+    async def _plan_slots(self, backend: Backend, snapshot: Snapshot) -> Sequence[Change]:
+        target = await self._slots_target()
+        told = {setting.key: setting for setting in snapshot.settings}
+        changes = repoint2.plan(replace(target, settings={**told, **target.settings}), backend)
+        if backend.url.lower().startswith("wss:") and not await self._has_root():
+            raise ValueRejected(
+                "This charger has no root certificate for backends installed; it would refuse wss:// addresses.",
+                "Install the root certificate of the backend first (Services, Certificates), then plan again.",
+            )
+        return changes
+
+    async def _has_root(self) -> bool:
+        """Ask for the installed roots (P2-201 M03); a station that does not tell is believed to have one."""
+        try:
+            answer = await self.endpoint.call(
+                "GetInstalledCertificateIds", {"certificateType": ["CSMSRootCertificate"]}
+            )
+        except (NotSupported, Refused, TimedOut):
+            return True
+        return answer.get("status") != "NotFound"
+
+    async def _write_slot(self, endpoint: Endpoint, change: Change, slot: int) -> WriteResult:
+        """Send SetNetworkProfile; where it is refused over the first interface, over the next."""
+        status, reason = "", ""
+        for interface in repoint2.INTERFACES:
+            data = repoint2.profile_data(change.after, interface)
+            answer = await endpoint.call("SetNetworkProfile", {"configurationSlot": slot, "connectionData": data})
+            status, info = str(answer.get("status", "")), answer.get("statusInfo")
+            reason = str(info.get("reasonCode", "")) if isinstance(info, dict) else ""
+            if status == "Accepted":
+                endpoint.habits.slots[slot] = str(data["ocppCsmsUrl"])
+                note = f"Accepted for {interface}; a slot cannot be read back."
+                return WriteResult(
+                    key=change.key, is_accepted=True, read_back=None, needs_restart=change.needs_restart, note=note
+                )
+        level = self._known_slots(endpoint).value(repoint2.LEVEL)
+        code, what, advice = repoint2.refusal(reason, level)
+        raise ValueRejected(f"{what} ({code}, “{status[:20]}”)", advice)
+
     def _family(self) -> Profile:
         habits = self.endpoint.habits
         return family_of(self._profile, frozenset(habits.settings or habits.addresses))
 
     def _judge_offers(self) -> None:
-        is_possible = self._is_old and repoint.can_repoint(self._known_target(self.endpoint))
+        if self._is_old:
+            is_possible = repoint.can_repoint(self._known_target(self.endpoint))
+        else:
+            is_possible = repoint2.can_repoint(self._known_slots(self.endpoint))
         self.offers = _ALWAYS | {SetsBackend} if is_possible else _ALWAYS
 
     async def _hidden_key(self) -> tuple[Setting, ...]:

@@ -231,4 +231,3 @@ class Conversation:
         if isinstance(message, Result):
             return Answered(message.uid, waiting.action, waiting.payload, message.payload, took_s, message.notes)
         return RefusedCall(message.uid, waiting.action, waiting.payload, message, took_s, message.notes)
-

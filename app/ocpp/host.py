@@ -57,6 +57,8 @@ class Habits:
     """It was asked for its limits on this connection."""
     model: tuple[Variable, ...] | None = None
     """The device model of a 2.x station as reported on this connection."""
+    slots: dict[int, str] = field(default_factory=dict)
+    """The addresses that a 2.x station accepted for its network profiles; in 2.0.1 it never tells them."""
 
     def forget_values(self) -> None:
         """Doubt the values that may have changed while it was away; which keys it has, and can bear, stays known."""

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
 
 from app.errors import LinkLost
-from app.ocpp import ledger2, ledger16, schema, v16
+from app.model.reading import Row, Samples
+from app.ocpp import ledger2, schema, v2, v16
 from app.ocpp.events import Booted, EndpointEvent, Heard, MeterSampled
 from app.ocpp.frame import MAX_UID, encode_result
+from app.ocpp.ledger import shape_of
 from app.ocpp.lenient import MAX_DEPTH
 from app.ocpp.listener import Text
 from app.ocpp.reception import Reception
@@ -56,7 +59,7 @@ class SwiftReception(Reception):
             return False
         if type(uid) is not str or not 0 < len(uid) <= MAX_UID or not self.ear.is_new(uid):
             return False
-        taken = way(self, payload, at)
+        taken = way(self, payload, text, at)
         if taken is None:
             return False
         self._reply_swiftly(text, uid, action, payload, taken, at)
@@ -100,11 +103,11 @@ class SwiftReception(Reception):
         )
 
 
-def _beat(unit: SwiftReception, payload: Mapping[str, Any], at: datetime) -> Taken:
+def _beat(unit: SwiftReception, payload: Mapping[str, Any], _: str, at: datetime) -> Taken:
     return None if payload else (v16.greeting("Heartbeat", at, unit.ledger.manner), None)
 
 
-def _boot(unit: SwiftReception, payload: Mapping[str, Any], at: datetime) -> Taken:
+def _boot(unit: SwiftReception, payload: Mapping[str, Any], _: str, at: datetime) -> Taken:
     """The very same Boot again, of a unit about which nothing was found: discovery knows all of it."""
     boot = unit.ledger.known_boot(payload, at)
     if unit.findings or boot is None or not unit.ear.boots_alike(payload):
@@ -114,7 +117,7 @@ def _boot(unit: SwiftReception, payload: Mapping[str, Any], at: datetime) -> Tak
     return v16.greeting("BootNotification", at, unit.ledger.manner), Booted(boot=boot, status=ACCEPTED)
 
 
-def _meter(unit: SwiftReception, payload: dict[str, Any], at: datetime) -> Taken:
+def _meter(unit: SwiftReception, payload: dict[str, Any], text: str, at: datetime) -> Taken:
     transaction = payload.get("transactionId")
     if transaction is not None and type(transaction) is not int:
         return None
@@ -122,10 +125,12 @@ def _meter(unit: SwiftReception, payload: dict[str, Any], at: datetime) -> Taken
         return None
     if not unit.ear.is_live(payload, at) or not schema.is_valid("1.6", "MeterValues", payload, is_request=True):
         return None
-    return {}, ledger16.metered(unit.ledger, payload, transaction, at)
+    connector, values = v16.number(payload.get("connectorId")), payload.get("meterValue")
+    samples = Samples(unit.unit_id, partial(_rows16, text, at, connector))
+    return {}, MeterSampled(samples, transaction, unit.ledger.metered(samples, shape_of(connector, values), at))
 
 
-def _event(unit: SwiftReception, payload: dict[str, Any], at: datetime) -> Taken:
+def _event(unit: SwiftReception, payload: dict[str, Any], text: str, at: datetime) -> Taken:
     info = payload.get("transactionInfo")
     if payload.get("eventType") != "Updated" or type(info) is not dict or "idToken" in payload:
         return None
@@ -141,11 +146,23 @@ def _event(unit: SwiftReception, payload: dict[str, Any], at: datetime) -> Taken
     if not schema.is_valid(unit.ear.version, "TransactionEvent", payload, is_request=True):
         return None
     count.heard(number)
-    values = payload.get("meterValue")
-    return {}, ledger2.metered(unit.ledger, values, known.connector, at, known.transaction_id) if values else None
+    values, connector = payload.get("meterValue"), known.connector
+    if not values:
+        return {}, None
+    samples = Samples(unit.unit_id, partial(_rows2, text, at, connector))
+    return {}, MeterSampled(samples, name, unit.ledger.metered(samples, shape_of(connector, values), at))
 
 
-_WAYS: dict[tuple[str, str], Callable[[SwiftReception, dict[str, Any], datetime], Taken]] = {
+def _rows16(text: str, at: datetime, connector: int) -> list[Row]:
+    """Read the values out of the text: what was parsed is not kept, its hundred small parts cost more than that."""
+    return v16.rows(orjson.loads(text)[3], at, connector)
+
+
+def _rows2(text: str, at: datetime, connector: int) -> list[Row]:
+    return v2.rows(orjson.loads(text)[3].get("meterValue"), at, connector)
+
+
+_WAYS: dict[tuple[str, str], Callable[[SwiftReception, dict[str, Any], str, datetime], Taken]] = {
     ("1.6", "Heartbeat"): _beat,
     ("2.0.1", "Heartbeat"): _beat,
     ("2.1", "Heartbeat"): _beat,

@@ -333,12 +333,16 @@ async def test_passwords_of_a_network_profile_are_in_no_frame():
 # The driver -----------------------------------------------------------------------------------------------------------
 
 
-async def test_the_driver_reads_writes_and_restarts_and_owns_that_it_can_not_repoint():
+async def test_the_driver_reads_writes_and_restarts_and_offers_no_repointing_without_slots() -> None:
     value = "300"
 
+    def told(item: dict[str, Any]) -> dict[str, Any]:
+        if item["variable"]["name"] != "HeartbeatInterval":
+            return {**item, "attributeStatus": "UnknownVariable"}
+        return {**item, "attributeStatus": "Accepted", "attributeValue": value}
+
     def get(payload: dict[str, Any]) -> dict[str, Any]:
-        told = {"attributeStatus": "Accepted", "attributeValue": value}
-        return {"getVariableResult": [{**item, **told} for item in payload["getVariableData"]]}
+        return {"getVariableResult": [told(item) for item in payload["getVariableData"]]}
 
     def put(payload: dict[str, Any]) -> dict[str, Any]:
         nonlocal value
@@ -353,8 +357,7 @@ async def test_the_driver_reads_writes_and_restarts_and_owns_that_it_can_not_rep
         session = cast(OcppLocal, DRIVER.open(OcppAddress(identity="CS-1"), profile, links))
         async with session:
             assert not session.has(SetsBackend)
-            with pytest.raises(NotSupported):
-                await session.read_backend()
+            assert await session.read_backend() is None
             assert (await session.identify()).serial == "SN-2"
             change = Change(key="OCPPCommCtrlr.HeartbeatInterval", before="300", after="60")
             assert (await session.write_setting(change)).read_back == "60"
