@@ -18,7 +18,7 @@ from app.ocpp.events import StatusChanged, Transaction
 from app.sim.openevse import OpenEvseGateway
 from app.sim.station import OcppStation
 from app.sim.station2 import Station2
-from tests.catalogue.test_detectors import NOW, ended, shake
+from tests.catalogue.seen import NOW, ended, shake
 from tests.ocpp.endpoint_kit import QUICK, Site, ask, site, unit
 
 SCALE = 0.02
