@@ -13,13 +13,14 @@ from app.model.finding import Finding
 from app.model.frame import Direction, Frame, Handshake
 
 RULES = frozenset(
-    """
-    method no-host no-upgrade no-connection no-key bad-key version version-8 other-deviation no-subprotocol
-    other-subprotocol no-identity trailing-slash odd-identity escaped-identity other-login hex-password
-    wrong-password not-json elements numeric-id unknown-action empty-field schema unknown-field before-boot
-    no-pong beside-itself seldom-pings
-    """.split()
-)
+    {
+        "method", "no-host", "no-upgrade", "no-connection", "no-key", "bad-key", "version", "version-8",
+        "other-deviation", "no-subprotocol", "other-subprotocol", "no-identity", "trailing-slash", "odd-identity",
+        "escaped-identity", "other-login", "hex-password", "wrong-password", "not-json", "elements", "numeric-id",
+        "unknown-action", "empty-field", "schema", "unknown-field", "before-boot", "no-pong", "beside-itself",
+        "seldom-pings",
+    }
+)  # fmt: skip
 """All oddities that a file of ``resources/others`` may have a rule for."""
 
 IDLE_S = 60.0
