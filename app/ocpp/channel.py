@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from app.model.finding import Finding
 from app.model.frame import Handshake, Hello
-from app.model.observation import TlsFailed
+from app.model.observation import Observation, TlsFailed
 from app.model.secret import Secret
 from app.ocpp.manner import Manner
 
@@ -143,8 +144,13 @@ class Keeper(Protocol):
         """Return the password that identity should send, if known."""
         ...
 
+    @property
+    def manners(self) -> Mapping[str, Manner]:
+        """Return how identities are treated that are known already."""
+        ...
+
     def manner(self, identity: str) -> Manner:
-        """Return how that identity is treated."""
+        """Return how an identity that was let in is treated."""
         ...
 
     def admit(self, handshake: Handshake, channel: Channel) -> Receiver:
@@ -164,6 +170,10 @@ class Keeper(Protocol):
         findings: tuple[Finding, ...] = (),
     ) -> None:
         """Learn what became of a peer."""
+        ...
+
+    def observed(self, observation: Observation) -> tuple[Finding, ...]:
+        """Have something judged; return what it means."""
         ...
 
     def tls_failed(self, failed: TlsFailed) -> tuple[Finding, ...]:

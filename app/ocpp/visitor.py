@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -245,16 +246,23 @@ class Visitor(asyncio.Protocol):
             tls=self._session,
             is_strict=plan.is_strict,
         )
-        status = keeper.manner(shake.identity).refuses_upgrade
-        if status:
+        manner = keeper.manners.get(shake.identity)
+        if manner is not None and manner.refuses_upgrade:
+            status = manner.refuses_upgrade
             self._refuse(status, "refused", f"Refused with {status}, as an experiment asks.", shake.identity)
             return
         if plan.is_strict:
             refusal = strict.refusal(request, shake, plan, peer_name=self._front.peer_name if self._front else "")
             if refusal is not None:
-                self._refuse(refusal.status, "refused", refusal.text, shake.identity, refusal.extra)
+                self._refuse_strictly(refusal, shake)
                 return
         self._open(request, shake, head, rest)
+
+    def _refuse_strictly(self, refusal: strict.Refusal, shake: Handshake) -> None:
+        """Refuse, and have judged nevertheless what was wrong with the request."""
+        found = self._listener.keeper.observed(replace(shake, at=datetime.now(UTC)))
+        self._tell("refused", refusal.text, shake.identity, findings=found)
+        self._end(pages.answer(refusal.status, refusal.text, extra=refusal.extra))
 
     def _open(self, request: Request, shake: Handshake, head: bytes, rest: bytes) -> None:
         self._listener.decided(self)
@@ -283,9 +291,9 @@ class Visitor(asyncio.Protocol):
             return f"It offers {offered}; {spoken}. Closed as OCPP-J §3.2 demands."
         return ""
 
-    def _refuse(self, status: int, verdict: str, text: str, identity: str = "", extra: str = "") -> None:
+    def _refuse(self, status: int, verdict: str, text: str, identity: str = "") -> None:
         self._tell(verdict, text, identity)
-        self._end(pages.answer(status, text, extra=extra))
+        self._end(pages.answer(status, text))
 
     def _tell(
         self,
@@ -307,9 +315,14 @@ class Visitor(asyncio.Protocol):
             self.tls_failed(TlsEnd.SILENT, reason=f"no answer within {self._listener.bounds.tls_s:.0f} s")
             self._pipe.abort()
             return
+        if not self._head:
+            how = f"It agreed on {self._session.version} and then said nothing." if self._session else pages.SILENT
+            self._tell("silent", how)
+            self._end(b"")
+            return
         _, text = pages.unfinished(bytes(self._head))
-        self._tell("slow" if self._head else "silent", text if self._head else pages.SILENT)
-        self._end(pages.answer(408, text) if self._head else b"")
+        self._tell("slow", text)
+        self._end(pages.answer(408, text))
 
     def _end(self, answer: bytes) -> None:
         self._head.clear()

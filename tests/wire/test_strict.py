@@ -74,6 +74,9 @@ async def test_a_strict_listener_refuses_as_the_standard_says_and_names_the_plac
         told = await here.knock("refused")
         assert words in told.text
         assert not here.server.endpoints
+        codes = {finding.code for finding in here.server.findings_of(told)}
+        assert ("URL-COMPOSE" if name == "no identity" else "HS-HEADER") in codes
+        assert not here.server.manners, "who was not let in costs no memory"
 
 
 @pytest.mark.parametrize("name", FAULTY)
