@@ -268,7 +268,16 @@ async def test_password_of_an_older_run_is_asked_for_again(bench: Any) -> None:
         other.show_charger("CP-1")
         click(other.findChild(QToolButton, "console-again"))
         assert "not kept" in other.problem.text()
+        other.submit()  # the mask itself must never become the password
+        assert "not kept" in other.problem.text()
+        assert not other.is_sending
         assert len(asked(got, "ChangeConfiguration")) == 1
+        click(console.findChild(QToolButton, "console-again"))  # the run that typed it still has it
+        await press(console, "send")
+        await press(console, "bare")
+        await until(lambda: len(asked(got, "ChangeConfiguration")) == 2)
+        assert asked(got, "ChangeConfiguration")[1]["value"] == "geheim12"
+        await answered(console)
 
 
 async def test_favourite_is_kept_and_found_again(bench: Any) -> None:

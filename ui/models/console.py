@@ -17,6 +17,8 @@ MAX_RAW = 100_000
 """Characters of JSON the raw mode takes."""
 SHOWN_LIMIT = 100_000
 """Characters of an answer on screen."""
+KEY_LIMIT = 50
+MOST_KEYS = 2000
 LINE_LIMIT = 4000
 """Characters of one of its lines."""
 
@@ -135,3 +137,11 @@ def promised_profiles(answer: Mapping[str, Any]) -> frozenset[str] | None:
         return None
     named = {part.strip() for part in values["supportedfeatureprofiles"].split(",") if part.strip()}
     return frozenset(named | ({"Security"} if "securityprofile" in values else set()))
+
+
+def keys_of(answer: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys a GetConfiguration answer of OCPP 1.6 tells."""
+    entries = answer.get("configurationKey")
+    found = [entry for entry in entries[:MOST_KEYS] if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+    keys = (entry.get("key") for entry in found)
+    return frozenset(key[:KEY_LIMIT] for key in keys if isinstance(key, str) and key)

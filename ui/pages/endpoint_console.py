@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
@@ -19,13 +21,13 @@ from app.ocpp.settings16 import known_keys
 from app.ocpp.shown import has_mask, masked
 from ui import doors
 from ui.dialogs import Button, ask
-from ui.models.console import SHOWN_LIMIT, is_unlisted, pretty, promised_profiles, raw_payload
+from ui.models.console import SHOWN_LIMIT, is_unlisted, keys_of, pretty, promised_profiles, raw_payload
 from ui.models.plain import visible
 from ui.pages import endpoint_change
 from ui.pages.endpoint_console_form import Composer
 from ui.pages.endpoint_console_sent import SentPanel
 from ui.tasks import Tasks
-from ui.theme import SPACE_4, SPACE_8
+from ui.theme import SPACE_4, SPACE_8, set_look
 from ui.widgets.actiontree import ActionTree
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30
 """How long an answer is waited for."""
+MOST_LINES = 200
+"""Exchanges shown of one charger."""
 MOST_PAYLOADS = 500
 """Requests kept with their passwords, to be sent again while the program runs."""
 
@@ -51,7 +55,8 @@ class Console(QWidget):
         self._identity = ""
         self._version = ""
         self._history: dict[str, list[Exchange]] = {}
-        self._payloads: dict[tuple[str, str], dict[str, Any]] = {}
+        self._payloads: dict[tuple[str, datetime], dict[str, Any]] = {}
+        self._keys: dict[str, frozenset[str]] = {}
         self._promises: dict[str, frozenset[str]] = {}
         self._models: dict[str, tuple[Variable, ...]] = {}
         self.tree = ActionTree(self)
@@ -150,7 +155,7 @@ class Console(QWidget):
         """Name what a charger may know by that name: its settings, components and variables."""
         model = self._models.get(self._identity, ())
         if path == "key":
-            return sorted(known_keys())
+            return sorted(self._keys.get(self._identity, frozenset()) | known_keys().keys())
         if path.endswith("component.name"):
             return sorted({one.name.component for one in model})
         return sorted({one.name.variable for one in model}) if path.endswith("variable.name") else []
@@ -193,6 +198,9 @@ class Console(QWidget):
         self.composer.check()
         if self.send.isEnabled():
             made, _ = self.composer.made()
+            if has_mask(made):
+                self._tell_masked()
+                return
             is_send = self.composer.is_without_answer
             self._start(self.composer.action, made, list(self.composer.breaches), is_send=is_send)
 
@@ -218,18 +226,24 @@ class Console(QWidget):
             sent_at=self._bench.now(),
             is_send=is_send,
         )
-        self._payloads[exchange.action, exchange.request] = made
-        if len(self._payloads) > MOST_PAYLOADS:
-            del self._payloads[next(iter(self._payloads))]
         self._add(exchange)
         done = exchange
         try:
             done = await self._sent(endpoint, made, exchange)
         except AppError as error:
             done = replace(exchange, trouble=f"{error.message} {error.advice}".strip())
+        except asyncio.CancelledError:
+            done = replace(exchange, trouble=self.tr("Stopped before an answer came."))
+            raise
         finally:
             took_s = (self._bench.now() - done.sent_at).total_seconds()
+            self._remember(done, made)
             self._settle(exchange, replace(done, took_s=took_s))
+
+    def _remember(self, done: Exchange, made: dict[str, Any]) -> None:
+        self._payloads[done.identity, done.sent_at] = made
+        if len(self._payloads) > MOST_PAYLOADS:
+            del self._payloads[next(iter(self._payloads))]
 
     async def _sent(self, endpoint: Endpoint, made: dict[str, Any], exchange: Exchange) -> Exchange:
         """Send a command; a change of a known charger's setting with a backup, unless a person does without."""
@@ -287,7 +301,9 @@ class Console(QWidget):
         return self._history[identity]
 
     def _add(self, exchange: Exchange) -> None:
-        self._of(exchange.identity).append(exchange)
+        lines = self._of(exchange.identity)
+        lines.append(exchange)
+        del lines[:-MOST_LINES]
         if exchange.identity == self._identity:
             self.sent_panel.show_exchanges(self._of(self._identity), is_new=True)
 
@@ -300,6 +316,8 @@ class Console(QWidget):
             self._bench.store.console.add(done)
         except StoreError as error:
             doors.report(error, where="console history")
+        if not doors.is_alive(self):
+            return
         if done.identity == self._identity:
             self._show_history()
         self.exchanged.emit()
@@ -308,17 +326,22 @@ class Console(QWidget):
         self.sent_panel.show_exchanges(self._of(self._identity) if self._identity else [])
 
     def _payload_of(self, exchange: Exchange) -> dict[str, Any]:
-        live = self._payloads.get((exchange.action, exchange.request))
+        live = self._payloads.get((exchange.identity, exchange.sent_at))
         return live if live is not None else raw_payload(exchange.request)[0]
 
     def _again(self, exchange: Exchange) -> None:
         made = self._payload_of(exchange)
         if has_mask(made):
             self._edit(exchange)
-            self.problem.show_text(self.tr("A password is not kept in the history: type it again."))
+            self._tell_masked()
             return
         if self._endpoint() is not None:
             self._start(exchange.action, made, [], is_send=exchange.is_send)
+
+    def _tell_masked(self) -> None:
+        """Say why it is not sent: the mask itself would become the charger's password."""
+        self.problem.show_text(self.tr("A password is masked here, since it is not kept: type it again."))
+        set_look(self.problem, tone="fault")
 
     def _edit(self, exchange: Exchange) -> None:
         self.composer.show_request(exchange.version, exchange.action, self._payload_of(exchange))
@@ -383,7 +406,10 @@ class Console(QWidget):
         self._show_promises()
 
     def _learn(self, exchange: Exchange, answer: dict[str, Any]) -> None:
-        promised = promised_profiles(answer) if exchange.action == "GetConfiguration" else None
+        if exchange.action != "GetConfiguration":
+            return
+        self._keys[exchange.identity] = self._keys.get(exchange.identity, frozenset()) | keys_of(answer)
+        promised = promised_profiles(answer)
         if promised is not None:
             self._promises[exchange.identity] = promised | self._promises.get(exchange.identity, frozenset())
             self._show_promises()
