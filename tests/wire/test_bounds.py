@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import ssl
 import time
 from contextlib import suppress
@@ -13,7 +14,7 @@ import pytest
 from app.ocpp.listener import Bounds
 from app.ocpp.request import HEADER_LIMIT, end_of_head
 from app.trust.wardrobe import Wardrobe
-from tests.ocpp.endpoint_kit import HOST, ask, raw, rest, site, unit
+from tests.ocpp.endpoint_kit import HOST, ask, raw, rest, site, unit, upgrade
 from tests.wire.wire_kit import tls_site
 
 
@@ -97,3 +98,51 @@ async def test_blank_lines_without_end_are_cut_by_time():
             writer.write(b"\r\n" * 100_000)
         assert await rest(reader) == b""
         assert (await here.knock("silent")).first_bytes == b""
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_random_bytes_in_and_around_tls_harm_nobody(wardrobe: Wardrobe, seed: int):
+    dice = random.Random(seed)
+    async with tls_site(wardrobe, security_profile=3) as here, unit(here.inner, "GOOD") as good:
+        for number in range(15):
+            reader, writer = await asyncio.open_connection(HOST, here.port)
+            spoilt = bytearray(hello())
+            if number % 3:
+                for _ in range(number):
+                    spoilt[dice.randrange(5, len(spoilt))] = dice.randrange(256)
+            writer.write(spoilt + b"\x16\x03\x03\x00\x10" + dice.randbytes(16) + dice.randbytes(dice.randrange(300)))
+            with suppress(OSError):
+                writer.write_eof()
+                await asyncio.wait_for(reader.read(), 5)
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+        assert (await ask(good, "Heartbeat", {})).keys() == {"currentTime"}
+
+
+async def test_spoilt_records_after_the_handshake_end_the_connection(wardrobe: Wardrobe):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    machine = context.wrap_bio(incoming, outgoing)
+    async with tls_site(wardrobe) as here:
+        reader, writer = await asyncio.open_connection(HOST, here.port)
+        while machine.version() is None or outgoing.pending:
+            with suppress(ssl.SSLWantReadError):
+                machine.do_handshake()
+            if outgoing.pending:
+                writer.write(outgoing.read())
+            else:
+                incoming.write(await asyncio.wait_for(reader.read(65536), 5))
+        machine.write(upgrade())
+        writer.write(outgoing.read())
+        await asyncio.wait_for(reader.read(100), 5)
+        with here.server.endings.subscribe() as endings:
+            writer.write(b"\x17\x03\x03\x00\x20" + bytes(32))
+            with suppress(OSError):
+                await asyncio.wait_for(reader.read(), 5)
+            assert (await asyncio.wait_for(anext(endings), 5)).code == 1006
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
