@@ -24,6 +24,8 @@ import orjson
 from app.model.frame import Direction
 
 TEXT_LIMIT = 524_288
+PREFIX = 2_000
+"""How far into a line a logger's own words reach: a hostile line must not be searched from every character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ _NAMED = re.compile(
 
 def steve(line: str) -> Told | None:
     """Read a line of SteVe."""
-    match = _STEVE.search(line)
+    match = _STEVE.search(line, 0, PREFIX)
     if match is None:
         return None
     if match[2] is None:
@@ -85,7 +87,7 @@ def steve(line: str) -> Told | None:
 
 def python(line: str) -> Told | None:
     """Read a line of mobilityhouse/ocpp, alone or inside Home Assistant."""
-    match = _PYTHON.search(line)
+    match = _PYTHON.search(line, 0, PREFIX)
     if match is None:
         return None
     text = message_in(line, match.end())
@@ -95,7 +97,7 @@ def python(line: str) -> Told | None:
 
 def golang(line: str) -> Told | None:
     """Read a line of ocpp-go, plain, in logrus' quotes, or as evcc shortens it."""
-    match = _GO.search(line)
+    match = _GO.search(line, 0, PREFIX)
     if match is None:
         return None
     text = message_in(line, match.end())
@@ -176,8 +178,11 @@ def message_in(line: str, start: int) -> str:
 def _unquoted(line: str, start: int) -> str:
     """Take the escapes away from a message inside a quoted text (logrus, JSON in a text)."""
     end = start
+    line = line[: start + 2 * TEXT_LIMIT]
     while (end := line.find('"', end)) >= 0:
-        backslashes = len(line[:end]) - len(line[:end].rstrip("\\"))
+        backslashes = 0
+        while line[end - 1 - backslashes] == "\\" and backslashes < end - start:
+            backslashes += 1
         if backslashes % 2 == 0:
             break
         end += 1

@@ -174,13 +174,18 @@ class TraceJudge:
         ledger = self._ledgers.get(identity)
         if ledger is None:
             ledger = self._ledgers[identity] = Ledger(f"ocpp:{identity}", lambda: next(self._transactions))
+            if len(self._ledgers) > MOST_OPEN:
+                del self._ledgers[next(iter(self._ledgers))]
         there = self._open[identity, number] = _Connection(ear, ledger, shake is not None)
         if len(self._open) > MOST_OPEN:
             self._open.popitem(last=False)
         return there
 
     def _past(self, identity: str) -> Past:
-        return self._pasts.setdefault(identity, Past())
+        past = self._pasts.setdefault(identity, Past())
+        if len(self._pasts) > MOST_OPEN:
+            del self._pasts[next(iter(self._pasts))]
+        return past
 
     def _latest(self, identity: str) -> _Connection | None:
         mine = (there for (name, _), there in reversed(self._open.items()) if name == identity)

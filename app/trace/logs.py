@@ -100,6 +100,7 @@ class LogReader:
         self._seq = 0
         self._at = datetime(1970, 1, 1, tzinfo=UTC)
         self._block: list[str] = []
+        self._block_size = 0
         self._block_side: Direction | None = None
 
     @property
@@ -166,11 +167,12 @@ class LogReader:
                 yield from self._close_block(number)
         elif self._block_side is None:
             self._flawed(number, f"No OCPP message was found: {text.strip()[:80]}")
-        elif sum(map(len, self._block)) < BLOCK_LIMIT:
-            self._block.append(text.strip())
+        elif self._block_size < BLOCK_LIMIT:
+            self._block.append(text.strip()[:BLOCK_LIMIT])
+            self._block_size += len(text) + 1
 
     def _close_block(self, number: int) -> Iterator[Entry]:
-        text, self._block = " ".join(self._block), []
+        text, self._block, self._block_size = " ".join(self._block), [], 0
         told = any_line(text)
         if isinstance(told, Said) and self._block_side is not None:
             yield self._frame(Said(told.text, "", self._block_side))

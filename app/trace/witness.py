@@ -30,6 +30,8 @@ class Witness:
         self._now = now
         self._pending: list[Record] = []
         self._asked: set[tuple[str, str, int]] = set()
+        self._shakes: dict[tuple[str, datetime | None], int] = {}
+        """Where the handshakes stand among what waits, by where and when they came."""
         self._knocks = 0
         self._left_out = 0
 
@@ -49,13 +51,11 @@ class Witness:
 
     def arrived(self, handshake: Handshake, connection: int) -> None:
         """Tell which connection a handshake became."""
-        for place in range(len(self._pending) - 1, -1, -1):
-            record = self._pending[place]
-            kept = record.evidence
-            if isinstance(kept, Handshake) and (kept.remote, kept.raw) == (handshake.remote, handshake.raw):
-                self._pending[place] = self._record(kept, kept.identity, connection)
-                return
-        self._keep(handshake, connection=connection)
+        place = self._shakes.get((handshake.remote, handshake.at))
+        if place is None:
+            self._keep(handshake, connection=connection)
+            return
+        self._pending[place] = self._record(self._pending[place].evidence, handshake.identity, connection)
 
     def found(self, findings: Iterable[Finding]) -> None:
         """Note findings."""
@@ -96,6 +96,7 @@ class Witness:
             self._left_out = 0
             self.step(HumanStep(source="Rehome", title="Too many knocks at once", text=text))
         taken, self._pending, self._knocks = self._pending, [], 0
+        self._shakes.clear()
         return taken
 
     def _keep(self, evidence: Evidence, *, identity: str = "", connection: int = 0) -> None:
@@ -104,6 +105,8 @@ class Witness:
         if len(self._pending) >= PENDING_LIMIT or (is_knock and self._knocks > KNOCK_LIMIT):
             self._left_out += 1
             return
+        if isinstance(evidence, Handshake):
+            self._shakes[evidence.remote, evidence.at] = len(self._pending)
         self._pending.append(self._record(evidence, identity, connection))
 
     def _record(self, evidence: Evidence, identity: str, connection: int) -> Record:

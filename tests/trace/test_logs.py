@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,3 +135,16 @@ def test_a_log_without_ocpp_is_refused_in_words(tmp_path: Path):
     path.write_text("2024-01-15 INFO nothing here\n" * 50)
     with pytest.raises(StoreError, match="no OCPP message"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["x" * 3_000_000, "a: " * 1_000_000, 'msg="[2,\\"' + '\\"' * 1_000_000, "[2," * 1_000_000, "[" + " " * 3_000_000],
+    ids=["word", "colons", "quotes", "brackets", "blanks"],
+)
+def test_a_line_made_to_be_slow_is_not(tmp_path: Path, line: str):
+    path = tmp_path / "x.log"
+    path.write_text(LOGS["text log with OCPP messages"][0].format(n=1, word="<-", text=BOOT) + f"\n{line}\n")
+    began = time.perf_counter()
+    read(path)
+    assert time.perf_counter() - began < 5
