@@ -60,7 +60,7 @@ def _export(desk: TrustDesk, args: argparse.Namespace, console: Console) -> None
     path = Path(args.what)
     desk.save_root(path, args.format or "")
     root = desk.authority.root
-    console.result({"file": str(path), "root": root}, f"{path}\nSHA-256 {fingerprint_text(root.fingerprint)}")
+    console.result({"file": str(path), "root": root}, f"{path}\nSHA-256 {root.fingerprint_text}")
 
 
 def _issue(desk: TrustDesk, args: argparse.Namespace, console: Console) -> None:
@@ -97,13 +97,8 @@ def certificate_lines(title: str, certificate: Certificate) -> list[str]:
         f"  issued by   {certificate.issuer}",
         f"  kind        {certificate.key}, until {until}",
         *([f"  names       {', '.join(certificate.names)}"] if certificate.names else []),
-        f"  SHA-256     {fingerprint_text(certificate.fingerprint)}",
+        f"  SHA-256     {certificate.fingerprint_text}",
     ]
-
-
-def fingerprint_text(fingerprint: str) -> str:
-    """Write a fingerprint in pairs, as other programs show it."""
-    return ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2)).upper()
 
 
 def visible_lines(lines: list[str]) -> str:

@@ -59,6 +59,11 @@ class Certificate:
     is_ca: bool = False
     pem: str = ""
 
+    @property
+    def fingerprint_text(self) -> str:
+        """Return the fingerprint in pairs, as other programs show it."""
+        return ":".join(self.fingerprint[at : at + 2] for at in range(0, len(self.fingerprint), 2)).upper()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSession:

@@ -6,18 +6,6 @@ from app.model.frame import Certificate, Hello
 from app.model.listening import PERSONALITIES, PROFILES, ListenPlan
 from ui.i18n import worded
 
-WORDS = {
-    "auto": "RSA or EC, as the charger can",
-    "rsa": "RSA key",
-    "ec": "EC key (P-256)",
-    "tls12": "TLS 1.2 only",
-    "tls13": "TLS 1.3 only",
-    "cn": "Name in the common name only",
-    "short": "Without the intermediate certificate",
-    "timeless": "Valid since 1970, for a charger without a clock",
-    "rogue": "Signed by nobody",
-    "imported": "Imported certificate",
-}
 WHY = {
     "auto": "What most backends show. The charger must know our root certificate.",
     "rsa": "For chargers that can't work with elliptic curves.",
@@ -30,17 +18,12 @@ WHY = {
     "rogue": "A charger that comes in nevertheless does not check certificates at all.",
     "imported": "The certificate of a real backend, to try it out with its own name and chain.",
 }
-PROFILE_WORDS = {
-    0: "0 · nothing",
-    1: "1 · password",
-    2: "2 · password and TLS",
-    3: "3 · TLS with client certificate",
-}
+"""What each TLS personality is good for."""
 
 
 def personality_text(name: str) -> str:
     """Return a TLS personality in words."""
-    return worded(WORDS.get(name, PERSONALITIES.get(name, name)))
+    return worded(PERSONALITIES.get(name, name))
 
 
 def personality_why(name: str) -> str:
@@ -52,7 +35,7 @@ def profile_text(profile: int | None) -> str:
     """Return a security profile in words."""
     if profile is None:
         return worded("Any: take all, report")
-    return worded(PROFILE_WORDS.get(profile, PROFILES.get(profile, "")))
+    return worded(PROFILES.get(profile, str(profile)))
 
 
 def plan_text(plan: ListenPlan) -> str:
@@ -67,11 +50,6 @@ def plan_text(plan: ListenPlan) -> str:
     elif plan.personality != "auto":
         parts.append(worded("TLS: {face}", face=personality_text(plan.personality)))
     return " · ".join(parts)
-
-
-def fingerprint_text(fingerprint: str) -> str:
-    """Write a fingerprint in pairs, as other programs show it."""
-    return ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2)).upper()
 
 
 def certificate_text(certificate: Certificate) -> str:

@@ -15,7 +15,7 @@ from app.model.frame import Adapter, ListenState
 from app.model.listening import PERSONALITIES, PROFILES, ListenPlan
 from app.model.secret import Secret
 from ui import dialogs, icons
-from ui.models.listening import certificate_text, fingerprint_text, personality_text, personality_why, profile_text
+from ui.models.listening import certificate_text, personality_text, personality_why, profile_text
 from ui.tasks import Tasks
 from ui.theme import SPACE_8, SPACE_12
 from ui.widgets.chip import Chip
@@ -218,7 +218,7 @@ class RootSection(Section):
             return
         self._is_shown = True
         self.root.setText(certificate_text(root))
-        self.fingerprint.show_text(fingerprint_text(root.fingerprint))
+        self.fingerprint.show_text(root.fingerprint_text)
         self.place.setToolTip(trust.authority.place)
         self._show_imported()
 
