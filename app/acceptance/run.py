@@ -176,7 +176,7 @@ class Run:
         finally:
             self._recorder.mark(PUT_BACK)
             unrestored = await self._put_back(stage)
-        self._keep(self._judged(case, began, outcome, unrestored))
+        self._keep(await self._judged(case, began, outcome, unrestored, scope))
 
     async def _obstacle(self, case: Case) -> str:
         """Return why a case can't be tried at the moment; waits for a unit that is away."""
@@ -231,8 +231,8 @@ class Run:
 
     # Results --------------------------------------------------------------------------------------------------------
 
-    def _judged(
-        self, case: Case, began: datetime, outcome: BaseException | None, unrestored: Sequence[str]
+    async def _judged(
+        self, case: Case, began: datetime, outcome: BaseException | None, unrestored: Sequence[str], scope: Scope
     ) -> CaseResult:
         if isinstance(outcome, NotAsked | NotApplicable):
             verdict = Verdict.NOT_ASKED if isinstance(outcome, NotAsked) else Verdict.NOT_APPLICABLE
@@ -240,7 +240,11 @@ class Run:
         if outcome is not None and not isinstance(outcome, Interrupted | TimeoutError):
             return self._result(case, began, Verdict.NOT_ASKED, f"The case itself failed: {outcome!r}"[:500])
         take = Take(self._recorder.messages, self._recorder.marks, pace=self._tempo.pace)
-        checks = (*case.judge(take.proper), *_cut_short(case, outcome))
+        judging = scope.isolated(f"judge {case.id}", _sentences(case, take.proper))
+        await asyncio.wait({judging})
+        if (fault := judging.exception()) is not None:
+            return self._result(case, began, Verdict.NOT_ASKED, f"The judge itself failed: {fault!r}"[:500])
+        checks = (*judging.result(), *_cut_short(case, outcome))
         return self._result(case, began, verdict_of(checks), "", checks, unrestored)
 
     def _result(
@@ -304,6 +308,10 @@ async def _ended_by(case: Case, stage: Stage) -> BaseException | None:
     except AppError as error:
         return Interrupted(error.message)
     return None
+
+
+async def _sentences(case: Case, take: Take) -> tuple[Check, ...]:
+    return tuple(case.judge(take))
 
 
 def _cut_short(case: Case, outcome: BaseException | None) -> tuple[Check, ...]:

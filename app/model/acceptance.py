@@ -10,6 +10,10 @@ from enum import Enum
 from app.model.frame import Frame
 
 
+MAX_WORDS = 300
+"""Characters kept of a sentence's halves: what was seen comes from the charger."""
+
+
 class Verdict(Enum):
     """What a case says about the unit."""
 
@@ -160,12 +164,18 @@ class Progress:
 
 def must(text: str, is_met: bool, seen: str = "", *seqs: int) -> Check:
     """State what the standard demands."""
-    return Check(text=text, is_met=bool(is_met), seen=seen, seqs=tuple(sorted({*seqs} - {0})))
+    return Check(text=text[:MAX_WORDS], is_met=bool(is_met), seen=seen[:MAX_WORDS], seqs=tuple(sorted({*seqs} - {0})))
 
 
 def should(text: str, is_met: bool, seen: str = "", *seqs: int) -> Check:
     """State what the standard recommends, or what a good unit does."""
-    return Check(text=text, is_met=bool(is_met), is_must=False, seen=seen, seqs=tuple(sorted({*seqs} - {0})))
+    return Check(
+        text=text[:MAX_WORDS],
+        is_met=bool(is_met),
+        is_must=False,
+        seen=seen[:MAX_WORDS],
+        seqs=tuple(sorted({*seqs} - {0})),
+    )
 
 
 def verdict_of(checks: Iterable[Check]) -> Verdict:

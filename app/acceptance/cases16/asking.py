@@ -23,6 +23,7 @@ KEYS = (
     "LocalAuthorizeOffline",
     "LocalPreAuthorize",
     "MeterValueSampleInterval",
+    "MeterValuesAlignedData",
     "MeterValuesSampledData",
     "ReserveConnectorZeroSupported",
     "SendLocalListMaxLength",

@@ -9,6 +9,7 @@ from app.acceptance.facts import Facts, can_write, claims_setting
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Take
 from app.model.acceptance import Check, must, should
+from app.ocpp.v16 import number
 
 REQUIRED = (
     "AuthorizeRemoteTxRequests",
@@ -255,7 +256,7 @@ def judge_values(take: Take) -> Iterator[Check]:
         value = str(found[key].get("value", "")) if key in found else ""
         if not value:
             continue
-        is_good = value.strip().isdigit() and least <= int(value) <= most
+        is_good = value.strip().isdigit() and least <= number(value) <= most
         yield should(f"{key} {why}", is_good, f"{value} (good: {least} to {most})", *evidence)
     measurands = str(found.get("MeterValuesSampledData", {}).get("value", ""))
     yield should(

@@ -9,12 +9,12 @@ from itertools import pairwise
 
 from app.acceptance.case import COMMISSIONING, case
 from app.acceptance.cases16 import moves
-from app.acceptance.facts import can_write
+from app.acceptance.facts import Facts, can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
 from app.model.acceptance import Check, must, should
 from app.model.reading import Measurand, Reading
-from app.ocpp.v16 import readings
+from app.ocpp.v16 import quantity, readings
 
 INTERVAL_S = 10
 SESSION_S = 45
@@ -79,10 +79,10 @@ def judge_samples(take: Take) -> Iterator[Check]:
 def _register(take: Take, told: list[Sample]) -> Iterator[Check]:
     steps: list[tuple[float, int]] = []
     for start in take.heard("StartTransaction")[:1]:
-        steps.append((float(start.get("meterStart") or 0), start.seq))
+        steps.append((quantity(start.get("meterStart")) or 0.0, start.seq))
     steps += [(item.energy_wh, item.message.seq) for item in told if item.energy_wh is not None]
     for stop in take.heard("StopTransaction")[:1]:
-        steps.append((float(stop.get("meterStop") or 0), stop.seq))
+        steps.append((quantity(stop.get("meterStop")) or 0.0, stop.seq))
     # Registers in kWh with few digits, and whole Wh beside them, may differ by one Wh.
     falls = [(a, b) for a, b in pairwise(steps) if b[0] < a[0] - 1.0]
     seen = ", ".join(f"{a[0]:.0f} → {b[0]:.0f} Wh" for a, b in falls) or f"{steps[0][0]:.0f} → {steps[-1][0]:.0f} Wh"
@@ -166,6 +166,12 @@ async def _session(stage: Stage, seconds: float) -> None:
     await moves.ended(stage, number)
 
 
+def aligns(facts: Facts) -> str:
+    """Need something to tell: with an empty MeterValuesAlignedData nothing is sent (§9.1.13)."""
+    told = facts.settings.get("MeterValuesAlignedData")
+    return "MeterValuesAlignedData is empty." if told is not None and told.value == "" else ""
+
+
 def judge_aligned(take: Take) -> Iterator[Check]:
     """Look for clock-aligned values outside a session."""
     writes = take.asked("ChangeConfiguration", lambda message: message.get("key") == "ClockAlignedDataInterval")
@@ -183,7 +189,7 @@ def judge_aligned(take: Take) -> Iterator[Check]:
     "OCPP 1.6 §4.7, §9.1.3",
     judge=judge_aligned,
     budget_s=60,
-    needs=[can_write("ClockAlignedDataInterval")],
+    needs=[can_write("ClockAlignedDataInterval"), aligns],
 )
 async def aligned(stage: Stage) -> None:
     """Set ClockAlignedDataInterval to 10 s, wait for values, put the old one back."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from app.acceptance.case import EVERY, REPAIR, case
 from app.acceptance.cases16 import moves
+from app.acceptance.cases16.configuration import entries
 from app.acceptance.facts import can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Take, seq_of
@@ -147,8 +148,7 @@ def judge_survival(take: Take) -> Iterator[Check]:
     )
     yield from judge_reset(take)
     for read in take.after(writes[0]).asked("GetConfiguration")[-1:]:
-        listed = read.get("configurationKey")
-        now = next((item.get("value") for item in listed or [] if item.get("key") == "MeterValueSampleInterval"), None)
+        now = entries(read).get("MeterValueSampleInterval", {}).get("value")
         yield must(
             "and is still there after the restart (§5.3)", now == value, f"written {value}, read {now}", *read.seqs
         )

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from app.acceptance.case import case
 from app.acceptance.cases16.asking import has_security
+from app.acceptance.cases16.configuration import entries
 from app.acceptance.cases16.restart import restarted
 from app.acceptance.facts import Facts, can_write
 from app.acceptance.stage import NotApplicable, Stage
 from app.acceptance.take import Exchange, Take, seq_of
 from app.model.acceptance import Check, must, should
+from app.ocpp.v16 import number
 
 NO_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nUmVob21lIGFzaw==\n-----END CERTIFICATE-----\n"
 ROOT = "CentralSystemRootCertificate"
@@ -23,8 +25,7 @@ def judge_profile(take: Take) -> Iterator[Check]:
     marks = take.marked("handshake")
     reads = take.asked("GetConfiguration")
     for read in reads[:1]:
-        listed = read.get("configurationKey")
-        claimed = next((str(item.get("value")) for item in listed or [] if item.get("key") == "SecurityProfile"), "")
+        claimed = str(entries(read).get("SecurityProfile", {}).get("value", ""))
         yield must("SecurityProfile is told", claimed.isdigit(), f"“{claimed}”", *read.seqs)
         if not marks or not claimed.isdigit():
             return
@@ -38,7 +39,7 @@ def judge_profile(take: Take) -> Iterator[Check]:
             "3": is_tls and has_papers,
         }.get(claimed, False)
         yield must(f"and the connection is as profile {claimed} says (SEC16 A00)", is_true, marks[0].text, *read.seqs)
-        yield should(f"It is {GOOD_PROFILE} or 3", int(claimed) >= GOOD_PROFILE, f"profile {claimed}", *read.seqs)
+        yield should(f"It is {GOOD_PROFILE} or 3", number(claimed) >= GOOD_PROFILE, f"profile {claimed}", *read.seqs)
 
 
 def _show_handshake(stage: Stage) -> None:

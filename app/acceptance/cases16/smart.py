@@ -14,7 +14,7 @@ from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Message, Take
 from app.model.acceptance import Check, must, should
 from app.model.reading import Measurand
-from app.ocpp.v16 import readings
+from app.ocpp.v16 import quantity, readings
 
 PROFILE_ID = 41_009
 LIMIT_A = 8.0
@@ -73,7 +73,7 @@ def _judge_composite(take: Take) -> Iterator[Check]:
         yield must("GetCompositeSchedule is accepted (§5.7)", read.status == "Accepted", read.status, *read.seqs)
         periods = read.get("chargingSchedule", "chargingSchedulePeriod")
         limits = [p.get("limit") for p in periods if isinstance(p, dict)] if isinstance(periods, list) else []
-        numbers = [limit for limit in limits if isinstance(limit, int | float)]
+        numbers = [number for limit in limits if (number := quantity(limit)) is not None]
         yield must("and holds periods with limits", bool(numbers), f"{limits}"[:80], *read.seqs)
         unit = read.get("chargingSchedule", "chargingRateUnit")
         ceiling = LIMIT_A if unit == "A" else LIMIT_W

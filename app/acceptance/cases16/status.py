@@ -32,13 +32,13 @@ BAD_S = 60.0
 
 def judge_states(take: Take) -> Iterator[Check]:
     """Look for a state of every connector and of the whole (0)."""
-    told = {message.get("connectorId"): message for message in take.heard("StatusNotification")}
-    wanted = [int(number) for number in _fact(take, "connectors").split(",") if number]
+    told = {message.text("connectorId"): message for message in take.heard("StatusNotification")}
+    wanted = [number for number in _fact(take, "connectors").split(",") if number]
     for number in wanted:
         message = told.get(number)
         state = message.text("status") if message else "not told"
         yield must(f"Connector {number} tells its state", state in STATES, state, seq_of(message))
-    whole = told.get(0)
+    whole = told.get("0")
     yield must(
         "The charge point as a whole (connector 0) tells its state (§4.9)",
         whole is not None and whole.text("status") in ("Available", "Unavailable", "Faulted"),
@@ -46,7 +46,7 @@ def judge_states(take: Take) -> Iterator[Check]:
         seq_of(whole),
     )
     bad = [message for message in told.values() if message.text("status") == "Faulted"]
-    seen = ", ".join(f"{message.get('connectorId')}: {message.text('errorCode')}" for message in bad)
+    seen = ", ".join(f"{message.text('connectorId')}: {message.text('errorCode')}" for message in bad)
     yield should("No connector is faulted", not bad, seen, *map(seq_of, bad))
 
 
