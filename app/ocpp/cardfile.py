@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from app.model.card import Card, CardStatus
 from app.ocpp.cards import VALUE_LIMIT
@@ -95,7 +95,12 @@ def _moment(text: str) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"“{text[:30]}” is not a date such as 2027-01-31") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    if len(text) == len("2027-01-31") and at.year < date.max.year:
+        at += timedelta(days=1)  # a day counts to its end
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"“{text[:30]}” is too far away") from None
 
 
 def write(cards: Iterable[Card]) -> str:

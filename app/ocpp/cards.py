@@ -116,7 +116,7 @@ def pseudonym(uid: str, key: bytes) -> str:
     ``key`` (16 bytes or more) makes it hold: a bare hash of four bytes is guessed in seconds.
     """
     number = min(plain(uid), reversed_bytes(uid) or plain(uid))
-    return "card-" + hmac.new(key, number.encode(), hashlib.sha256).hexdigest()[:12]
+    return "card-" + hmac.new(key, number.encode(errors="replace"), hashlib.sha256).hexdigest()[:12]
 
 
 class CardBook:

@@ -172,6 +172,7 @@ def test_files_of_other_programs_are_read(text: str, uids: list[str]) -> None:
 def test_what_can_not_be_read_is_named_by_its_line() -> None:
     back = cardfile.read("uid,status,expires\nA1,Fine,\nA2,Accepted,soon\nA3,accepted,2027-01-31\n,,\n,Blocked,\n")
     assert [card.uid for card in back.cards] == ["A3"]
+    assert back.cards[0].expires_at == datetime(2027, 2, 1, tzinfo=UTC)
     assert [problem.partition(":")[0] for problem in back.problems] == ["line 2", "line 3", "line 5"]
 
 

@@ -89,12 +89,18 @@ async def test_a_card_is_entered_changed_and_removed(open_bench: Callable[..., A
         assert panel.table.current() == card
         assert panel.save.text() == "Change"
         panel.status.setCurrentIndex(panel.status.findText("Blocked"))
-        panel.has_end.setChecked(True)
+        panel.end.setText("2027-02-30")
+        assert not panel.save.isEnabled()
+        panel.end.setText("2027-01-31")
         click(panel.save)
         (card,) = bench.store.cards.all()
         assert card.status is CardStatus.BLOCKED
         assert card.expires_at is not None
+        assert card.expires_at > datetime(2027, 1, 31, 1, tzinfo=UTC)
         assert panel.model.items[0] == card
+        panel.table.clearSelection()
+        panel.table.selectRow(0)
+        assert panel.end.text() == "2027-01-31"
         click(panel.remove)
         assert bench.store.cards.all() == ()
         assert "removed" in panel.message.text()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QDate, QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QCheckBox,
     QComboBox,
-    QDateEdit,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from app.workbench import Workbench
 
 MOST_DECISIONS = 200
+LAST_YEAR = 2200
 FILES = "CSV (*.csv *.txt)"
 
 
@@ -144,13 +143,11 @@ class CardsPanel(QWidget):
         self.status.setAccessibleName(self.tr("Status"))
         for status in CardStatus:
             self.status.addItem(status_text(status), status)
-        self.has_end = QCheckBox(self.tr("until"), self)
-        self.end = QDateEdit(QDate.currentDate().addYears(1), self)
-        self.end.setDisplayFormat("yyyy-MM-dd")
-        self.end.setButtonSymbols(QDateEdit.ButtonSymbols.NoButtons)
-        self.end.lineEdit().setTextMargins(SPACE_8, 0, 0, 0)
-        self.end.setAccessibleName(self.tr("Valid until"))
-        self.end.setEnabled(False)
+        self.end = QLineEdit(self)
+        self.end.setMaxLength(10)
+        self.end.setMinimumWidth(self.fontMetrics().averageCharWidth() * 18)
+        self.end.setPlaceholderText(self.tr("until YYYY-MM-DD"))
+        self.end.setAccessibleName(self.tr("Last day it may charge, empty = for good"))
         self.save = QPushButton(self.tr("Enter"), self)
         set_role(self.save, "primary")
         self.remove = QPushButton(self.tr("Remove"), self)
@@ -160,7 +157,7 @@ class CardsPanel(QWidget):
         row.addWidget(self.uid, 3)
         row.addWidget(self.name, 2)
         row.addWidget(self.group, 1)
-        for widget in (self.status, self.has_end, self.end, self.save, self.remove):
+        for widget in (self.status, self.end, self.save, self.remove):
             row.addWidget(widget)
         return row
 
@@ -181,7 +178,8 @@ class CardsPanel(QWidget):
         self.held.picked.connect(self._held_picked)
         self.uid.textChanged.connect(self._check)
         self.uid.returnPressed.connect(self.submit)
-        self.has_end.toggled.connect(self.end.setEnabled)
+        self.end.textChanged.connect(self._check)
+        self.end.returnPressed.connect(self.submit)
         self.save.clicked.connect(self.submit)
         self.remove.clicked.connect(self._remove)
         self.take_in.clicked.connect(self._import)
@@ -213,7 +211,9 @@ class CardsPanel(QWidget):
     def _check(self) -> None:
         known = self._desk.book.find(self.uid.text()) if self.uid.text().strip() else None
         self.save.setText(self.tr("Change") if known else self.tr("Enter"))
-        self.save.setEnabled(bool(self.uid.text().strip()))
+        is_sound = self._has_sound_end()
+        set_look(self.end, tone="" if is_sound else "fault")
+        self.save.setEnabled(bool(self.uid.text().strip()) and is_sound)
         self.remove.setEnabled(known is not None)
 
     def _say(self, text: str, tone: str = "") -> None:
@@ -227,10 +227,7 @@ class CardsPanel(QWidget):
         self.name.setText(card.label)
         self.group.setText(card.group)
         self.status.setCurrentIndex(list(CardStatus).index(card.status))
-        self.has_end.setChecked(card.expires_at is not None)
-        if card.expires_at is not None:
-            day = last_day(card.expires_at)
-            self.end.setDate(QDate(day.year, day.month, day.day))
+        self.end.setText(last_day(card.expires_at).isoformat() if card.expires_at is not None else "")
         self._say("")
 
     def _held_picked(self, row: tuple[int, Decision] | None) -> None:
@@ -252,7 +249,7 @@ class CardsPanel(QWidget):
     def submit(self) -> None:
         """Enter the card of the form, or change the one of that number."""
         uid = self.uid.text().strip()
-        if not uid:
+        if not self.save.isEnabled():
             return
         known = self._desk.book.find(uid)
         base = known[0] if known is not None else Card(uid=uid)
@@ -261,15 +258,24 @@ class CardsPanel(QWidget):
             status=self.status.currentData(),
             label=self.name.text().strip(),
             group=self.group.text().strip(),
-            expires_at=self._end() if self.has_end.isChecked() else None,
+            expires_at=self._end(),
         )
         words = self.tr("{uid} is changed.") if known is not None else self.tr("{uid} is entered.")
         self._try(lambda: self._desk.put([card], self._bench.now()), words.format(uid=visible(card.uid, 60)))
         self.table.select_key(card.uid)
 
-    def _end(self) -> datetime:
-        day = self.end.date().addDays(1)  # the chosen day counts to its end, in the technician's zone
-        return datetime(day.year(), day.month(), day.day()).astimezone().astimezone(UTC)
+    def _has_sound_end(self) -> bool:
+        try:
+            return not self.end.text().strip() or date.fromisoformat(self.end.text().strip()).year <= LAST_YEAR
+        except ValueError:
+            return False
+
+    def _end(self) -> datetime | None:
+        text = self.end.text().strip()
+        if not text:
+            return None
+        after = date.fromisoformat(text) + timedelta(days=1)  # the day counts to its end, in the technician's zone
+        return datetime(after.year, after.month, after.day).astimezone().astimezone(UTC)
 
     def _remove(self) -> None:
         known = self._desk.book.find(self.uid.text())

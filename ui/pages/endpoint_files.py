@@ -52,7 +52,7 @@ class FilesPage(ServicePage):
         self.update_firmware = self.order_button(self.tr("Update firmware…"), self._update, icon_name="upload")
         self.test_image = self.order_button(self.tr("Offer a test image…"), self._offer, icon_name="file-check")
         self.body.addLayout(
-            self.row(self.fetch, self.fetch_security, self.update_firmware, self.test_image, self.carrier, 1)
+            self.flow(self.fetch, self.fetch_security, self.update_firmware, self.test_image, self.carrier)
         )
         self.bar = QProgressBar(self)
         self.bar.setAccessibleName(self.tr("Progress of the transfer"))

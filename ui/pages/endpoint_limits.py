@@ -68,7 +68,7 @@ class LimitsPage(ServicePage):
         self.minutes.setSpecialValueText(self.tr("until cleared"))
         self.minutes.setAccessibleName(self.tr("How long"))
         self.set = self.order_button(self.tr("Set limit"), self._set, is_primary=True)
-        self.body.addLayout(self.row(self.amount, self.unit, self.purpose, self.connector, self.minutes, self.set, 1))
+        self.body.addLayout(self.flow(self.amount, self.unit, self.purpose, self.connector, self.minutes, self.set))
         self.judge = self.order_button(self.tr("Compare with the charger"), self._judge, icon_name="git-compare")
         self.list = self.order_button(self.tr("List"), self._list, icon_name="refresh-cw")
         self.clear = self.order_button(self.tr("Clear all…"), self._clear, icon_name="trash-2")

@@ -38,7 +38,7 @@ class LocalListPage(ServicePage):
         self.send = self.order_button(self.tr("Send what changed"), self._send, icon_name="send", is_primary=True)
         self.send_all = self.order_button(self.tr("Send all"), self._send_all, icon_name="send")
         self.clear = self.order_button(self.tr("Clear the cache"), self._clear, icon_name="trash-2")
-        self.body.addLayout(self.row(self.send, self.send_all, self.ask, self.clear, 1))
+        self.body.addLayout(self.flow(self.send, self.send_all, self.ask, self.clear))
         self.body.addStretch(1)
 
     def show_state(self) -> None:

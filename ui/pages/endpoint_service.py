@@ -13,6 +13,7 @@ from ui.doors import is_alive
 from ui.models.plain import visible_lines
 from ui.tasks import Tasks
 from ui.theme import SPACE_8, SPACE_12, set_look, set_role
+from ui.widgets.flow import Flow
 from ui.widgets.frameview import plain_label
 
 if TYPE_CHECKING:
@@ -168,6 +169,13 @@ class ServicePage(QWidget):
             else:
                 row.addWidget(widget)
         return row
+
+    def flow(self, *widgets: QWidget) -> Flow:
+        """Lay widgets side by side, on as many lines as the width needs."""
+        flow = Flow()
+        for widget in widgets:
+            flow.addWidget(widget)
+        return flow
 
     def note(self, text: str) -> QWidget:
         """Make a line of explanation."""
