@@ -87,7 +87,10 @@ def _start(endpoint: Endpoint, action: str, bench: Workbench) -> dict[str, Any]:
         return {}
     now = bench.now()
     number = int(now.timestamp()) % 1_000_000_000
-    return {**forms.blank(form), **actions.start(known, Situation(now=now, number=number))}
+    return {
+        **forms.blank(form),
+        **actions.start(known, Situation(now=now, number=number, root=lambda: bench.authority.root.pem)),
+    }
 
 
 def _refusal(endpoint: Endpoint, args: argparse.Namespace, made: dict[str, Any], console: Console) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -67,6 +67,8 @@ class Situation:
     tag: str = "REHOME"
     number: int = 1
     files: str = ""
+    root: Callable[[], str] = str
+    """Gives the PEM of our own root certificate, which is made when it is first asked for."""
 
 
 def action(version: str, name: str) -> Action | None:
@@ -178,6 +180,8 @@ def _filled(value: Any, situation: Situation) -> Any:
         return [_filled(item, situation) for item in value]
     if not isinstance(value, str) or not value.startswith("@"):
         return value
+    if value == "@root":
+        return situation.root()
     return moment(value[1:], situation.now) or getattr(situation, value[1:])
 
 

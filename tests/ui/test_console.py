@@ -210,6 +210,31 @@ async def test_form_and_json_are_two_sides_of_one_request(bench: Any) -> None:
         assert console.form.value() == {"requestedMessage": "MeterValues", "connectorId": 2, "own": True}
 
 
+async def test_long_list_from_json_is_sent_whole(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench) as got:
+        console = await selected(page, "CP-1")
+        console.tree.choose("SendLocalList")
+        cards = [{"idTag": f"T{number}", "idTagInfo": {"status": "Accepted"}} for number in range(120)]
+        click(console.is_raw)
+        made = {"listVersion": 1, "updateType": "Full", "localAuthorizationList": cards}
+        console.raw.setPlainText(json.dumps(made))
+        click(console.composer.is_form)
+        assert console.findChild(QLineEdit, "field-localAuthorizationList[49].idTag")
+        assert not console.findChild(QLineEdit, "field-localAuthorizationList[50].idTag")
+        assert console.form.value() == made
+        click(console.send)
+        await press(console, "send")
+        await until(lambda: asked(got, "SendLocalList") == [made])
+
+
+async def test_our_own_root_is_what_a_new_root_form_holds(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench):
+        console = await selected(page, "CP-1")
+        console.tree.choose("InstallCertificate")
+        assert console.form.value()["certificate"] == bench.authority.root.pem
+        assert console.composer.breaches == []
+
+
 async def test_running_session_is_filled_in(bench: Any) -> None:
     async with opened(bench) as page, charger(bench):
         console = await selected(page, "CP-1")

@@ -137,7 +137,7 @@ class Console(QWidget):
         endpoint, now = self._endpoint(), self._bench.now()
         number = int(now.timestamp()) % 1_000_000_000
         if endpoint is None:
-            return Situation(now=now, number=number)
+            return Situation(now=now, number=number, root=self._root)
         running = [session for session in endpoint.transactions.values() if session.is_running]
         connectors = [place for place in endpoint.statuses if place > 0]
         connector = running[-1].connector if running else min(connectors, default=1)
@@ -149,7 +149,14 @@ class Console(QWidget):
             transaction=running[-1].transaction_id if running else nothing,
             tag=(running[-1].tag if running else "") or "REHOME",
             number=number,
+            root=self._root,
         )
+
+    def _root(self) -> str:
+        try:
+            return self._bench.authority.root.pem
+        except AppError:  # our certificates can't be read: the field stays empty
+            return ""
 
     def _suggest(self, path: str) -> list[str]:
         """Name what a charger may know by that name: its settings, components and variables."""

@@ -19,8 +19,8 @@ from ui.widgets.frameview import plain_label
 LABEL_WIDTH = 180
 INDENT = 16
 LEAST_LABEL = 90
-MOST_ITEMS = 500
-"""Items a list of a form holds; more are better written as JSON."""
+MOST_ITEMS = 50
+"""Items of a list that are shown; the rest is kept and sent along."""
 
 
 class FormView(QScrollArea):
@@ -249,6 +249,7 @@ class ListPart(Part):
         self._words = words
         self._path = path
         self._items: list[Part] = []
+        self._rest: list[Any] = []
         self._count = 0
         self.body = QWidget(self)
         self._column = QVBoxLayout(self.body)
@@ -274,8 +275,11 @@ class ListPart(Part):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_4)
         layout.addLayout(self.head)
+        self._more = plain_label(self, "caption")
+        self._more.hide()
         layout.addWidget(self._trouble)
         layout.addWidget(self.body)
+        layout.addWidget(self._more)
 
     def add_item(self) -> None:
         """Add an empty item and put the keyboard into it."""
@@ -289,13 +293,17 @@ class ListPart(Part):
         """Take over a list."""
         for item in tuple(self._items):
             self._drop(item)
-        for item_value in (value if isinstance(value, list) else [value])[:MOST_ITEMS]:
+        values = value if isinstance(value, list) else [value]
+        self._rest = values[MOST_ITEMS:]
+        for item_value in values[:MOST_ITEMS]:
             self._item(item_value)
+        self._more.setText(translate("… and {count} more, kept as they are", "Form").format(count=len(self._rest)))
+        self._more.setVisible(bool(self._rest))
         self._renumber()
 
     def value(self) -> list[Any]:
         """Return the list."""
-        return [item.value() for item in self._items]
+        return [item.value() for item in self._items] + self._rest
 
     def tell(self, problems: dict[str, str], path: str) -> None:
         """Show what is wrong beside the items."""
