@@ -45,6 +45,7 @@ from app.model.setting import Change
 from app.model.unit import Sighting, Unit, UnitChange, Way, authority
 from app.ocpp.server import OcppServer
 from app.ocpp.services.desk import ServiceDesk
+from app.rescue.desk import RescueDesk
 from app.scope import Scope, Trouble
 from app.settings import Settings
 from app.standin.fileservice import FileService
@@ -114,6 +115,7 @@ class Workbench:
         self.desk: JobDesk
         self.hand: EditDesk
         self.files: FileService
+        self.rescue: RescueDesk
         self.services: ServiceDesk
         self.acceptance: AcceptanceDesk
 
@@ -163,6 +165,7 @@ class Workbench:
             known=self.store.units.all(),
             is_simulated=self.is_demo,
         )
+        self.rescue = RescueDesk(store=self.store, vault=self.vault, folder=self.home)
         self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
         self.hand = EditDesk(store=self.store, vault=self.vault, bench=self, jobs=self.desk, scope=self.scope)
         self.files = FileService(self.home / "files")

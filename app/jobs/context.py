@@ -14,6 +14,7 @@ from app.model.frame import ListenState
 from app.model.job import JobEvent
 from app.model.unit import Unit
 from app.ocpp.server import OcppServer
+from app.rescue.desk import RescueDesk
 
 Tap = Callable[[str, JobEvent], None]
 """Called with ``before`` and ``after`` around each event that goes to disk."""
@@ -51,6 +52,11 @@ class JobContext(Protocol):
     @property
     def server(self) -> OcppServer:
         """Return our endpoint."""
+        ...
+
+    @property
+    def rescue(self) -> RescueDesk | None:
+        """Return who brings home the sessions of dead backends; ``None`` = nobody."""
         ...
 
     def open(

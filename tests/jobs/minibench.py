@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from app.model.reading import Sampled
 from app.model.unit import Sighting, SourceKind, Unit, Way
 from app.ocpp.host import Times
 from app.ocpp.server import OcppServer
+from app.rescue.desk import Patience, RescueDesk
 from app.scope import Scope, Trouble
 from app.storage.db import Store
 from app.storage.vault import MemoryVault, Vault
@@ -84,10 +86,12 @@ class MiniBench:
         self._tap, self._confirmation = tap, confirmation
         self._recorded = self.frames.subscribe(100_000)
         self.desk: JobDesk
+        self.rescue = RescueDesk(store=self.store, vault=self.vault, folder=home, patience=Patience(0.2, 10.0))
 
     async def __aenter__(self) -> MiniBench:
         await self.scope.__aenter__()
         await self.server.__aenter__()
+        self.scope.isolated("keep frames", self._keep_frames())
         self.desk = JobDesk(
             store=self.store,
             vault=self.vault,
@@ -105,6 +109,11 @@ class MiniBench:
         self.store.traffic.add(self._recorded.take())
         self._recorded.close()
         self.store.close()
+
+    async def _keep_frames(self) -> None:
+        while True:
+            await asyncio.sleep(0.02)
+            self.store.traffic.add(self._recorded.take())
 
     async def listen_somewhere(self) -> ListenState:
         if not self.server.state.is_listening:

@@ -64,3 +64,24 @@ async def test_a_station_that_refuses_the_slot_is_told_why(tmp_path: Path) -> No
         assert job.step(StepKind.SWITCH).state is StepState.FAILED
         assert "can't use this address" in told(job, StepKind.SWITCH) + job.step(StepKind.SWITCH).note
         assert unit.network.order == (1,)
+
+
+async def test_sessions_that_no_backend_had_got_are_archived_before_it_leaves(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CS-9": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        new.provision("CS-9", PASSWORD, version="2.0.1")
+        for days_ago, energy_wh in ((3.0, 7000.0), (2.0, 5000.0), (1.0, 1500.0)):
+            unit.remember_session("04AABBCC", days_ago=days_ago, energy_wh=energy_wh)
+        job_id = await begun(bench, unit)
+        job = await drive(bench, job_id, wanted(new.url, "CS-9", PASSWORD))
+        assert job.state is JobState.DONE, facts({job_id: job})
+        rescued = job.facts["rescue"]
+        assert (rescued["sessions"], rescued["energy_wh"]) == (3, 13_500)
+        texts = [(tmp_path / "rescued" / name).read_text() for name in rescued["files"]]
+        assert len(texts) == 2
+        assert "04AABBCC" not in "".join(texts)
+        orders = [payload for action, payload in unit.heard if action == "ChangeAvailability"]
+        assert [order["operationalStatus"] for order in orders] == ["Inoperative", "Operative"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from datetime import datetime
 
 from app.driver.capability import ReportsStatus, SetsBackend
 from app.errors import LinkError, LinkLost, NotReachable, NotSupported, StepBlocked, TimedOut
+from app.jobs.leaving import closed_for_sessions, rescue
 from app.jobs.stepping import StepRun, is_dialled_in
 from app.jobs.steps.restart import introduces_itself_late, needs_restart, restart
 from app.jobs.writing import by_hand, holds, point_at, unkept
@@ -47,7 +49,10 @@ async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
     try:
         async with step.open(SetsBackend) as session:
             over_us = is_dialled_in(session)
-            count = await point_at(step, session, backend, Target.BACKEND)
+            if over_us:
+                await rescue(step, identity)
+            async with closed_for_sessions(step, identity) if over_us else nullcontext():
+                count = await point_at(step, session, backend, Target.BACKEND)
             if not count:
                 step.note("Nothing had to be written.")
             if not over_us and not await holds(step, session, backend):

@@ -1,0 +1,96 @@
+"""The rescue desk: drains units, reads their sessions out of the stored traffic, and keeps the archive."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from app.model.frame import Frame
+from app.model.query import TrafficQuery
+from app.model.secret import Secret
+from app.ocpp.endpoint import Endpoint
+from app.rescue.draining import PATIENCE_S, QUIET_S, Drained, drain
+from app.rescue.files import Ledger, write
+from app.rescue.sessions import TALKS, sessions
+from app.storage.traffic import TrafficStore
+from app.storage.vault import Vault
+
+KEY_NAME = "site/card-key"
+"""Where the vault keeps what makes the pseudonyms of cards."""
+FOLDER = "rescued"
+PAGE = 2_000
+MAX_FRAMES = 500_000
+"""Frames of one unit that are looked through."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Holder(Protocol):
+    """What holds the stored traffic."""
+
+    @property
+    def traffic(self) -> TrafficStore:
+        """Return the frames."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a queue must be silent to count as dry, and how long it is waited for at all. Seconds."""
+
+    quiet_s: float = QUIET_S
+    longest_s: float = PATIENCE_S
+
+
+class RescueDesk:
+    """Brings home what a dead backend never got."""
+
+    def __init__(self, *, store: Holder, vault: Vault, folder: Path, patience: Patience | None = None) -> None:
+        self._store = store
+        self._vault = vault
+        self._folder = folder / FOLDER
+        self.patience = patience or Patience()
+
+    async def drain(self, endpoint: Endpoint, told: Callable[[Drained], None] = lambda _: None) -> Drained:
+        """Wait until a unit's queue is dry; time that it was already silent counts."""
+        return await drain(endpoint, quiet_s=self.patience.quiet_s, patience_s=self.patience.longest_s, told=told)
+
+    async def ledger(self, identity: str, *, serial: str = "", is_dry: bool = False) -> Ledger:
+        """Read a unit's sessions out of the stored traffic. Raises StoreError."""
+        frames: list[Frame] = []
+        for action in sorted(TALKS):
+            frames += await self._frames(TrafficQuery(identity=identity, action=action))
+        frames.sort(key=lambda frame: frame.seq)
+        found = await asyncio.to_thread(sessions, frames)
+        return Ledger(identity=identity, serial=serial, made_at=datetime.now(UTC), is_dry=is_dry, sessions=found)
+
+    def save(self, ledger: Ledger, folder: Path | None = None) -> tuple[Path, Path]:
+        """Write a ledger as CSV and JSON, into the archive or a folder of the user's. Raises StoreError."""
+        name = _UNSAFE.sub("_", ledger.identity).strip("._")[:60] or "unnamed"
+        return write(ledger, self._key(), folder or self._folder, f"{name}-{ledger.made_at:%Y%m%d-%H%M%S}")
+
+    async def _frames(self, query: TrafficQuery) -> list[Frame]:
+        await asyncio.to_thread(self._store.traffic.flush)
+        found: list[Frame] = []
+        after = 0
+        while len(found) < MAX_FRAMES:
+            page = self._store.traffic.scan(query, after=after, limit=PAGE)
+            found += page.frames
+            if page.is_end:
+                break
+            after = page.edge
+            await asyncio.sleep(0)  # each slice is short; the window has its turn between them
+        return found
+
+    def _key(self) -> bytes:
+        kept = self._vault.get(KEY_NAME)
+        if kept is None:
+            kept = Secret(secrets.token_hex(32))
+            self._vault.set(KEY_NAME, kept)
+        return kept.reveal().encode()
