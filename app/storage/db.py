@@ -24,6 +24,8 @@ from app.storage.writer import BUSY_S, Bound, Writer
 
 KEEP_FRAMES = 1_000_000
 KEEP_SAMPLES = 2_000_000
+EVIDENCE_SHARE = 5
+"""One record beside this many frames at most: where nothing but knocks comes, they must not fill the disk."""
 
 
 class Store:
@@ -72,7 +74,7 @@ class Store:
                 migrate(connection)
             bounds = [
                 Bound(table="traffic", key="seq", keep=keep_frames, also=FORGET),
-                Bound(table="evidence", key="seq", keep=keep_frames),
+                Bound(table="evidence", key="seq", keep=max(1, keep_frames // EVIDENCE_SHARE)),
                 Bound(table="readings", key="rowid", keep=keep_samples),
                 Bound(table="states", key="rowid", keep=keep_samples),
             ]

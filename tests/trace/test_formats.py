@@ -114,6 +114,28 @@ async def test_plain_text_comes_back_as_a_log(tmp_path: Path):
     assert (info.format, info.identities, info.unread) == (TraceFormat.LOG, ("CP-1",), 0)
 
 
+@pytest.mark.parametrize("name", ["t.rehome-trace", "t.jsonl", "t.pcapng", "t.log"])
+async def test_a_password_in_a_foreign_log_goes_into_no_file_of_ours(tmp_path: Path, name: str):
+    secret = "tr0ub4dor-and-3"
+    log = tmp_path / "backend.log"
+    messages = (
+        [2, "1", "ChangeConfiguration", {"key": "AuthorizationKey", "value": secret}],
+        [2, "2", "SetVariables", {"setVariableData": [
+            {"attributeValue": secret, "component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+        ]}],
+    )  # fmt: skip
+    log.write_text("".join(f"2026-07-01T08:00:00Z CP-1: send {json.dumps(message)}\n" for message in messages))
+    target = tmp_path / name
+    async with loaded(log) as recording:
+        assert recording.count == 2
+        await export(
+            target, format_of(target), Selection(), traffic=recording.traffic, evidence=recording.evidence, start=START
+        )
+    data = target.read_bytes()
+    assert b"AuthorizationKey" in data
+    assert secret.encode() not in data
+
+
 # pcapng, by a reader that takes nothing on trust
 
 
