@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from app.diagnosis.settings import short
 from app.model.finding import Finding
-from app.model.frame import Direction, Frame, Handshake
+from app.model.frame import Direction, Frame, FrameKind, Handshake
 
 RULES = frozenset(
     {
         "method", "no-host", "no-upgrade", "no-connection", "no-key", "bad-key", "version", "version-8",
         "other-deviation", "no-subprotocol", "other-subprotocol", "no-identity", "trailing-slash", "odd-identity",
         "escaped-identity", "other-login", "hex-password", "wrong-password", "not-json", "elements", "numeric-id",
-        "unknown-action", "empty-field", "schema", "unknown-field", "before-boot", "no-pong", "beside-itself",
-        "seldom-pings",
+        "unknown-action", "empty-field", "schema", "unknown-field", "before-boot", "overlapping", "no-pong",
+        "beside-itself", "seldom-pings",
     }
 )  # fmt: skip
 """All oddities that a file of ``resources/others`` may have a rule for."""
@@ -129,9 +129,22 @@ def in_frames(frames: Sequence[Frame], findings: Iterable[Finding]) -> Iterator[
             rule = "elements" if note.startswith("ELEMENTS") else _NOTED.get(note)
             if rule is not None:
                 yield Oddity(rule=rule, place=whole(frame), found=frame.action or note.lower())
+    yield from _overlapping(frames)
     for finding in findings:
         if finding.code in ("BOOT-SCHEMA", "SCHEMA"):
             yield from _schema(heard, finding)
+
+
+def _overlapping(frames: Sequence[Frame]) -> Iterator[Oddity]:
+    """See a request that came before the one before it was answered (OCPP-J 1.6 §4.1.1): the late answer proves it."""
+    answered = {frame.uid: frame.seq for frame in frames if frame.direction is Direction.OUT and frame.uid}
+    before: Frame | None = None
+    for frame in frames:
+        if frame.direction is not Direction.IN or frame.kind is not FrameKind.CALL:
+            continue
+        if before is not None and frame.seq < answered.get(before.uid, 0) and frame.uid != before.uid:
+            yield Oddity(rule="overlapping", place=whole(frame), found=frame.action)
+        before = frame
 
 
 def _schema(heard: Sequence[Frame], finding: Finding) -> Iterator[Oddity]:

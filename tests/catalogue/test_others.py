@@ -14,6 +14,7 @@ from app.diagnosis.others import Opinion, Reason, Verdict, judge, others, parse
 from app.errors import ProfileError
 from app.model.finding import Finding, Severity
 from app.model.frame import Direction, Handshake
+from app.ocpp.manner import Manner
 from tests.ocpp.endpoint_kit import BOOT, HOST, Site, ask, raw, site, unit, upgrade
 
 
@@ -110,6 +111,21 @@ async def test_a_field_too_long_is_found_in_its_frame() -> None:
     place = by_id(opinions)["standard"].reasons[0].place
     text = next(frame.text for frame in frames if frame.seq == place.frame)
     assert json.loads(f"{{{text[place.start : place.end]}}}") == {"chargePointModel": "M" * 30}
+
+
+async def test_a_request_before_the_answer_to_the_last_is_refused_by_who_counts() -> None:
+    async with site() as here:
+        here.server.manners["CP-1"] = Manner(answer_delay_s=0.05)
+        async with unit(here) as link:
+            for uid in ("h1", "h2"):
+                await link.send(json.dumps([2, uid, "Heartbeat", {}]))
+            await link.recv()
+            await link.recv()
+            endpoint = here.server.endpoints["CP-1"]
+            opinions = judge(endpoint.handshake, here.frames.take(), findings=endpoint.findings)
+    told = verdicts(opinions)
+    assert (told["standard"], told["citrineos"], told["steve"]) == ("later", "later", "accepts")
+    assert by_id(opinions)["citrineos"].reasons[0].rule == "overlapping"
 
 
 def finding(code: str, case: str = "") -> Finding:

@@ -132,7 +132,7 @@ class OthersPanel(QWidget):
 
     def _first_frames(self, endpoint: Endpoint) -> list[Frame]:
         """Read the Boot and the newest frames of this connection, in one bounded search each."""
-        heard = TrafficQuery(identity=endpoint.identity, direction=Direction.IN, since=endpoint.opened_at)
+        heard = TrafficQuery(identity=endpoint.identity, since=endpoint.opened_at)
         boots = TrafficQuery(
             identity=endpoint.identity,
             action="BootNotification",
