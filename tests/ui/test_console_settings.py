@@ -21,6 +21,7 @@ from ui.models.devicemodel import NAME, RESULT, VALUE, DeviceModel, problem_of
 from ui.models.settings import VALUE as SETTING_VALUE
 from ui.pages.endpoint_devicemodel import DeviceModelPanel
 from ui.pages.endpoint_unit import SETTINGS
+from ui.widgets.variabletree import CHOSEN, PROBLEMS
 
 
 class Station:
@@ -246,10 +247,14 @@ async def test_one_component_is_read_again_alone(bench: Any) -> None:
         await until(lambda: panel.tree.model.variables and not page.tasks.is_running("device model CP-1"))
         station.values["TxCtrlr", "StopTxOnInvalidId"] = "false"
         panel.tree.view.setCurrentIndex(panel.tree.model.index_of("TxCtrlr.StopTxOnInvalidId"))
-        panel.read("")
+        panel.read(CHOSEN)
         await until(lambda: cell(panel.tree.model, "TxCtrlr.StopTxOnInvalidId", VALUE) == "false")
         assert asked(got, "GetReport")[0]["componentVariable"] == [{"component": {"name": "TxCtrlr"}}]
         assert len(panel.tree.model.variables) == 5
+        await until(lambda: not page.tasks.is_running("device model CP-1"))
+        panel.read(PROBLEMS)
+        await until(lambda: len(asked(got, "GetReport")) == 2)
+        assert asked(got, "GetReport")[1]["componentCriteria"] == ["Problem"]
 
 
 async def test_refused_report_is_said(bench: Any) -> None:

@@ -23,7 +23,7 @@ from ui.models.plain import moment_text, visible
 from ui.models.settings import WriteState
 from ui.pages import endpoint_change
 from ui.tasks import Tasks
-from ui.widgets.variabletree import VariableTree
+from ui.widgets.variabletree import CHOSEN, PROBLEMS, VariableTree
 
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
@@ -104,18 +104,22 @@ class DeviceModelPanel(QWidget):
 
     # Reading
 
-    def read(self, base: str = "FullInventory") -> None:
-        """Read a report; empty = the chosen component only."""
+    def read(self, what: str = "FullInventory") -> None:
+        """Read a report: a report base of the standard, ``PROBLEMS`` or ``CHOSEN``."""
         endpoint = self._endpoint()
         if endpoint is None:
             return
         component = self._chosen_component()
-        if not base and component is None:
+        if what == CHOSEN and component is None:
             self.tree.say(self.tr("Choose a component first."), "attention")
             return
-        action = "GetBaseReport" if base else "GetReport"
-        payload: dict[str, object] = {"reportBase": base} if base else {"componentVariable": [component]}
-        reading = self._reading(endpoint, action, payload, is_all=base == "FullInventory")
+        action = "GetReport"
+        payload: dict[str, object] = {"componentVariable": [component]}
+        if what == PROBLEMS:
+            payload = {"componentCriteria": ["Problem"]}
+        elif what != CHOSEN:
+            action, payload = "GetBaseReport", {"reportBase": what}
+        reading = self._reading(endpoint, action, payload, is_all=what == "FullInventory")
         task = self._tasks.start_once(self._task, reading)
         if task is not None:
             task.add_done_callback(self._over)

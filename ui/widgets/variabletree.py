@@ -42,6 +42,8 @@ from ui.widgets.empty import Empty
 from ui.widgets.frameview import plain_label
 
 Index = QModelIndex | QPersistentModelIndex
+CHOSEN, PROBLEMS = "chosen", "problems"
+"""Parts of a device model: the component under the cursor; components that report a problem."""
 _WIDTHS = {NAME: 270, VALUE: 230, UNIT: 60, LIMITS: 230, ACCESS: 96}
 MOST_DETAILS = 7
 VALUE_LIMIT = 2500
@@ -100,7 +102,7 @@ class VariableTree(QWidget):
     """Reading, writing and files are the panel's; it hears what is asked for through the signals."""
 
     read_asked = Signal(str)
-    """The report base to read: FullInventory, ConfigurationInventory, SummaryInventory; empty = what is selected."""
+    """What to read: FullInventory, ConfigurationInventory, SummaryInventory, ``PROBLEMS`` or ``CHOSEN``."""
     stopped = Signal()
     exported = Signal(str)
     compared = Signal(int)
@@ -152,7 +154,8 @@ class VariableTree(QWidget):
             ("FullInventory", self.tr("Everything (GetBaseReport, full)")),
             ("ConfigurationInventory", self.tr("What can be set (configuration)")),
             ("SummaryInventory", self.tr("What is unusual (summary)")),
-            ("", self.tr("The chosen component only (GetReport)")),
+            (PROBLEMS, self.tr("Components with a problem (GetReport)")),
+            (CHOSEN, self.tr("The chosen component only (GetReport)")),
         ):
             menu.addAction(words, self._read_chosen).setData(base)
         button.setMenu(menu)
