@@ -20,9 +20,9 @@ from ui.pages.page import Page
 from ui.pages.traffic_parts import ExportBand
 
 FORMATS = (
-    (TraceFormat.REHOME, "Rehome trace: complete, with findings and hash chain", ".rehome-trace"),
+    (TraceFormat.REHOME, "Rehome trace: everything, hash-chained", ".rehome-trace"),
     (TraceFormat.REHOME, "Rehome trace, packed", ".rehome-trace.gz"),
-    (TraceFormat.OPEN, "OCPP Trace JSONL 1.1: for other tools", ".jsonl"),
+    (TraceFormat.OPEN, "OCPP Trace JSONL: for other tools", ".jsonl"),
     (TraceFormat.PCAPNG, "pcapng: for Wireshark", ".pcapng"),
     (TraceFormat.LOG, "Plain text: one message a line", ".log"),
 )
@@ -43,7 +43,7 @@ class ExportForm(QWidget):
         self.filtered.setEnabled(not filter_.is_empty)
         if len(filter_.identities) == 1:
             self.identity.setCurrentText(next(iter(filter_.identities)))
-        self.setMinimumWidth(480)
+        self.setMinimumWidth(420)
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addRow(self.tr("Format"), self.format)
