@@ -18,6 +18,7 @@ from app.acceptance.tempo import Tempo
 from app.acceptance.tools import NO_TOOLS, Tools, watched
 from app.errors import AppError, LinkLost
 from app.model.acceptance import Answer, Mark
+from app.model.transfer import Carrier
 
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
@@ -291,21 +292,21 @@ class Stage:
     # Files and certificates -----------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def expecting(self, purpose: str) -> AsyncIterator[str]:
+    async def expecting(self, purpose: str, carrier: Carrier = Carrier.HTTP) -> AsyncIterator[str]:
         """Take files in inside the block; gives the address to tell the unit. Every file becomes a mark ``file``."""
         files = self._files()
         async with (
-            files.expecting(identity=self.identity, purpose=purpose, host=self._host) as ticket,
+            files.expecting(identity=self.identity, purpose=purpose, host=self._host, carrier=carrier) as ticket,
             watched(files, ticket.token, self._recorder),
         ):
             yield ticket.location
 
     @asynccontextmanager
-    async def offering(self, path: Path, purpose: str) -> AsyncIterator[str]:
+    async def offering(self, path: Path, purpose: str, carrier: Carrier = Carrier.HTTP) -> AsyncIterator[str]:
         """Give a file out inside the block; gives its address. Every fetch becomes a mark ``file``."""
         files = self._files()
         async with (
-            files.offering(path, identity=self.identity, purpose=purpose, host=self._host) as ticket,
+            files.offering(path, identity=self.identity, purpose=purpose, host=self._host, carrier=carrier) as ticket,
             watched(files, ticket.token, self._recorder),
         ):
             yield ticket.location

@@ -28,6 +28,7 @@ KEYS = (
     "ReserveConnectorZeroSupported",
     "SendLocalListMaxLength",
     "StopTransactionOnEVSideDisconnect",
+    "SupportedFileTransferProtocols",
     "StopTransactionOnInvalidId",
     "UnlockConnectorOnEVSideDisconnect",
     "ChargeProfileMaxStackLevel",

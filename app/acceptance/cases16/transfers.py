@@ -8,13 +8,18 @@ from pathlib import Path
 
 from app.acceptance.case import case
 from app.acceptance.cases16.asking import claims, has_security
+from app.acceptance.facts import Facts
 from app.acceptance.stage import Stage
 from app.acceptance.take import Take, seq_of
 from app.model.acceptance import Check, must, should
+from app.model.transfer import Carrier
 from app.ocpp.v16 import stamp
 
 FILES = claims("FirmwareManagement")
-UPLOAD_S = 120.0
+FIRST_S = 40.0
+"""How long a unit may take to say that it has begun [OURS]."""
+UPLOAD_S = 80.0
+TOLD = "FirmwareStatusNotification"
 NO_FIRMWARE = b"Rehome acceptance test: this is no firmware. Nothing is to be installed.\n" * 32
 
 
@@ -54,11 +59,23 @@ def judge_diagnostics(take: Take) -> Iterator[Check]:
     needs=[FILES],
 )
 async def diagnostics(stage: Stage) -> None:
-    """Ask for diagnostics, and take the file in."""
-    async with stage.expecting("acceptance diagnostics") as location:
-        reply = await stage.call("GetDiagnostics", {"location": location, "retries": 0})
-        if reply.answer is not None and reply.answer.text("fileName"):
-            await _followed(stage, "DiagnosticsStatusNotification", ("Uploaded", "UploadFailed"))
+    """Ask for diagnostics, and take the file in; over FTP and HTTP where the unit does not say which it can."""
+    for carrier in carriers(stage.facts):
+        async with stage.expecting("acceptance diagnostics", carrier) as location:
+            reply = await stage.call("GetDiagnostics", {"location": location, "retries": 0})
+            if reply.answer is None or not reply.answer.text("fileName"):
+                return
+            if await _followed(stage, "DiagnosticsStatusNotification", ("Uploaded", "UploadFailed")):
+                return
+
+
+def carriers(facts: Facts) -> tuple[Carrier, ...]:
+    """Return how files may travel: as claimed, else FTP, which most old units know, then HTTP."""
+    claimed = facts.settings.get("SupportedFileTransferProtocols")
+    if claimed is None or not claimed.items:
+        return (Carrier.FTP, Carrier.HTTP)
+    named = {item.upper() for item in claimed.items}
+    return (Carrier.HTTP,) if "HTTP" in named else (Carrier.FTP,)
 
 
 def judge_log(take: Take) -> Iterator[Check]:
@@ -86,15 +103,22 @@ async def log(stage: Stage) -> None:
             await _followed(stage, "LogStatusNotification", ("Uploaded", "UploadFailure", "BadMessage"))
 
 
-async def _followed(stage: Stage, action: str, ends: tuple[str, ...]) -> None:
+async def _followed(stage: Stage, action: str, ends: tuple[str, ...]) -> bool:
+    """Wait for the end of a transfer; false where nothing was told of it at all."""
+    first = await stage.heard(action, where=lambda message: message.text("status") != "Idle", within_s=FIRST_S)
+    if first is None:
+        return False
     await stage.heard(action, where=lambda message: message.text("status") in ends, within_s=UPLOAD_S)
     await stage.until(lambda: any(mark.facts.get("stage") == "done" for mark in stage.take.marked("file")), 5)
+    return True
 
 
 def judge_no_firmware(take: Take) -> Iterator[Check]:
     """Look that the file is fetched, refused, and the unit still there."""
     for ask in take.asked("UpdateFirmware")[:1]:
         yield must("UpdateFirmware is answered (§5.19)", ask.is_answered, ask.status, *ask.seqs)
+        if not ask.is_answered:
+            return
     told = take.heard("FirmwareStatusNotification", lambda message: message.text("status") != "Idle")
     words = ", ".join(message.text("status") for message in told)
     yield must("FirmwareStatusNotification tells how it goes (§4.5)", bool(told), words, *map(seq_of, told))
@@ -131,14 +155,18 @@ async def no_firmware(stage: Stage) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         image = Path(folder) / "rehome-no-firmware.bin"
         image.write_bytes(NO_FIRMWARE)
-        async with stage.offering(image, "acceptance firmware") as location:
-            await _update(stage, location)
+        for carrier in carriers(stage.facts):
+            async with stage.offering(image, "acceptance firmware", carrier) as location:
+                if await _update(stage, location):
+                    return
 
 
 def judge_dead_address(take: Take) -> Iterator[Check]:
     """Look that nothing is claimed that can't be."""
     for ask in take.asked("UpdateFirmware")[:1]:
         yield must("UpdateFirmware is answered (§5.19)", ask.is_answered, ask.status, *ask.seqs)
+        if not ask.is_answered:
+            return
     told = take.heard("FirmwareStatusNotification", lambda message: message.text("status") != "Idle")
     states = [message.text("status") for message in told]
     words = ", ".join(states)
@@ -163,10 +191,15 @@ async def dead_address(stage: Stage) -> None:
     await _update(stage, f"http://{host}:9/rehome-no-firmware.bin")
 
 
-async def _update(stage: Stage, location: str) -> None:
+async def _update(stage: Stage, location: str) -> bool:
+    """Offer an image and follow it to its end; false where nothing was told of it at all."""
+    since = stage.last_seq
     reply = await stage.call("UpdateFirmware", {"location": location, "retrieveDate": stamp(stage.now()), "retries": 0})
     if not reply.is_answered:
-        return
-    ends = ("InstallationFailed", "DownloadFailed", "Installed")
-    await stage.heard("FirmwareStatusNotification", where=lambda message: message.text("status") in ends, within_s=150)
+        return True
+    first = await stage.heard(TOLD, where=lambda message: message.text("status") != "Idle", within_s=FIRST_S)
+    if first is not None:
+        ends = ("InstallationFailed", "DownloadFailed", "Installed")
+        await stage.heard(TOLD, where=lambda m: m.text("status") in ends, within_s=150, since=since)
     await stage.call("GetConfiguration", {"key": ["HeartbeatInterval"]})
+    return first is not None
