@@ -90,8 +90,9 @@ async def test_strictness_profile_and_face_are_chosen_kept_and_reminded_of(bench
         assert (bench.settings.endpoint_strict, bench.settings.endpoint_profile) == (True, 2)
         assert bench.settings.endpoint_personality == "ec"
         assert "EC" in manner.why.text()
-        await until(page.listen_panel.manner.isVisible)
-        assert "profile 2" in page.listen_panel.manner.text
+        reminder = page.listen_panel.manner
+        await until(lambda: "profile 2" in reminder.text and "EC" in reminder.text)
+        assert reminder.isVisible()
         click(manner.tls)
         await until(lambda: not bench.server.state.secure_url)
         await until(lambda: not page.listen_panel.secure_url.isVisible())
