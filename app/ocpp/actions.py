@@ -146,6 +146,12 @@ def refusals() -> frozenset[str]:
     return frozenset(_document("_words")["refusals"])
 
 
+@functools.cache
+def successes() -> frozenset[str]:
+    """Return the statuses with which a charger says that it did what it was asked, or will."""
+    return frozenset(_document("_words")["successes"])
+
+
 def choice_words(value: str) -> str:
     """Explain a choice in plain words; empty where its name says enough."""
     return str(_document("_words")["choices"].get(value, ""))

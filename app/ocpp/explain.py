@@ -28,6 +28,11 @@ class Status:
         return self.word in actions.refusals()
 
     @property
+    def is_success(self) -> bool:
+        """Say whether the charger did what it was asked, or will."""
+        return self.word in actions.successes()
+
+    @property
     def text(self) -> str:
         """Return it in one line."""
         return f"{self.place} {self.word}: {self.meaning}" if self.meaning else f"{self.place} {self.word}"

@@ -9,11 +9,11 @@ import pytest
 
 from app.jobs.overocpp import written
 from app.model.exchange import Exchange, Favourite
-from app.ocpp import explain
+from app.ocpp import actions, explain, forms, schema
 from app.ocpp.shown import has_mask, masked
 from app.storage.console import KEPT, ConsoleStore
 from app.storage.db import Store
-from tests.unit.test_forms import NOW
+from tests.unit.test_forms import NOW, walked
 
 SECRET = "geheim12"
 
@@ -81,10 +81,27 @@ def test_statuses_are_named_by_what_they_are_about() -> None:
     assert status.text == "C.V UnknownVariable: The component exists, but has no such variable."
     assert status.is_refusal
     (status,) = explain.statuses("1.6", "Reset", {"status": "Accepted"})
+    assert status.is_success
+    assert not status.is_refusal
+    (status,) = explain.statuses("1.6", "GetInstalledCertificateIds", {"status": "NotFound"})
+    assert not status.is_success
     assert not status.is_refusal
     assert explain.faults("1.6", "Reset", {"status": "Accepted"}) == []
     assert explain.faults("1.6", "Reset", {}) != []
     assert explain.breaches("1.6", "Dance", {}) == ["OCPP 1.6 has no action “Dance”."]
+
+
+def test_no_status_is_both_a_success_and_a_refusal_and_all_of_them_exist() -> None:
+    assert not actions.successes() & actions.refusals()
+    known = {
+        choice
+        for version in schema.FOLDERS
+        for action in actions.commands(version)
+        if (answer := forms.form(version, action.name, is_request=False)) is not None
+        for field in walked(answer)
+        for choice in field.choices
+    }
+    assert actions.successes() | actions.refusals() <= known
 
 
 def exchange(number: int) -> Exchange:

@@ -58,7 +58,7 @@ def pretty(value: Any) -> str:
 def explained(version: str, action: str, answer: Mapping[str, Any]) -> list[Told]:
     """Say in plain words what an answer means, status by status, and where it breaks its schema."""
     told = [
-        Told(visible(status.text, 300), "attention" if status.is_refusal else "good")
+        Told(visible(status.text, 300), "attention" if status.is_refusal else "good" if status.is_success else "")
         for status in explain.statuses(version, action, answer)
     ]
     faults = explain.faults(version, action, answer)
