@@ -213,6 +213,21 @@ async def test_installed_from_nowhere_is_not_believed(tmp_path: Path, image: Pat
         assert any("fetched 0 of" in odd for odd in outcome.oddities)
 
 
+async def test_what_is_told_of_an_update_before_this_one_does_not_end_it(tmp_path: Path, image: Path) -> None:
+    charger = Charger(tmp_path)
+    update_now = charger.update
+
+    async def late(location: str) -> None:
+        await charger.tell("Installed")
+        await update_now(location)
+
+    charger.update = late  # type: ignore[method-assign]
+    async with bench(tmp_path) as here:
+        outcome = await update(here, charger, image)
+        assert outcome.is_done
+        assert "odd order" in " ".join(outcome.oddities)
+
+
 async def test_a_failed_installation_ends_it(tmp_path: Path, image: Path) -> None:
     async with bench(tmp_path) as here:
         outcome = await update(here, Charger(tmp_path, fails=True), image)

@@ -29,6 +29,8 @@ _request_ids = itertools.count(int(datetime.now(UTC).timestamp()) & 0x3FFFFFF)
 
 SIGNATURE_LIMIT, CERTIFICATE_LIMIT = 800, 5500
 """FirmwareType (SEC16 §5, P2-201 §2): characters."""
+TRIES16 = 1
+"""OCPP 1.6 counts in ``retries`` how often it must try; from SEC16 on it is the further tries, and 0 is none."""
 FIRMWARE_NOTICES = ("FirmwareStatusNotification", "SignedFirmwareStatusNotification")
 LOG_NOTICES = ("DiagnosticsStatusNotification", "LogStatusNotification")
 
@@ -182,7 +184,7 @@ async def fetch_diagnostics(
 async def _ask_for_log(endpoint: Endpoint, kind: str, location: str, since: datetime | None) -> str:
     start = v16.stamp(since) if since is not None else ""
     if endpoint.version == "1.6" and kind == "diagnostics":
-        payload: dict[str, Any] = {"location": location, "retries": 0}
+        payload: dict[str, Any] = {"location": location, "retries": TRIES16}
         answer = await endpoint.call("GetDiagnostics", payload | ({"startTime": start} if start else {}))
         name = v16.text(answer.get("fileName"), 255)
         if not name:
@@ -346,7 +348,7 @@ async def update_firmware(
 async def _order_update(endpoint: Endpoint, image: Image, location: str) -> None:
     now = v16.stamp(datetime.now(UTC))
     if endpoint.version == "1.6" and not image.is_signed:
-        await endpoint.call("UpdateFirmware", {"location": location, "retrieveDate": now, "retries": 0})
+        await endpoint.call("UpdateFirmware", {"location": location, "retrieveDate": now, "retries": TRIES16})
         return
     firmware = {"location": location, "retrieveDateTime": now}
     if image.is_signed:
@@ -375,18 +377,21 @@ class _Update(_Watch):
         found = firmware_oddities(tuple(self.statuses), fetched=self.fetched, size=self._size)
         return (*found, UNCHECKED) if self._is_test and self.status in GOOD else found
 
+    def _wait_s(self) -> float:
+        """Some tell of their last update when they connect: the file shows whether this one was meant."""
+        return self.patience.settle_s if self.status in GOOD else super()._wait_s()
+
     def verdict(self) -> Outcome | None:
-        if self.status in GOOD:
-            is_proved = self.fetched >= self._size
-            text = (
-                "It fetched the whole image and says it runs it." if is_proved else "It says Installed without cause."
-            )
-            return self.outcome(is_proved, text, "" if is_proved else _LOOK_AT_BOOT, self._oddities())
+        if self.status in GOOD and self.fetched >= self._size:
+            text = "It fetched the whole image and says it runs it."
+            return self.outcome(True, text, oddities=self._oddities())
         if self.status in BAD:
             return self.outcome(False, f"{self.status}: {self.statuses[-1].meaning}", "", self._oddities())
         return None
 
     def silence(self) -> Outcome:
+        if self.status in GOOD:
+            return self.outcome(False, "It says Installed without cause.", _LOOK_AT_BOOT, self._oddities())
         told = f"the last it told was {self.status}" if self.status else "it told nothing at all"
         whole = "It fetched the whole image" if self.fetched >= self._size else f"It fetched {self.fetched:,} bytes"
         return self.outcome(False, f"{whole}, then fell silent; {told}.", _LOOK_AT_BOOT, self._oddities())
