@@ -12,7 +12,7 @@ from types import ModuleType
 
 from app import __version__
 from app.commands import FAILED, INTERRUPTED
-from app.commands.console import Console
+from app.commands.console import Console, OutputGone
 from app.errors import AppError
 
 COMMANDS = {
@@ -45,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
             return runner.run(_run(command, args, console))
     except KeyboardInterrupt:
         console.progress("Stopped. Nothing is left half-written.")
+        return INTERRUPTED
+    except OutputGone:
         return INTERRUPTED
     except AppError as error:
         console.trouble(error)

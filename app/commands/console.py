@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -12,6 +13,10 @@ from typing import Any
 
 from app.errors import AppError
 from app.model.secret import MASK, Secret
+
+
+class OutputGone(AppError):
+    """Nobody reads what the command prints any more (``rehome serve | head``)."""
 
 
 class Console:
@@ -25,11 +30,11 @@ class Console:
     def result(self, value: Any, text: str) -> None:
         """Print the one result: ``value`` as JSON, or ``text``."""
         self._has_result = True
-        print(json.dumps(plain(value), ensure_ascii=False, indent=2) if self.is_json else text, flush=True)
+        _put(json.dumps(plain(value), ensure_ascii=False, indent=2) if self.is_json else text)
 
     def line(self, value: Any, text: str) -> None:
         """Print one of many results: a JSON document on one line, or ``text``."""
-        print(json.dumps(plain(value), ensure_ascii=False) if self.is_json else text, flush=True)
+        _put(json.dumps(plain(value), ensure_ascii=False) if self.is_json else text)
 
     def progress(self, text: str) -> None:
         """Say what is going on."""
@@ -43,6 +48,15 @@ class Console:
             print(
                 json.dumps({"error": {"kind": type(error).__name__, "message": error.message, "advice": error.advice}})
             )
+
+
+def _put(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError as error:
+        # What is still in the buffer must not fail again when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputGone("Nobody reads the output any more.", "Run the command without a pipe.") from error
 
 
 def plain(value: Any) -> Any:
