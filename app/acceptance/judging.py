@@ -1,12 +1,31 @@
-"""Judge stored runs again: the same frames, the judges of today. Nothing is sent anywhere."""
+"""Judge captured frames: while a run goes on, and again from a stored one. Nothing is sent anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from app.acceptance.case import find
+from app.acceptance.case import Case, find
 from app.acceptance.take import Take
-from app.model.acceptance import CaseResult, RunResult, verdict_of
+from app.model.acceptance import CaseResult, Check, RunResult, should, verdict_of
+
+RESTARTING = ("Reset", "UpdateFirmware", "SignedUpdateFirmware")
+"""Calls of ours after which a unit may rightly hang up."""
+
+
+def sentences(case: Case, take: Take) -> tuple[Check, ...]:
+    """Judge one case, without its cleaning up; a line that dropped for no reason of ours is one sentence more."""
+    proper = take.proper
+    return (*case.judge(proper), *_dropped(proper))
+
+
+def _dropped(take: Take) -> Iterator[Check]:
+    if take.marked("dropped") or any(take.asked(action) for action in RESTARTING):
+        return
+    for mark in take.marked("ended"):
+        if mark.facts.get("by_us") == "False":
+            yield should("The connection holds through the case", False, mark.text, mark.seq)
+            return
 
 
 def again(run: RunResult) -> RunResult:
@@ -18,6 +37,6 @@ def _again(result: CaseResult) -> CaseResult:
     case = find(result.case_id)
     if case is None or not result.checks:
         return result
-    checks = tuple(case.judge(Take.of(result.frames, result.marks, pace=result.pace).proper))
+    found = sentences(case, Take.of(result.frames, result.marks, pace=result.pace))
     cut = tuple(check for check in result.checks if check.is_of_engine)
-    return replace(result, checks=(*checks, *cut), verdict=verdict_of((*checks, *cut)))
+    return replace(result, checks=(*found, *cut), verdict=verdict_of((*found, *cut)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.acceptance.case import Case
 from app.acceptance.facts import Facts, gather
+from app.acceptance.judging import sentences
 from app.acceptance.prompting import Prompter
 from app.acceptance.recorder import Recorder
 from app.acceptance.stage import Interrupted, NotApplicable, NotAsked, Stage
@@ -240,7 +241,7 @@ class Run:
         if outcome is not None and not isinstance(outcome, Interrupted | TimeoutError):
             return self._result(case, began, Verdict.NOT_ASKED, f"The case itself failed: {outcome!r}"[:500])
         take = Take(self._recorder.messages, self._recorder.marks, pace=self._tempo.pace)
-        judging = scope.isolated(f"judge {case.id}", _sentences(case, take.proper))
+        judging = scope.isolated(f"judge {case.id}", _sentences(case, take))
         await asyncio.wait({judging})
         if (fault := judging.exception()) is not None:
             return self._result(case, began, Verdict.NOT_ASKED, f"The judge itself failed: {fault!r}"[:500])
@@ -311,7 +312,7 @@ async def _ended_by(case: Case, stage: Stage) -> BaseException | None:
 
 
 async def _sentences(case: Case, take: Take) -> tuple[Check, ...]:
-    return tuple(case.judge(take))
+    return sentences(case, take)
 
 
 def _cut_short(case: Case, outcome: BaseException | None) -> tuple[Check, ...]:

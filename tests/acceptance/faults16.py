@@ -107,6 +107,17 @@ def drops_on_long(unit: OcppStation) -> None:
     unit.answers["DataTransfer"] = answer
 
 
+def deaf_to_utf8(unit: OcppStation) -> None:
+    """Drop the line on letters outside ASCII."""
+
+    def answer(_point: ChargePoint, payload: Any) -> Any:
+        if not str(payload.get("data", "")).isascii() and unit._link is not None:
+            unit._link.transport.abort()
+        return {"status": "UnknownVendorId"}
+
+    unit.answers["DataTransfer"] = answer
+
+
 def forgets_unknown(unit: OcppStation) -> None:
     usual = unit.answers["GetConfiguration"]
 
@@ -228,7 +239,7 @@ SICK: dict[str, Sick] = {
     "A16-TRIG-07": Sick(says("TriggerMessage", **ACCEPTED), "not accepted"),
     "A16-WIRE-01": Sick(fault(Fault.CRASHES_ON_UNKNOWN), "unknown action"),
     "A16-WIRE-02": Sick(says("UnlockConnector", status="Unlocked"), "not acted on"),
-    "A16-WIRE-03": Sick(refuses("DataTransfer", "GenericError"), "UTF-8"),
+    "A16-WIRE-03": Sick(deaf_to_utf8, "UTF-8"),
     "A16-WIRE-04": Sick(drops_on_long, "stays connected"),
     "A16-DATA-01": Sick(says("DataTransfer", **ACCEPTED), "UnknownVendorId"),
     "A16-PING-01": Sick(fault(Fault.NO_PONG), "pings are answered"),

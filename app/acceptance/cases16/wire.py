@@ -92,9 +92,9 @@ def judge_utf8(take: Take) -> Iterator[Check]:
     """Look at the answer to texts outside ASCII."""
     asked = take.asked("DataTransfer")
     for exchange in asked:
-        yield must(
-            "A message with UTF-8 text is answered (J16 §4.1)", exchange.is_answered, exchange.status, *exchange.seqs
-        )
+        is_heard = exchange.answer is not None
+        yield must("A message with UTF-8 text is answered (J16 §4.1)", is_heard, exchange.status, *exchange.seqs)
+        yield should("and not with a CALLERROR", exchange.is_answered, exchange.status, *exchange.seqs)
     if asked:
         yield still_there(take)
 
