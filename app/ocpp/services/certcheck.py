@@ -21,9 +21,9 @@ from app.ocpp import v16
 from app.trust.describe import described, is_issued_by, load
 
 CERTIFICATE_LIMIT = 5500
-"""InstallCertificate.req: SEC16 §4, P2-201 §1.33."""
+"""Characters of InstallCertificate.req (SEC16, P2-201: the schemas say maxLength 5500)."""
 CHAIN_LIMIT = 10_000
-"""CertificateSigned.req."""
+"""Characters of CertificateSigned.req (maxLength 10000)."""
 MAX_INSTALLED = 100
 _ALGORITHMS: dict[str, hashes.HashAlgorithm] = {
     "SHA256": hashes.SHA256(),

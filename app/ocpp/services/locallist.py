@@ -180,7 +180,7 @@ async def _limits16(endpoint: Endpoint) -> Limits:
 
 
 async def _limits2(endpoint: Endpoint) -> Limits:
-    """Ask for the variables of LocalAuthListCtrlr (P2-201 §2.5); the room is the limit of its Entries."""
+    """Ask for the variables of LocalAuthListCtrlr (P2-201); the room is the limit of its Entries."""
     wanted = {"componentVariable": [{"component": {"name": "LocalAuthListCtrlr"}}]}
     told: dict[str, tuple[str, int]] = {}
     for part in await endpoint.gather("GetReport", wanted, timeout_s=REPORT_S):

@@ -18,7 +18,7 @@ MAX_PROFILES = 200
 STATION = ("ChargePointMaxProfile", "ChargingStationMaxProfile", "ChargingStationExternalConstraints")
 DEFAULT, TX = "TxDefaultProfile", "TxProfile"
 TOLERANCE = 0.05
-"""Limits this close are the same: chargers round to tenths of an ampere (1.6 §7.13: one digit)."""
+"""Limits this close are the same: chargers round to tenths of an ampere, the finest OCPP 1.6 allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ def _allowed(
 def _leading(
     profiles: Sequence[Profile], at: datetime, session_at: datetime, unit: str, voltage_v: float
 ) -> Period | None:
-    # A profile of the connector itself goes before one for all connectors of the same level (1.6 §3.13.2).
+    # A profile of the connector itself goes before one for all connectors of the same level (1.6 §3.13).
     for item in sorted(profiles, key=lambda item: (item.stack_level, item.connector), reverse=True):
         if (period := item.limit_at(at, session_at)) is not None:
             return replace(period, limit=_converted(period, item.unit, unit, voltage_v))

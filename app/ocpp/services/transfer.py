@@ -28,7 +28,7 @@ from app.ocpp.services.transferwords import BAD, GOOD, StatusSeen, firmware_oddi
 _request_ids = itertools.count(int(datetime.now(UTC).timestamp()) & 0x3FFFFFF)
 
 SIGNATURE_LIMIT, CERTIFICATE_LIMIT = 800, 5500
-"""FirmwareType (SEC16 §5, P2-201 §2): characters."""
+"""Characters of FirmwareType (SEC16, P2-201: the schemas' maxLength)."""
 TRIES16 = 1
 """OCPP 1.6 counts in ``retries`` how often it must try; from SEC16 on it is the further tries, and 0 is none."""
 FIRMWARE_NOTICES = ("FirmwareStatusNotification", "SignedFirmwareStatusNotification")

@@ -21,7 +21,7 @@ FIRMWARE = {
     "InstallationFailed": "It could not install the image. For a test image this is the right answer.",
     "InstallVerificationFailed": "The image is not what it should be. For a test image this is the right answer.",
 }
-"""FirmwareStatus: OCPP 1.6 §7.25, SEC16 §5 (SignedFirmwareStatusNotification), P2-201 FirmwareStatusEnumType."""
+"""FirmwareStatus: OCPP 1.6 §7.25, SEC16 SignedFirmwareStatusNotification, P2-201 FirmwareStatusEnumType."""
 
 LOGS = {
     "Idle": "It has nothing to do.",
@@ -34,7 +34,7 @@ LOGS = {
     "PermissionDenied": "It was not allowed to deliver the file.",
     "AcceptedCanceled": "It gave up this one for a newer one.",
 }
-"""DiagnosticsStatus: OCPP 1.6 §7.24; UploadLogStatusEnumType: SEC16 §5, P2-201 §3."""
+"""DiagnosticsStatus: OCPP 1.6 §7.24; UploadLogStatusEnumType: SEC16, P2-201."""
 
 BAD = frozenset(
     {
