@@ -64,9 +64,11 @@ async def run_cases(
     tempo: Tempo = TEMPO,
     tools: Tools = NO_TOOLS,
     identity: str = "CP-1",
+    version: str = "1.6",
 ) -> RunResult:
     chosen = [item if isinstance(item, Case) else known(item) for item in cases]
-    run = Run(plan(chosen, identity, skips=person is None), server=server, tempo=tempo, tools=tools)
+    planned = plan(chosen, identity, skips=person is None, version=version)
+    run = Run(planned, server=server, tempo=tempo, tools=tools)
     async with Scope("person") as scope:
         if person is not None:
             scope.required("person", obey(run, person))
