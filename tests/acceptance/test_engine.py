@@ -143,6 +143,18 @@ async def test_a_prompt_tells_what_to_do_and_closes_by_itself_when_it_is_done():
         assert not run.answer(prompt.number, Answer.DONE)
 
 
+async def test_a_car_that_is_plugged_in_already_needs_no_person_even_if_its_state_was_never_told():
+    async with central() as server, station(server) as unit:
+        await unit.until(lambda: unit.booted.is_set(), timeout_s=5)
+        unit.plug_in(1)
+        endpoint = server.endpoint("CP-1")
+        assert endpoint is not None
+        await endpoint.trigger("StatusNotification", 1)
+        endpoint.ledger.statuses.clear()
+        result = await run_one(server, "A16-SESS-01")
+        assert result.verdict is Verdict.PASS, told(result)
+
+
 # Restoring ------------------------------------------------------------------------------------------------------------
 
 

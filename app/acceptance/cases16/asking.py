@@ -7,6 +7,7 @@ from collections.abc import Callable
 from app.acceptance.facts import Claimed, Facts, gathers
 from app.errors import LinkLost, NotSupported, Refused, TimedOut
 from app.ocpp.endpoint import Endpoint
+from app.ocpp.events import StatusChanged
 from app.ocpp.v16 import number
 
 KEYS = (
@@ -41,6 +42,9 @@ KEYS = (
 """OCPP 1.6 §9 and SEC16 §7: what the cases look at."""
 
 MAX_CONNECTORS = 64
+MOST_ASKED = 8
+STATE_S = 5.0
+"""How many connectors are asked for their state before the first case, and how long each may take [OURS]."""
 
 
 @gathers("1.6")
@@ -57,7 +61,7 @@ async def ask(endpoint: Endpoint) -> Facts:
     told = number(settings["NumberOfConnectors"].value) if "NumberOfConnectors" in settings else 0
     seen = max(endpoint.statuses, default=0)
     count = min(max(told, seen, 1), MAX_CONNECTORS)
-    return Facts(
+    facts = Facts(
         identity=endpoint.identity,
         version="1.6",
         handshake=endpoint.handshake,
@@ -65,6 +69,23 @@ async def ask(endpoint: Endpoint) -> Facts:
         settings=settings,
         connectors=tuple(range(1, count + 1)),
     )
+    await _learn_states(endpoint, facts)
+    return facts
+
+
+async def _learn_states(endpoint: Endpoint, facts: Facts) -> None:
+    """Ask for states that are not known: a unit that only dialled again tells none (J16 §5.4)."""
+    if claims("RemoteTrigger")(facts):
+        return
+    for connector in facts.connectors[:MOST_ASKED]:
+        if connector in endpoint.statuses:
+            continue
+        try:
+            await endpoint.trigger("StatusNotification", connector)
+            if connector not in endpoint.statuses:
+                await endpoint.wait_for(StatusChanged, timeout_s=STATE_S)
+        except (TimedOut, NotSupported, Refused):
+            return
 
 
 def profiles(facts: Facts) -> frozenset[str]:
