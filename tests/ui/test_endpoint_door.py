@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websockets
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QComboBox, QWidget
 from ui import dialogs
 from ui.pages.endpoint import EndpointPage
 from ui.pages.endpoint_door import DoorPanel
+from ui.pages.endpoint_unit import HANDSHAKE
 
 
 async def until(wanted: Any) -> Any:
@@ -162,3 +164,17 @@ async def test_a_knock_shows_what_was_offered_in_tls_and_what_it_means(bench: An
         assert "TLS 1.3" in offer
         assert "TLS_AES_256_GCM_SHA384" in offer
         assert detail.cards.isVisible()
+
+
+async def test_a_charger_over_tls_shows_what_was_agreed(bench: Any) -> None:
+    async with opened(bench) as (page, _):
+        context = ssl.create_default_context(cadata=bench.authority.export("pem").decode())
+        url = f"{bench.server.state.secure_url}SAFE-1"
+        async with websockets.connect(url, ssl=context, subprotocols=["ocpp1.6"]):
+            await until(lambda: page.model.row_of("SAFE-1") is not None)
+            page.show_charger("SAFE-1")
+            await until(lambda: page.unit.identity == "SAFE-1")
+            page.unit.tabs.setCurrentIndex(HANDSHAKE)
+            await until(lambda: "TLS_AES_256_GCM_SHA384" in page.unit.handshake.toPlainText())
+            assert "TLS 1.3" in page.unit.reading.text()
+            assert "GET /SAFE-1" in page.unit.handshake.toPlainText()

@@ -61,7 +61,15 @@ def snapshot(endpoint: Endpoint, now: datetime) -> Connected:
 
 
 def security(handshake: Handshake) -> tuple[str, str]:
-    """Say how the charger proved itself, with a tone. Never the password."""
+    """Say how the charger came and proved itself, with a tone. Never the password."""
+    words, tone = _proof(handshake)
+    return (f"{handshake.tls.version} · {words}", tone) if handshake.tls else (words, tone)
+
+
+def _proof(handshake: Handshake) -> tuple[str, str]:
+    if handshake.tls is not None and handshake.tls.peer is not None:
+        is_ours = handshake.tls.is_peer_trusted
+        return worded("Certificate of ours" if is_ours else "Certificate of others"), "good" if is_ours else "text2"
     readings = {
         "plain": ("Password right (as text)", "good"),
         "hex": ("Password right (as hex digits)", "good"),

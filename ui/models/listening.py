@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.model.frame import Certificate, Hello
+from app.model.frame import Certificate, Hello, TlsSession
 from app.model.listening import PERSONALITIES, PROFILES, ListenPlan
 from ui.i18n import worded
 
@@ -58,6 +58,15 @@ def certificate_text(certificate: Certificate) -> str:
     return worded(
         "{subject}, {key}, valid until {until}", subject=certificate.subject, key=certificate.key, until=until
     )
+
+
+def session_lines(session: TlsSession) -> str:
+    """Lay out a TLS session: what was agreed, who proved what, what the unit had offered."""
+    agreed = worded("{version} with {suite}", version=session.version, suite=session.suite)
+    shown = worded("Our certificate: {face}", face=personality_text(session.personality))
+    whose = certificate_text(session.peer) if session.peer else worded("none")
+    peer = worded("Its certificate: {whose}", whose=whose)
+    return "\n".join((agreed, shown, peer, "", hello_lines(session.hello)))
 
 
 def hello_lines(hello: Hello) -> str:

@@ -22,6 +22,7 @@ from app.model.finding import Finding
 from app.model.frame import Handshake
 from ui import icons
 from ui.models.connections import security
+from ui.models.listening import session_lines
 from ui.models.plain import moment_text, visible, visible_lines
 from ui.pages.endpoint_accept import AcceptancePanel
 from ui.pages.endpoint_config import ConfigPanel
@@ -241,6 +242,8 @@ class UnitPanel(QWidget):
             )
         )
         text = handshake.raw[:RAW_LIMIT].decode("utf-8", "backslashreplace")
+        if handshake.tls is not None:
+            text = f"{text}\n{session_lines(handshake.tls)}"
         self.handshake.setPlainText(visible_lines(text.replace("\r\n", "\n")))
 
     def _show_findings(self, findings: list[Finding]) -> None:
