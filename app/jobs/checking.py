@@ -36,7 +36,7 @@ LINGER_S = 0.2
 LIMIT = 65_536
 """Bytes of an answer that are read at most."""
 
-OCPP16 = Subprotocol("ocpp1.6")
+SUBPROTOCOLS = {version: Subprotocol(f"ocpp{version}") for version in ("1.6", "2.0.1", "2.1")}
 
 
 @dataclass(slots=True)
@@ -50,22 +50,23 @@ class _Visit:
     findings: tuple[Finding, ...] = ()
 
 
-async def ask(url: str, *, identity: str, secret: Secret) -> Answer:
-    """Make a WebSocket handshake with ``ocpp1.6`` and Basic auth, hang up, and judge the answer.
+async def ask(url: str, *, identity: str, secret: Secret, version: str = "1.6") -> Answer:
+    """Make a WebSocket handshake for an OCPP version (``1.6``, ``2.0.1``, ``2.1``) and Basic auth, judge the answer.
 
-    Never raises for what the backend or the network does; the password stands in no result.
+    It hangs up at once. Never raises for what the backend or the network does; the password stands in no result.
     """
-    answer = await _asked(url, identity, secret)
+    offered = SUBPROTOCOLS.get(version, SUBPROTOCOLS["1.6"])
+    answer = replace(await _asked(url, identity, secret, offered), offered=offered)
     if answer.code == "ID-UNKNOWN" and answer.lines[:1] and answer.lines[0].startswith("HTTP 404"):
-        return await _told_apart(url, answer)
+        return await _told_apart(url, answer, offered)
     return answer
 
 
-async def _asked(url: str, identity: str, secret: Secret) -> Answer:
+async def _asked(url: str, identity: str, secret: Secret, offered: Subprotocol) -> Answer:
     try:
         async with asyncio.timeout(CONNECT_S + ANSWER_S):
-            visit = await _visit(url, identity, secret)
-            return _judged(visit, secret)
+            visit = await _visit(url, identity, secret, offered)
+            return _judged(visit, secret, offered)
     except TimeoutError:
         return Answer(
             verdict="unreachable", text=f"The backend did not answer within {CONNECT_S + ANSWER_S:.0f} s from here."
@@ -86,14 +87,14 @@ async def _asked(url: str, identity: str, secret: Secret) -> Answer:
         return Answer(verdict="odd", text=text, code="SCHEME-PORT", lines=verdicts.error_lines(error))
 
 
-def _judged(visit: _Visit, secret: Secret) -> Answer:
-    answer = verdicts.judged(visit.response, visit.subprotocol, visit.failure, secret)
+def _judged(visit: _Visit, secret: Secret, offered: str) -> Answer:
+    answer = verdicts.judged(visit.response, visit.subprotocol, visit.failure, secret, offered)
     if answer.is_good and visit.close is not None:
         answer = verdicts.hung_up(*visit.close, answer.lines, secret)
     return replace(answer, others=visit.findings)
 
 
-async def _told_apart(url: str, first: Answer) -> Answer:
+async def _told_apart(url: str, first: Answer, offered: Subprotocol) -> Answer:
     """Ask for an identity and for a path that nobody has, without a password; at most these two more handshakes."""
     strange = f"REHOME-TEST-{secrets.token_hex(4).upper()}"
     parts = urllib.parse.urlsplit(url)
@@ -104,7 +105,7 @@ async def _told_apart(url: str, first: Answer) -> Answer:
         async with asyncio.timeout(CONNECT_S + ANSWER_S):
             replies = [
                 Reply.of(
-                    (await _visit(asked, strange, Secret(""))).response,
+                    (await _visit(asked, strange, Secret(""), offered)).response,
                     asked,
                     urllib.parse.urlsplit(asked).path,
                     strange,
@@ -113,12 +114,12 @@ async def _told_apart(url: str, first: Answer) -> Answer:
             ]
     except (TimeoutError, OSError, InvalidHandshake, ProtocolError, EOFError, ValueError):
         return replace(first, case="", alike=("URL-COMPOSE",), experiment="nonsense-identity")
-    return replace(verdicts.told_apart(first, *replies), others=first.others)
+    return replace(verdicts.told_apart(first, *replies), others=first.others, offered=offered)
 
 
-async def _visit(url: str, identity: str, secret: Secret) -> _Visit:
+async def _visit(url: str, identity: str, secret: Secret, offered: Subprotocol) -> _Visit:
     uri = parse_uri(url)
-    protocol = ClientProtocol(uri, subprotocols=[OCPP16], max_size=LIMIT, logger=_mute())
+    protocol = ClientProtocol(uri, subprotocols=[offered], max_size=LIMIT, logger=_mute())
     request = protocol.connect()
     if secret:
         pair = f"{identity}:{secret.reveal()}".encode()

@@ -210,6 +210,13 @@ class StepRun:
         names = [way.address.identity for way in self.unit.ways if isinstance(way.address, OcppAddress)]
         return next((name for name in names if self.bench.server.endpoint(name) is not None), None)
 
+    @property
+    def speaks(self) -> str:
+        """Return the OCPP version the unit speaks: with us now, as found when it was identified, else 1.6."""
+        endpoint = self.bench.server.endpoint(self.dials_us_as or "")
+        told = endpoint.version if endpoint is not None else str(self.job.facts.get("speaks", ""))
+        return told or "1.6"
+
     @asynccontextmanager
     async def open(self, capability: type | None = None) -> AsyncIterator[Session]:
         """Open a session to the job's unit and make sure that it is still the same unit."""

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from websockets.exceptions import NegotiationError
 from websockets.http11 import Response
 
 from app.diagnosis import decode
@@ -49,6 +50,8 @@ class Answer:
     experiment: str = ""
     compared: str = ""
     others: tuple[Finding, ...] = ()
+    offered: str = "ocpp1.6"
+    """The subprotocol it was asked with."""
 
     @property
     def is_good(self) -> bool:
@@ -73,6 +76,7 @@ class Answer:
             url=url,
             answer=self.lines[0] if self.lines else "nothing",
             compared=self.compared or "Nothing more was asked.",
+            offered=self.offered,
         )
         return (main, *self.others)
 
@@ -120,17 +124,26 @@ def told_apart(first: Answer, strange_identity: Reply, strange_path: Reply) -> A
     )
 
 
-def judged(response: Response | None, subprotocol: str | None, failure: Exception | None, secret: Secret) -> Answer:
-    """Name what an answer to an upgrade request means."""
+def judged(
+    response: Response | None,
+    subprotocol: str | None,
+    failure: Exception | None,
+    secret: Secret,
+    offered: str = "ocpp1.6",
+) -> Answer:
+    """Name what an answer to an upgrade request means; ``offered`` is the subprotocol that was asked for."""
     if response is None:
         text = "The backend hung up without a word. Does it want wss:// there?"
         return Answer(verdict="odd", text=text, code="SCHEME-PORT", lines=error_lines(failure))
     lines = _response_lines(response, secret)
     status = response.status_code
+    if status == 101 and isinstance(failure, NegotiationError):
+        text = f"The backend took the connection and agreed on something else than {offered}."
+        return Answer(verdict="refused", text=text, code="SUBPROTO-NONE", lines=lines)
     if status == 101 and failure is not None:
         return Answer(verdict="odd", text="The backend's upgrade answer is broken.", code="PROXY-CDN", lines=lines)
     if status == 101 and not subprotocol:
-        text = "The backend took the connection but did not agree on OCPP 1.6: chargers are told to hang up then."
+        text = f"The backend took the connection but did not agree on {offered}: chargers are told to hang up then."
         return Answer(verdict="refused", text=text, code="SUBPROTO-NONE", lines=lines)
     meaning = decode.http(status)
     if status == 101:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.utils import accept_key
 
 from app.diagnosis.catalogue import explain
 from app.jobs.checking import ask
@@ -50,6 +51,37 @@ async def test_a_backend_that_knows_the_identity_takes_it_and_is_left_at_once() 
         answer = await ask(f"{new.url}/CP1", identity="CP1", secret=SECRET)
         assert answer.is_good
         assert answer.code == ""
+
+
+async def test_a_backend_is_asked_in_the_version_the_charger_speaks() -> None:
+    async with NewBackend() as new:
+        new.provision("CS-1", SECRET.reveal(), version="2.0.1")
+        good = await ask(f"{new.url}/CS-1", identity="CS-1", secret=SECRET, version="2.0.1")
+        bad = await ask(f"{new.url}/CS-1", identity="CS-1", secret=SECRET, version="2.1")
+    assert good.is_good
+    assert bad.verdict == "refused"
+    assert "SUBPROTO-NONE" in bad.alike
+
+
+async def test_a_backend_that_agrees_on_another_version_than_asked_is_told_from_a_proxy() -> None:
+    accept = b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: ocpp1.6\r\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.split(": ")[1] for line in request.splitlines() if line.startswith("Sec-WebSocket-Key"))
+        writer.write(accept + f"Sec-WebSocket-Accept: {accept_key(key)}\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await ask(f"ws://127.0.0.1:{port}/CS-1", identity="CS-1", secret=SECRET, version="2.0.1")
+    assert (answer.verdict, answer.code) == ("refused", "SUBPROTO-NONE")
+    assert "Sec-WebSocket-Protocol: ocpp1.6" in answer.lines
+    (finding,) = answer.findings("ws://new.example/CS-1", "CS-1")
+    assert "speaks ocpp2.0.1" in explain(finding).remedy
+    is_told_whole(finding)
 
 
 async def test_an_unknown_identity_is_told_from_a_wrong_path() -> None:

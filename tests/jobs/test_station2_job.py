@@ -50,6 +50,8 @@ async def test_a_station_is_moved_over_a_free_slot_and_keeps_its_old_one(tmp_pat
         assert unit.network.order[-1] == 1
         keys = [write.key for write in job.writes]
         assert keys[-1] == PRIORITY
+        assert job.facts["backend_check"]["verdict"] == "accepted"
+        assert not [finding.code for finding in job.findings if finding.code == "SUBPROTO-NONE"]
         assert PASSWORD not in str(facts({job_id: job}))
 
 

@@ -32,7 +32,8 @@ async def run(step: StepRun) -> None:
     rule = habit.join if habit is not None else JoinRule.APPEND_IF_MISSING
     url = dialled_url(backend.url, backend.identity, rule)
     step.progress(f"Dialling {backend.host} as the charger would", patience_s=15)
-    answer = await ask(url, identity=backend.identity, secret=backend.secret)
+    version = step.speaks
+    answer = await ask(url, identity=backend.identity, secret=backend.secret, version=version)
     _tell(step, answer, url, backend.identity)
 
 

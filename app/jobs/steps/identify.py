@@ -32,6 +32,7 @@ def _tell_identity(step: StepRun, session: Session, identity: Identity) -> None:
         "identity": replace(identity, claims=(), extra={}),
         CLAIMS: sorted(strong(identity), key=str),
         "way": str(session.address),
+        "speaks": step.speaks,
     }
     step.note(f"{name} answers at {session.address}.", detail=", ".join(details), facts=facts)
     profile = step.profile
