@@ -89,13 +89,13 @@ async def _learn_states(endpoint: Endpoint, facts: Facts) -> None:
 
 
 def profiles(facts: Facts) -> frozenset[str]:
-    """Return the claimed feature profiles (§9.1.26); Core is always there."""
+    """Return the claimed feature profiles (§9.1); Core is always there."""
     found = facts.settings.get("SupportedFeatureProfiles")
     return (found.items if found else frozenset()) | {"Core"}
 
 
 def claims(profile: str) -> Callable[[Facts], str]:
-    """Need a feature profile, spelled as in §9.1.26."""
+    """Need a feature profile, spelled as in §9.1."""
 
     def need(facts: Facts) -> str:
         named = {name.lower() for name in profiles(facts)}

@@ -175,7 +175,7 @@ def judge_unlock(take: Take) -> Iterator[Check]:
 @case(
     "A16-UNLOCK-01",
     "The lock opens from afar",
-    "OCPP 1.6 §5.18, §7.45",
+    "OCPP 1.6 §5.18, UnlockStatus",
     judge=judge_unlock,
     budget_s=30,
     idle=True,
@@ -218,7 +218,7 @@ def judge_strange_unlock(take: Take) -> Iterator[Check]:
 @case(
     "A16-UNLOCK-03",
     "A connector that does not exist is not unlocked",
-    "OCPP 1.6 §5.18, §7.45",
+    "OCPP 1.6 §5.18, UnlockStatus",
     judge=judge_strange_unlock,
     budget_s=15,
 )

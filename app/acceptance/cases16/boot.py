@@ -1,4 +1,4 @@
-"""Boot and the registration states (OCPP 1.6 §4.2, §5.1; J16-E 3.10)."""
+"""Boot and the registration states (OCPP 1.6 §4.2; J16-E 3.10)."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ async def _held(stage: Stage, status: str) -> None:
 @case(
     "A16-BOOT-02",
     "Pending: the charger waits as long as it is told",
-    "OCPP 1.6 §4.2, §5.1; J16-E 3.10",
+    "OCPP 1.6 §4.2; J16-E 3.10",
     judge=judge_pending,
     budget_s=260,
     idle=True,

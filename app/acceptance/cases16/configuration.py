@@ -68,7 +68,7 @@ def judge_dump(take: Take) -> Iterator[Check]:
     missing = [key for key in REQUIRED if key not in found]
     yield should(f"and all {len(REQUIRED)} that §9.1 requires", not missing, _listed(missing), *evidence)
     bare = [key for key, entry in found.items() if not isinstance(entry.get("readonly"), bool)]
-    yield must("Every key says whether it is read-only (§6.22)", not bare, ", ".join(bare[:5]), *evidence)
+    yield must("Every key says whether it is read-only (§6.24)", not bare, ", ".join(bare[:5]), *evidence)
 
 
 @case(
@@ -114,7 +114,13 @@ def judge_unknown_write(take: Take) -> Iterator[Check]:
         )
 
 
-@case("A16-CONF-03", "An unknown key can't be written", "OCPP 1.6 §5.3, §7.22", judge=judge_unknown_write, budget_s=15)
+@case(
+    "A16-CONF-03",
+    "An unknown key can't be written",
+    "OCPP 1.6 §5.3, ConfigurationStatus",
+    judge=judge_unknown_write,
+    budget_s=15,
+)
 async def unknown_write(stage: Stage) -> None:
     """Write a key that no charger has."""
     await stage.call("ChangeConfiguration", {"key": UNKNOWN, "value": "1"})
@@ -132,7 +138,7 @@ def judge_readonly(take: Take) -> Iterator[Check]:
 
 
 def has_readonly(facts: Facts) -> str:
-    """Need NumberOfConnectors to be read-only, as §9.1.18 has it."""
+    """Need NumberOfConnectors to be read-only, as §9.1 has it."""
     found = facts.settings.get("NumberOfConnectors")
     return "" if found and found.is_readonly else "NumberOfConnectors is not told, or not as read-only."
 
@@ -168,7 +174,7 @@ def judge_write(take: Take) -> Iterator[Check]:
 @case(
     "A16-CONF-05",
     "A written value is kept, and can be put back",
-    "OCPP 1.6 §5.3, §9.1.15",
+    "OCPP 1.6 §5.3, §9.1",
     judge=judge_write,
     budget_s=15,
     suites=EVERY,
@@ -195,7 +201,7 @@ def judge_bad_value(take: Take) -> Iterator[Check]:
 @case(
     "A16-CONF-06",
     "A value that can't be right is refused",
-    "OCPP 1.6 §5.3, §7.22",
+    "OCPP 1.6 §5.3, ConfigurationStatus",
     judge=judge_bad_value,
     budget_s=20,
     needs=[can_write("HeartbeatInterval")],
@@ -223,7 +229,7 @@ def judge_limit(take: Take) -> Iterator[Check]:
 @case(
     "A16-CONF-07",
     "As many keys as it says can be asked at once",
-    "OCPP 1.6 §5.8, §9.1.9",
+    "OCPP 1.6 §5.8, §9.1",
     judge=judge_limit,
     budget_s=30,
     needs=[claims_setting("GetConfigurationMaxKeys")],

@@ -44,7 +44,7 @@ def judge_beats(take: Take) -> Iterator[Check]:
 @case(
     "A16-BEAT-01",
     "Heartbeats come in the rhythm that was set",
-    "OCPP 1.6 §4.6, §9.1.10",
+    "OCPP 1.6 §4.6, §9.1",
     judge=judge_beats,
     budget_s=60,
     needs=[can_write("HeartbeatInterval")],

@@ -121,7 +121,7 @@ def judge_rhythm(take: Take) -> Iterator[Check]:
         yield must("The connection holds long enough to be watched", False)
         return
     count = max(_number(mark, "peer_pings") for mark in watched)
-    yield must("It sends pings of its own (§9.1.27)", count >= 1, f"{count:.0f} pings")
+    yield must("It sends pings of its own (§9.1)", count >= 1, f"{count:.0f} pings")
     yield should(
         f"about every {RHYTHM_S} s", 2 <= count <= 3 * WATCHED_S / RHYTHM_S, f"{count:.0f} in {WATCHED_S:.0f} s"
     )
@@ -133,7 +133,7 @@ RHYTHM_S = 10
 @case(
     "A16-PING-02",
     "It pings in the rhythm that was set",
-    "OCPP-J 1.6 §5.3; J16-E 3.11; WebSocketPingInterval (§9.1.27)",
+    "OCPP-J 1.6 §5.3; J16-E 3.11; WebSocketPingInterval (§9.1)",
     judge=judge_rhythm,
     budget_s=320,
     needs=[can_write("WebSocketPingInterval")],
@@ -226,7 +226,7 @@ def judge_repeated(take: Take) -> Iterator[Check]:
 @case(
     "A16-QUEUE-02",
     "An unanswered end of a session is sent again",
-    "OCPP 1.6 §3.7.1; TransactionMessageAttempts (§9.1.29)",
+    "OCPP 1.6 §3.7.1; TransactionMessageAttempts (§9.1)",
     judge=judge_repeated,
     budget_s=320,
     person=True,
@@ -262,7 +262,7 @@ def judge_offline_card(take: Take) -> Iterator[Check]:
 @case(
     "A16-AUTH-03",
     "A known card starts a session offline",
-    "OCPP 1.6 §3.5; LocalAuthorizeOffline (§9.1.11)",
+    "OCPP 1.6 §3.5; LocalAuthorizeOffline (§9.1)",
     judge=judge_offline_card,
     budget_s=400,
     person=True,

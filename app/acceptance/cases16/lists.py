@@ -20,7 +20,7 @@ VERSION = 41_001
 
 
 def keeps_list(facts: Facts) -> str:
-    """Need the profile, and the list switched on where there is a switch (§9.2.1)."""
+    """Need the profile, and the list switched on where there is a switch (§9.2)."""
     lacking = claims("LocalAuthListManagement")(facts)
     if lacking or "LocalAuthListEnabled" not in facts.settings:
         return lacking
@@ -142,7 +142,7 @@ def judge_stale(take: Take) -> Iterator[Check]:
 @case(
     "A16-LIST-04",
     "A difference that is older than the list is refused",
-    "OCPP 1.6 §5.15, §7.44",
+    "OCPP 1.6 §5.15, UpdateStatus",
     judge=judge_stale,
     budget_s=90,
     idle=True,

@@ -72,7 +72,7 @@ def judge_samples(take: Take) -> Iterator[Check]:
         *seqs,
     )
     told = [item for item in found if item.energy_wh is not None]
-    yield must("They tell the energy register (§9.1.16)", bool(told), f"{len(told)} of {len(found)}", *seqs)
+    yield must("They tell the energy register (§9.1)", bool(told), f"{len(told)} of {len(found)}", *seqs)
     yield from _register(take, told)
 
 
@@ -92,7 +92,7 @@ def _register(take: Take, told: list[Sample]) -> Iterator[Check]:
 @case(
     "A16-METER-01",
     "Samples come in the rhythm that was set, and the register never falls",
-    "OCPP 1.6 §4.7, §9.1.15, §9.1.16",
+    "OCPP 1.6 §4.7, §9.1",
     judge=judge_samples,
     budget_s=120,
     person=True,
@@ -167,7 +167,7 @@ async def _session(stage: Stage, seconds: float) -> None:
 
 
 def aligns(facts: Facts) -> str:
-    """Need something to tell: with an empty MeterValuesAlignedData nothing is sent (§9.1.13)."""
+    """Need something to tell: with an empty MeterValuesAlignedData nothing is sent (§9.1)."""
     told = facts.settings.get("MeterValuesAlignedData")
     return "MeterValuesAlignedData is empty." if told is not None and told.value == "" else ""
 
@@ -186,7 +186,7 @@ def judge_aligned(take: Take) -> Iterator[Check]:
 @case(
     "A16-METER-03",
     "Clock-aligned values come",
-    "OCPP 1.6 §4.7, §9.1.3",
+    "OCPP 1.6 §4.7, §9.1",
     judge=judge_aligned,
     budget_s=60,
     needs=[can_write("ClockAlignedDataInterval"), aligns],

@@ -9,7 +9,7 @@ from app.acceptance.take import Message, Take, seq_of
 from app.model.acceptance import Check, must, should
 
 TAG = "REHOME-ACCEPT"
-"""The id tag of our remote starts: at most 20 characters (OCPP 1.6 §7.28)."""
+"""The id tag of our remote starts: at most 20 characters (OCPP 1.6 IdToken)."""
 START_S = 60.0
 """How long a session may take to begin, and to end, after the command [OURS]."""
 ON_THE_CAR = frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
@@ -130,7 +130,7 @@ def judge_stop(take: Take, reasons: tuple[str, ...]) -> Iterator[Check]:
     if _is_register(meter) and _is_register(before):
         yield must("The register did not fall", meter >= before, f"{before} → {meter} Wh", started[0].seq, stop.seq)
     reason = stop.text("reason") or "Local"
-    yield should(f"The reason is {' or '.join(reasons)} (§7.36)", reason in reasons, reason, stop.seq)
+    yield should(f"The reason is {' or '.join(reasons)}", reason in reasons, reason, stop.seq)
 
 
 def judge_after(take: Take) -> Iterator[Check]:

@@ -106,7 +106,7 @@ def judge_in_session(take: Take) -> Iterator[Check]:
 @case(
     "A16-RESET-03",
     "Soft reset in a session: the session ends in order",
-    "OCPP 1.6 §5.14, §7.36",
+    "OCPP 1.6 §5.14, Reason",
     judge=judge_in_session,
     budget_s=240,
     person=True,
@@ -120,7 +120,7 @@ async def soft_in_session(stage: Stage) -> None:
 @case(
     "A16-RESET-04",
     "Hard reset in a session: the session's end is told",
-    "OCPP 1.6 §5.14, §7.36",
+    "OCPP 1.6 §5.14, Reason",
     judge=judge_in_session,
     budget_s=240,
     person=True,

@@ -82,7 +82,7 @@ def judge_unplugged(take: Take) -> Iterator[Check]:
 @case(
     "A16-SESS-03",
     "Pulling the plug ends the session",
-    "OCPP 1.6 §4.10; StopTransactionOnEVSideDisconnect (§9.1.24)",
+    "OCPP 1.6 §4.10; StopTransactionOnEVSideDisconnect (§9.1)",
     judge=judge_unplugged,
     budget_s=150,
     person=True,
@@ -109,7 +109,7 @@ def judge_nobody(take: Take) -> Iterator[Check]:
         last = told[-1] if told else None
         seen = last.text("status") if last else "it told no state"
         yield must(
-            "After ConnectionTimeOut the connector is Available again (§9.1.4)",
+            "After ConnectionTimeOut the connector is Available again (§9.1)",
             last is None or last.text("status") == "Available",
             seen,
             seq_of(last),
@@ -119,7 +119,7 @@ def judge_nobody(take: Take) -> Iterator[Check]:
 @case(
     "A16-SESS-04",
     "A start without a car is given up in time",
-    "OCPP 1.6 §4.8; ConnectionTimeOut (§9.1.4)",
+    "OCPP 1.6 §4.8; ConnectionTimeOut (§9.1)",
     judge=judge_nobody,
     budget_s=120,
     person=True,

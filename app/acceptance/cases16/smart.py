@@ -26,7 +26,7 @@ TOLERANCE_A = 1.0
 
 
 def _unit(facts: Facts) -> str:
-    """Choose ampere where the unit takes it (§9.4.2)."""
+    """Choose ampere where the unit takes it (§9.4)."""
     found = facts.settings.get("ChargingScheduleAllowedChargingRateUnit")
     if found is None or not found.value:
         return "A"
@@ -114,13 +114,18 @@ def judge_clear(take: Take) -> Iterator[Check]:
     for clear in clears[:1]:
         yield must("and cleared by its id (§5.5)", clear.status == "Accepted", clear.status, *clear.seqs)
     for clear in clears[1:2]:
-        yield should("A second time it is Unknown (§7.16)", clear.status == "Unknown", clear.status, *clear.seqs)
+        yield should(
+            "A second time it is Unknown (ClearChargingProfileStatus)",
+            clear.status == "Unknown",
+            clear.status,
+            *clear.seqs,
+        )
 
 
 @case(
     "A16-SMART-02",
     "A profile is cleared by its id",
-    "OCPP 1.6 §5.5, §7.16",
+    "OCPP 1.6 §5.5, ClearChargingProfileStatus",
     judge=judge_clear,
     budget_s=60,
     needs=[SMART],
@@ -206,7 +211,7 @@ def judge_strange(take: Take) -> Iterator[Check]:
 @case(
     "A16-SMART-04",
     "A limit for a session that does not exist is refused",
-    "OCPP 1.6 §5.16.2",
+    "OCPP 1.6 §5.16",
     judge=judge_strange,
     budget_s=45,
     idle=True,

@@ -142,7 +142,7 @@ def judge_no_firmware(take: Take) -> Iterator[Check]:
 @case(
     "A16-FW-01",
     "A file that is no firmware is not installed",
-    "OCPP 1.6 §4.5, §5.19, §7.25",
+    "OCPP 1.6 §4.5, §5.19, FirmwareStatus",
     judge=judge_no_firmware,
     budget_s=300,
     person=True,
@@ -179,7 +179,7 @@ def judge_dead_address(take: Take) -> Iterator[Check]:
 @case(
     "A16-FW-02",
     "Firmware from a dead address: it says so",
-    "OCPP 1.6 §4.5, §7.25; “Accepted is not applied”",
+    "OCPP 1.6 §4.5, FirmwareStatus; “Accepted is not applied”",
     judge=judge_dead_address,
     budget_s=200,
     idle=True,

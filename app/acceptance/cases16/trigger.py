@@ -66,7 +66,7 @@ for _number, (_message, _has_connector, _suites) in enumerate(
     case(
         f"A16-TRIG-{_number:02}",
         f"{_message} comes when asked for",
-        "OCPP 1.6 §5.17, §7.29",
+        "OCPP 1.6 §5.17, MessageTrigger",
         judge=_judge(_message),
         budget_s=25,
         suites=_suites,
