@@ -38,7 +38,7 @@ class Tasks:
             coro.close()
             raise RuntimeError(f"{self._name} is gone, or no loop runs; {name} can't start")
         self._count += 1
-        key = name if name not in self._tasks else f"{name}#{self._count}"
+        key = name if not self.is_running(name) else f"{name}#{self._count}"
         task = asyncio.get_running_loop().create_task(coro, name=f"ui/{self._name}/{key}")
         self._tasks[key] = task
         if busy is not None:
@@ -66,7 +66,8 @@ class Tasks:
 
     def is_running(self, name: str) -> bool:
         """Say whether a coroutine of that name runs."""
-        return name in self._tasks
+        task = self._tasks.get(name)
+        return task is not None and not task.done()  # between its end and ``_ended`` a click must not be lost
 
     def cancel(self, name: str) -> None:
         """Cancel one coroutine by name, if it runs."""

@@ -75,6 +75,20 @@ async def test_double_click_starts_once_and_the_button_waits() -> None:
     assert not tasks.is_running("work")
 
 
+async def test_a_click_at_the_moment_a_task_ends_is_not_lost() -> None:
+    owner = QWidget()
+    tasks = Tasks(owner)
+    first = tasks.start("move", asyncio.sleep(0))
+    while not first.done():
+        await asyncio.sleep(0)
+    second = tasks.start_once("move", asyncio.sleep(0))
+    assert second is not None
+    assert tasks.is_running("move")
+    await second
+    await tasks.stop()
+    assert not tasks.is_running("move")
+
+
 async def test_tasks_end_with_their_widget() -> None:
     owner = QWidget()
     task = Tasks(owner).start("wait", asyncio.Event().wait())
