@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -189,6 +189,12 @@ class AcceptancePanel(QWidget):
         self.suite.setEnabled(not is_running)
         self.save.setEnabled(self.result is not None and not is_running)
         self.history.setVisible(bool(self._runs))
+        if self.isVisible():
+            self._show()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show how things are now."""
+        super().showEvent(event)
         self._show()
 
     def _show(self) -> None:

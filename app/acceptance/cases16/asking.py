@@ -14,6 +14,7 @@ KEYS = (
     "SupportedFeatureProfiles",
     "NumberOfConnectors",
     "GetConfigurationMaxKeys",
+    "AllowOfflineTxForUnknownId",
     "AuthorizeRemoteTxRequests",
     "AuthorizationCacheEnabled",
     "ClockAlignedDataInterval",

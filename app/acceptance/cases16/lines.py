@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from app.acceptance.case import case
 from app.acceptance.cases16 import moves
-from app.acceptance.facts import can_write
+from app.acceptance.facts import Facts, can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
 from app.model.acceptance import Check, Mark, must, should
@@ -244,6 +244,15 @@ async def repeated(stage: Stage) -> None:
         await stage.pause(2)
 
 
+def knows_cards_offline(facts: Facts) -> str:
+    """Need a unit that may decide offline, and can know a card that was held to it before (§3.5)."""
+    if not facts.is_on("LocalAuthorizeOffline"):
+        return "LocalAuthorizeOffline is not on."
+    if facts.is_on("AuthorizationCacheEnabled") or facts.is_on("AllowOfflineTxForUnknownId"):
+        return ""
+    return "The unit keeps no cache of cards, and takes no unknown ones offline."
+
+
 def judge_offline_card(take: Take) -> Iterator[Check]:
     """Look for the session that began offline."""
     doors = take.marked("let in")
@@ -267,7 +276,7 @@ def judge_offline_card(take: Take) -> Iterator[Check]:
     budget_s=400,
     person=True,
     idle=True,
-    needs=[lambda facts: "" if facts.is_on("LocalAuthorizeOffline") else "LocalAuthorizeOffline is not on."],
+    needs=[knows_cards_offline],
 )
 async def offline_card(stage: Stage) -> None:
     """Keep the charger away, have a card held that it knows from its cache or list, let it in again."""
