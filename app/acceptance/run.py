@@ -193,8 +193,14 @@ class Run:
 
     def _busy(self) -> list[int]:
         there = self._server.endpoint(self.result.identity)
-        states = there.statuses if there is not None else {}
-        return [number for number, change in states.items() if change.state in BUSY]
+        if there is None:
+            return []
+        busy = [number for number, change in there.statuses.items() if change.state in BUSY]
+        if self.result.version == "1.6":
+            return busy
+        # After a transaction of 2.x the connector stays Occupied, and nothing more is told of it.
+        running = {item.connector for item in there.transactions.values() if item.is_running}
+        return [number for number in busy if number in running]
 
     @property
     def _is_there(self) -> bool:

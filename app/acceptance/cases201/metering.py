@@ -1,0 +1,179 @@
+"""What the meter says in a transaction (OCPP 2.0.1 part 2, J01, J02): no falling register, energy is power × time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from app.acceptance.case import COMMISSIONING
+from app.acceptance.cases201 import moves
+from app.acceptance.cases201.asking import SAMPLE_S, case201
+from app.acceptance.facts import can_write
+from app.acceptance.stage import Stage
+from app.acceptance.take import Message, Take, seq_of
+from app.model.acceptance import Check, must, should
+from app.model.reading import Measurand, Row
+from app.ocpp import v2
+
+INTERVAL_S = 10
+SESSION_S = 45
+GOOD, BAD = 0.05, 0.25
+"""How far energy may be from power times time, good and bad, as a share (commissioning §4: 5 % [OURS])."""
+LEAST_WH = 20.0
+"""Below this a register of whole Wh is too coarse to compare."""
+ALIGNED_KEY = "AlignedDataCtrlr.Interval"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One periodic MeterValue: its time, energy in Wh, power in W, greatest current in A; ``None`` = not told."""
+
+    message: Message
+    at: datetime
+    energy_wh: float | None
+    power_w: float | None
+    current_a: float | None
+
+
+def samples(take: Take) -> tuple[Sample, ...]:
+    """Return the periodic samples of the transaction, in the order they came."""
+    found = []
+    for told in moves.events(take, None, "Updated"):
+        rows = v2.rows(told.get("meterValue"), told.at, 0)
+        if not rows or told.text("triggerReason") not in ("MeterValuePeriodic", "MeterValueClock"):
+            continue
+        energy = next((value for what, value, _, _, phase in rows if what is Measurand.ENERGY and not phase), None)
+        currents = [value for what, value, *_ in rows if what is Measurand.CURRENT]
+        found.append(Sample(told, rows[0][2], energy, _power(rows), max(currents, default=None)))
+    return tuple(found)
+
+
+def _power(rows: list[Row]) -> float | None:
+    told = [(value, phase) for what, value, _, _, phase in rows if what is Measurand.POWER]
+    whole = next((value for value, phase in told if not phase), None)
+    if whole is not None or told:
+        return whole if whole is not None else sum(value for value, _ in told)
+    currents = [value for what, value, *_ in rows if what is Measurand.CURRENT]
+    volts = [value for what, value, *_ in rows if what is Measurand.VOLTAGE]
+    return sum(currents) * volts[0] if currents and volts else None
+
+
+def judge_samples(take: Take) -> Iterator[Check]:
+    """Look at rhythm and register."""
+    yield from moves.judge_start(take)
+    found = samples(take)
+    seqs = [item.message.seq for item in found]
+    yield must("Samples of the transaction come (J02)", len(found) >= 2, f"{len(found)} came", *seqs)
+    if len(found) < 2:
+        return
+    pauses = [take.seconds(a.message.at, b.message.at) for a, b in pairwise(found)]
+    seen = ", ".join(f"{pause:.0f} s" for pause in pauses[:8])
+    is_steady = max(pauses) <= 2 * INTERVAL_S + take.slack_s
+    yield must("no further apart than twice TxUpdatedInterval", is_steady, seen, *seqs)
+    told = [item for item in found if item.energy_wh is not None]
+    yield must("They tell the energy register", bool(told), f"{len(told)} of {len(found)}", *seqs)
+    yield from moves.judge_register(take, moves.transaction_of(take))
+
+
+@case201(
+    "A201-METER-01",
+    "Samples come in the rhythm that was set, and the register never falls",
+    "OCPP 2.0.1 J02 (SampledDataCtrlr.TxUpdatedInterval)",
+    judge=judge_samples,
+    budget_s=140,
+    person=True,
+    idle=True,
+    needs=[can_write(SAMPLE_S)],
+)
+async def rhythm(stage: Stage) -> None:
+    """Set TxUpdatedInterval to 10 s, charge for 40 s, put the old value back."""
+    await _session(stage, 40)
+
+
+def judge_energy(take: Take) -> Iterator[Check]:
+    """Look at the begin and the end; compare the energy between two samples with power times time."""
+    yield from moves.judge_start(take)
+    yield from moves.judge_end(take, ("Remote",))
+    found = [item for item in samples(take) if item.energy_wh is not None]
+    seqs = [item.message.seq for item in found]
+    yield must("Samples with the energy register come", len(found) >= 2, f"{len(found)} came", *seqs)
+    powers = [item for item in found if item.power_w is not None]
+    if len(found) < 2:
+        return
+    is_told = len(powers) == len(found)
+    yield should("They tell the power, or current and voltage", is_told, f"{len(powers)} of {len(found)}", *seqs)
+    if len(powers) < 2:
+        return
+    counted = (powers[-1].energy_wh or 0.0) - (powers[0].energy_wh or 0.0)
+    expected = sum(_between(a, b) for a, b in pairwise(powers))
+    yield must("Energy flows", counted > 0, f"{counted:.1f} Wh", *seqs)
+    if max(counted, expected) < LEAST_WH * take.pace:
+        yield should(f"There is enough energy to compare ({LEAST_WH:.0f} Wh)", False, f"{counted:.1f} Wh", *seqs)
+        return
+    share = abs(counted - expected) / max(expected, 0.001)
+    seen = f"register {counted:.1f} Wh, power × time {expected:.1f} Wh, {share:.0%} apart"
+    yield must(f"Energy is power times time, within {BAD:.0%}", share <= BAD, seen, *seqs)
+    yield should(f"and within {GOOD:.0%}", share <= GOOD, seen, *seqs)
+
+
+def _between(a: Sample, b: Sample) -> float:
+    """Return power times time by the station's own clock: its meter knows no other, not even in a simulation."""
+    mean_w = ((a.power_w or 0.0) + (b.power_w or 0.0)) / 2
+    return mean_w * (b.at - a.at).total_seconds() / 3600
+
+
+@case201(
+    "A201-METER-02",
+    "The energy counted is power times time",
+    "OCPP 2.0.1 J02; commissioning: energy plausibility",
+    judge=judge_energy,
+    budget_s=115,
+    suites=[COMMISSIONING],
+    person=True,
+    idle=True,
+    needs=[can_write(SAMPLE_S)],
+)
+async def energy(stage: Stage) -> None:
+    """Set TxUpdatedInterval to 10 s, charge for 45 s, compare the register with the power."""
+    await _session(stage, SESSION_S)
+
+
+async def _session(stage: Stage, seconds: float) -> None:
+    await moves.plugged(stage)
+    await stage.set(SAMPLE_S, str(INTERVAL_S))
+    transaction = await moves.must_begin(stage)
+    since = stage.last_seq
+    wanted = max(3, int(seconds // INTERVAL_S))
+    await stage.until(lambda: len(samples(stage.take.after(since))) >= wanted, seconds)
+    await moves.ended(stage, transaction)
+
+
+def judge_aligned(take: Take) -> Iterator[Check]:
+    """Look for clock-aligned values."""
+    for write in take.asked("SetVariables")[:1]:
+        status = write.answer.text("setVariableResult", 0, "attributeStatus") if write.answer else "no answer"
+        yield must("AlignedDataCtrlr.Interval is accepted", status == "Accepted", status, *write.seqs)
+        if status == "Accepted":
+            came = [told for told in take.after(write).heard() if _is_aligned(told)]
+            yield must("Clock-aligned values come (J01)", bool(came), f"{len(came)} came", *map(seq_of, came[:4]))
+
+
+def _is_aligned(told: Message) -> bool:
+    return told.action in ("MeterValues", "TransactionEvent") and "Sample.Clock" in told.frame.text
+
+
+@case201(
+    "A201-METER-03",
+    "Clock-aligned values come",
+    "OCPP 2.0.1 J01 (AlignedDataCtrlr.Interval)",
+    judge=judge_aligned,
+    budget_s=70,
+    needs=[can_write(ALIGNED_KEY)],
+)
+async def aligned(stage: Stage) -> None:
+    """Set AlignedDataCtrlr.Interval to 10 s, wait for values, put the old one back."""
+    since = stage.last_seq
+    if await stage.set(ALIGNED_KEY, "10") == "Accepted":
+        await stage.heard(where=_is_aligned, within_s=35, since=since)
