@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": "run the test endpoint and show everything that speaks to it",
     "call": "send one OCPP command to a charger and print its answer",
     "accept": "test a charger through, case by case, with verdicts (JUnit, JSON)",
+    "rescue": "bring home the sessions that a charger kept for its dead backend (CSV, JSON)",
     "diagnose": "name what is wrong in a trace or a log file",
     "trace": "write recorded traffic to a file, read, convert and check such files",
     "trust": "show and export our own root certificate, issue client certificates, import another one",

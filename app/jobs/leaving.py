@@ -16,6 +16,9 @@ from app.ocpp.endpoint import Endpoint
 from app.rescue.draining import Drained
 from app.rescue.files import Ledger
 
+TOLD = ("card", "started_at", "stopped_at", "energy_wh", "state")
+MOST_TOLD = 30
+"""Sessions named in the job and its report; the files hold all."""
 WHOLE = 0
 """The whole charge point, in both versions' numbering."""
 
@@ -30,24 +33,33 @@ async def rescue(step: StepRun, identity: str) -> None:
     def tell(drained: Drained) -> None:
         step.progress(f"{drained.messages} kept messages taken", patience_s=desk.patience.longest_s)
 
-    drained = await desk.drain(endpoint, tell)
+    drained = await desk.empty(step.bench.server, identity, tell)
     serial = endpoint.ledger.boot.serial if endpoint.ledger.boot else ""
     try:
         ledger = await desk.ledger(identity, serial=serial, is_dry=drained.is_dry)
-        if any(session.is_replayed for session in ledger.sessions):
+        if ledger.kept:
             _archived(step, ledger, [path.name for path in desk.save(ledger)])
     except StoreError as error:
         step.note(f"Its old sessions could not be archived: {error.message}", strength=Strength.OPEN)
+    if drained.stuck:
+        step.note(
+            f"It sends {drained.stuck} again and again although it is answered; what lies behind that stays on it.",
+            detail="PAST-QUEUE",
+            strength=Strength.OPEN,
+        )
     if not drained.is_dry:
         step.note("Its queue was not empty yet; what is left goes to the new backend.", strength=Strength.OPEN)
 
 
 def _archived(step: StepRun, ledger: Ledger, files: list[str]) -> None:
-    kept = [session for session in ledger.sessions if session.is_replayed]
+    count, lines = len(ledger.kept), step.bench.rescue.rows(ledger) if step.bench.rescue is not None else []
+    kept = [line for line in lines if line["is_replayed"]]
+    told = [" · ".join(str(line[name]) for name in TOLD if line[name] not in ("", None)) for line in kept[:MOST_TOLD]]
+    many = "One session" if count == 1 else f"{count} sessions"
     step.note(
-        f"{len(kept)} sessions that no backend had got are archived: {ledger.energy_wh / 1000:.1f} kWh.",
-        detail="\n".join(files),
-        facts={"rescue": {"sessions": len(kept), "energy_wh": ledger.energy_wh, "files": files}},
+        f"{many} that no backend had got: {ledger.kept_wh / 1000:.1f} kWh archived.",
+        detail="\n".join([*files, *told]),
+        facts={"rescue": {"sessions": count, "energy_wh": ledger.kept_wh, "files": files}},
     )
 
 

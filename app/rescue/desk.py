@@ -6,17 +6,18 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from app.errors import TimedOut
 from app.model.frame import Frame
 from app.model.query import TrafficQuery
 from app.model.secret import Secret
 from app.ocpp.endpoint import Endpoint
 from app.rescue.draining import PATIENCE_S, QUIET_S, Drained, drain
-from app.rescue.files import Ledger, write
+from app.rescue.files import Ledger, rows, write
 from app.rescue.sessions import TALKS, sessions
 from app.storage.traffic import TrafficStore
 from app.storage.vault import Vault
@@ -24,11 +25,20 @@ from app.storage.vault import Vault
 KEY_NAME = "site/card-key"
 """Where the vault keeps what makes the pseudonyms of cards."""
 FOLDER = "rescued"
+RETURN_S = 120.0
 PAGE = 2_000
 MAX_FRAMES = 500_000
 """Frames of one unit that are looked through."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Line(Protocol):
+    """Where units dial in."""
+
+    async def arrival(self, identity: str, *, timeout_s: float, after: datetime | None = None) -> Endpoint:
+        """Return the connection of an identity, or wait for one opened later than ``after``. Raises TimedOut."""
+        ...
 
 
 class Holder(Protocol):
@@ -46,6 +56,8 @@ class Patience:
 
     quiet_s: float = QUIET_S
     longest_s: float = PATIENCE_S
+    return_s: float = RETURN_S
+    """How long a unit that hung up in the middle is waited for."""
 
 
 class RescueDesk:
@@ -58,8 +70,30 @@ class RescueDesk:
         self.patience = patience or Patience()
 
     async def drain(self, endpoint: Endpoint, told: Callable[[Drained], None] = lambda _: None) -> Drained:
-        """Wait until a unit's queue is dry; time that it was already silent counts."""
+        """Wait until the queue of a unit is dry, on this one connection."""
         return await drain(endpoint, quiet_s=self.patience.quiet_s, patience_s=self.patience.longest_s, told=told)
+
+    async def empty(self, line: Line, identity: str, told: Callable[[Drained], None] = lambda _: None) -> Drained:
+        """Wait until a unit's queue is dry, over as many connections as it needs. Raises TimedOut if it never dials."""
+        loop, before = asyncio.get_running_loop(), Drained(messages=0, is_dry=False)
+        ends_at = loop.time() + self.patience.longest_s
+        endpoint = await line.arrival(identity, timeout_s=self.patience.return_s)
+
+        def tell(now: Drained) -> None:
+            told(replace(now, messages=before.messages + now.messages))
+
+        while True:
+            patience_s = max(0.0, ends_at - loop.time())
+            found = await drain(endpoint, quiet_s=self.patience.quiet_s, patience_s=patience_s, told=tell)
+            before = replace(found, messages=before.messages + found.messages)
+            left_s = ends_at - loop.time()
+            if not found.is_gone or left_s <= 0:
+                return before
+            try:
+                wait_s = min(self.patience.return_s, left_s)
+                endpoint = await line.arrival(identity, timeout_s=wait_s, after=endpoint.opened_at)
+            except TimedOut:
+                return before
 
     async def ledger(self, identity: str, *, serial: str = "", is_dry: bool = False) -> Ledger:
         """Read a unit's sessions out of the stored traffic. Raises StoreError."""
@@ -69,6 +103,10 @@ class RescueDesk:
         frames.sort(key=lambda frame: frame.seq)
         found = await asyncio.to_thread(sessions, frames)
         return Ledger(identity=identity, serial=serial, made_at=datetime.now(UTC), is_dry=is_dry, sessions=found)
+
+    def rows(self, ledger: Ledger) -> list[dict[str, Any]]:
+        """Lay a ledger out for reading by others: cards as pseudonyms."""
+        return rows(ledger, self._key())
 
     def save(self, ledger: Ledger, folder: Path | None = None) -> tuple[Path, Path]:
         """Write a ledger as CSV and JSON, into the archive or a folder of the user's. Raises StoreError."""

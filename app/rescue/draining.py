@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from app.feed import Subscription
 from app.ocpp import v16
 from app.ocpp.endpoint import Endpoint
@@ -18,15 +20,22 @@ QUIET_S = 20.0
 """So long without a kept message and the queue counts as empty [OURS]; units send the next one as soon as the last
 is answered (OCPP 1.6 §3.7.1, part 2 E04)."""
 PATIENCE_S = 1800.0
+STUCK = 3
+"""The same message so often, although it was answered: the unit is stuck on it (connection-failures 13) [OURS]."""
+MAX_MARKS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """How far it is. ``messages`` about sessions were taken so far; ``is_dry``: for ``QUIET_S`` none came."""
+    """How far it is. ``messages`` about sessions were taken so far; ``is_dry``: for ``QUIET_S`` none came.
+
+    ``stuck`` names a message that it sends again and again although it is answered: what lies behind it stays there.
+    """
 
     messages: int
     is_dry: bool
     is_gone: bool = False
+    stuck: str = ""
 
 
 async def drain(
@@ -38,24 +47,25 @@ async def drain(
 ) -> Drained:
     """Watch one connection until its queue is dry, it hangs up, or patience ends. Never raises for the unit's part.
 
-    A live session goes on sending meter values: those with a present time stamp do not count.
+    A live session goes on sending meter values: those with a present time stamp do not count. Nor does a message that
+    comes again and again.
     """
-    count = 0
+    book, loop = _Book(), asyncio.get_running_loop()
+    ends_at = loop.time() + patience_s
     with endpoint.events.subscribe(10_000) as events:
-        try:
-            async with asyncio.timeout(patience_s):
-                while True:
-                    try:
-                        async with asyncio.timeout(quiet_s):
-                            kind = await _next(events, endpoint)
-                    except TimeoutError:
-                        return Drained(messages=count, is_dry=True)
-                    if kind is Closed:
-                        return Drained(messages=count, is_dry=False, is_gone=True)
-                    count += 1
-                    told(Drained(messages=count, is_dry=False))
-        except TimeoutError:
-            return Drained(messages=count, is_dry=False)
+        quiet_at = loop.time() + quiet_s
+        while True:
+            try:
+                async with asyncio.timeout_at(min(quiet_at, ends_at)):
+                    heard = await _next(events, endpoint)
+            except TimeoutError:
+                is_quiet = quiet_at <= ends_at
+                return book.state(is_dry=is_quiet and not book.stuck)
+            if heard is None:
+                return book.state(is_gone=True)
+            if book.enter(heard):
+                quiet_at = loop.time() + quiet_s
+            told(book.state())
 
 
 def is_kept(payload: Mapping[str, Any], opened_at: datetime) -> bool:
@@ -66,12 +76,39 @@ def is_kept(payload: Mapping[str, Any], opened_at: datetime) -> bool:
     return any(v16.when(stamp, opened_at)[0] < opened_at for stamp in stamps if stamp is not None)
 
 
-async def _next(events: Subscription[EndpointEvent], endpoint: Endpoint) -> type:
-    """Return Heard for the next kept message, or Closed."""
+class _Book:
+    """Counts what came, and notices what comes again and again."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._marks: dict[bytes, int] = {}
+        self.stuck = ""
+
+    def enter(self, heard: Heard) -> bool:
+        """Take a message; ``False`` where the unit is stuck on it."""
+        mark = heard.action.encode() + orjson.dumps(heard.payload, option=orjson.OPT_SORT_KEYS)
+        times = self._marks[mark] = self._marks.pop(mark, 0) + 1
+        if len(self._marks) > MAX_MARKS:
+            del self._marks[next(iter(self._marks))]
+        if times >= STUCK:
+            at = heard.payload.get("timestamp") or next(iter(v16.stamps(heard.payload)), "")
+            self.stuck = f"{heard.action} {v16.text(at, 40)}".strip()
+            return False
+        self._count += times == 1
+        self.stuck = self.stuck if times > 1 else ""
+        return True
+
+    def state(self, *, is_dry: bool = False, is_gone: bool = False) -> Drained:
+        """Say how far it is."""
+        return Drained(messages=self._count, is_dry=is_dry, is_gone=is_gone, stuck=self.stuck)
+
+
+async def _next(events: Subscription[EndpointEvent], endpoint: Endpoint) -> Heard | None:
+    """Return the next kept message, or ``None`` where it hung up."""
     while endpoint.is_open or events.has_waiting:
         event = await anext(events)
         if isinstance(event, Closed):
             break
         if isinstance(event, Heard) and event.action in TALKS and is_kept(event.payload, endpoint.opened_at):
-            return Heard
-    return Closed
+            return event
+    return None

@@ -43,6 +43,16 @@ class Ledger:
         """Return the energy of all sessions whose energy is known."""
         return sum(session.energy_wh or 0.0 for session in self.sessions)
 
+    @property
+    def kept(self) -> tuple[Session, ...]:
+        """Return the sessions of which the unit had kept something for a backend that was not there."""
+        return tuple(session for session in self.sessions if session.is_replayed)
+
+    @property
+    def kept_wh(self) -> float:
+        """Return the energy of those."""
+        return sum(session.energy_wh or 0.0 for session in self.kept)
+
 
 def rows(ledger: Ledger, key: bytes) -> list[dict[str, Any]]:
     """Lay a ledger out; ``key`` makes the pseudonyms of cards (16 bytes or more, secret)."""
