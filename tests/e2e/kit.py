@@ -177,10 +177,20 @@ class Visit:
 
     # The mouse
 
+    async def click_when_seen(self, widget: QWidget) -> None:
+        """Wait until a widget has found its place, and press it."""
+
+        def is_seen() -> bool:
+            self.scroll_to(widget)
+            return widget.visibleRegion().contains(_spot_of(widget))
+
+        await until(is_seen)
+        self.click(widget)
+
     def click(self, widget: QWidget, spot: QPoint | None = None) -> None:
         """Press the left button on a widget, where a person sees it."""
-        if spot is None:  # a check box takes the mouse on its box and words alone
-            spot = QPoint(12, widget.height() // 2) if isinstance(widget, QCheckBox) else widget.rect().center()
+        if spot is None:
+            spot = _spot_of(widget)
         self.scroll_to(widget)
         assert widget.isVisible(), f"{widget} is not on screen"
         assert widget.isEnabled(), f"{widget} does not take a press"
@@ -304,3 +314,8 @@ async def visit(home: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> 
         for crash in guest.crashes:
             sys.stderr.write(crash.details)
     assert not guest.crashes, "\n".join(crash.details for crash in guest.crashes)
+
+
+def _spot_of(widget: QWidget) -> QPoint:
+    """Return where to press: a check box takes the mouse on its box and words alone."""
+    return QPoint(12, widget.height() // 2) if isinstance(widget, QCheckBox) else widget.rect().center()

@@ -31,7 +31,7 @@ async def write(at: Visit) -> None:
     """Accept what can't be undone, and write."""
     await to_the_plan(at)
     for box in at.view.pane.plan.doors:
-        at.click(box)
+        await at.click_when_seen(box)
     await until(at.view.primary.isEnabled)
     at.click(at.view.primary)
 

@@ -108,8 +108,9 @@ async def test_it_restarts_and_comes_back(version: str):
 
 
 @VERSIONS
-async def test_it_is_not_repointed_through_keys(version: str):
-    async with standing(version) as (_, _, _, session):
-        assert not session.has(SetsBackend)
-        with pytest.raises(NotSupported):
-            await session.read_backend()
+async def test_it_tells_where_its_slot_in_use_leads(version: str) -> None:
+    async with standing(version) as (site, _, _, session):
+        assert session.has(SetsBackend)
+        backend = await session.read_backend()
+        assert backend is not None
+        assert backend.host in site.url

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 30
 END_LIMIT_S = 5.0
 
-ALLOWED_APP = {"app", "app.errors", "app.resources", "app.settings"}
+ALLOWED_APP = {"app", "app.errors", "app.model", "app.model.listening", "app.resources", "app.settings"}
 ALLOWED_UI = {
     "ui",
     "ui.guard",
