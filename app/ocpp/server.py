@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from app.model.unit import Sighting
 from app.ocpp import ports, schema, selftest
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.host import Answerer, Authoriser, Replier, Times, accept_all
+from app.ocpp.knocks import KnockList
 from app.ocpp.listener import Bounds, Channel, Listener, Receiver
 from app.ocpp.manner import Manner
 from app.ocpp.past import Past
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_KNOCKS = 500
 WARM_UP = tuple(
     (version, action)
     for version in ("1.6", "2.0.1")
@@ -93,13 +92,11 @@ class OcppServer:
         self._wardrobe = wardrobe
         self._bounds = bounds or Bounds()
         self._seq = itertools.count(first_seq)
-        self._knock_seq = itertools.count(1)
         self._connections = itertools.count(1)
         self._endpoints: dict[str, Endpoint] = {}
         self._ending: set[Endpoint] = set()
         self._shelf = Shelf(lambda: self.authorise, self._endpoints)
-        self._knocks: deque[Knock] = deque(maxlen=MAX_KNOCKS)
-        self._knock_findings: dict[int, tuple[Finding, ...]] = {}
+        self._knocks = KnockList()
         self._listener: Listener | None = None
         self._moving = asyncio.Lock()
         self._state = ListenState(is_listening=False, host="", port=0)
@@ -131,12 +128,12 @@ class OcppServer:
 
     @property
     def knock_list(self) -> Sequence[Knock]:
-        """Return what knocked, newest last, at most ``MAX_KNOCKS``."""
+        """Return what knocked, newest last, at most ``knocks.MAX_KNOCKS``."""
         return tuple(self._knocks)
 
     def findings_of(self, knock: Knock) -> tuple[Finding, ...]:
         """Return what was found in a knock of the list, and in the TLS handshake before it."""
-        return self._knock_findings.get(knock.seq, ())
+        return self._knocks.findings_of(knock)
 
     def endpoint(self, identity: str) -> Endpoint | None:
         """Return the open connection of an identity."""
@@ -307,8 +304,8 @@ class OcppServer:
         findings: tuple[Finding, ...] = (),
     ) -> None:
         """Enter a peer in the knock list."""
-        knock = Knock(
-            seq=next(self._knock_seq),
+        came = Knock(
+            seq=0,
             at=self.now(),
             remote=remote,
             verdict=verdict,
@@ -318,11 +315,10 @@ class OcppServer:
             local=local,
             hello=hello,
         )
-        self._knocks.append(knock)
+        knock = self._knocks.enter(came)
         self.knocks.publish(knock)
         found = tuple(self.judge(knock))
-        self._knock_findings[knock.seq] = (*findings, *found)
-        self._knock_findings.pop(knock.seq - MAX_KNOCKS, None)
+        self._knocks.explain(knock, (*findings, *found))
         for finding in found:
             self.findings.publish(finding)
 
