@@ -14,7 +14,7 @@ from app.errors import AppError, LinkLost
 from app.feed import Feed
 from app.model.finding import Finding
 from app.model.frame import Boot, Direction, FrameKind, Handshake
-from app.model.observation import Observation, Unbooted
+from app.model.observation import Backlog, Observation, Unbooted
 from app.model.secret import Secret
 from app.ocpp import masking, schema
 from app.ocpp.answering import Given, SlowAnswers
@@ -77,6 +77,8 @@ class Reception:
         self.habits = habits
         self.opened_at: datetime = host.now()
         self.last_heard_at: datetime = self.opened_at
+        self.last_past_at: datetime = self.opened_at
+        """When it last sent something about the past (``Backlog``); at first, when it came."""
         self.is_open = True
         self.findings: list[Finding] = []
         self.events: Feed[EndpointEvent] = Feed()
@@ -186,6 +188,8 @@ class Reception:
     def observe(self, observations: Sequence[Observation]) -> None:
         """Have observations about this unit judged."""
         for observation in observations:
+            if isinstance(observation, Backlog):
+                self.last_past_at = observation.at
             self.find(self._host.judge(observation))
 
     @property

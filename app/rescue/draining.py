@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -16,9 +16,11 @@ from app.ocpp.endpoint import Endpoint
 from app.ocpp.events import Closed, EndpointEvent, Heard
 from app.rescue.sessions import TALKS
 
-QUIET_S = 20.0
+QUIET_S = 10.0
 """So long without a kept message and the queue counts as empty [OURS]; units send the next one as soon as the last
 is answered (OCPP 1.6 §3.7.1, part 2 E04)."""
+LOOK_S = 2.0
+"""A queue is watched so long in any case [OURS]."""
 PATIENCE_S = 1800.0
 STUCK = 3
 """The same message so often, although it was answered: the unit is stuck on it (connection-failures 13) [OURS]."""
@@ -48,12 +50,13 @@ async def drain(
     """Watch one connection until its queue is dry, it hangs up, or patience ends. Never raises for the unit's part.
 
     A live session goes on sending meter values: those with a present time stamp do not count. Nor does a message that
-    comes again and again.
+    comes again and again. Time that it was silent about the past before counts, but for ``LOOK_S``.
     """
     book, loop = _Book(), asyncio.get_running_loop()
     ends_at = loop.time() + patience_s
     with endpoint.events.subscribe(10_000) as events:
-        quiet_at = loop.time() + quiet_s
+        silent_s = (datetime.now(UTC) - endpoint.last_past_at).total_seconds()
+        quiet_at = loop.time() + max(min(quiet_s, LOOK_S), quiet_s - silent_s)
         while True:
             try:
                 async with asyncio.timeout_at(min(quiet_at, ends_at)):

@@ -133,9 +133,15 @@ async def test_taken_port_is_explained_and_the_next_one_is_a_click_away(bench: A
             assert f"Port {port} is already used" in panel.trouble_text.text()
             suggestion = panel.suggestion.property("port")
             assert suggestion != port
-            click(panel.suggestion)
-            await until(lambda: bench.server.state.port == suggestion and bench.server.state.is_listening)
-            await until(lambda: not panel.trouble.isVisible())
+
+            def is_moved() -> bool:
+                """On a busy machine somebody may have taken that port as well: then there is another suggestion."""
+                if panel.trouble.isVisible() and not page.tasks.is_running("listen"):
+                    click(panel.suggestion)
+                return bench.server.state.is_listening and not panel.trouble.isVisible()
+
+            await until(is_moved)
+            assert bench.server.state.port > port
 
 
 async def test_failed_move_keeps_the_old_port_and_its_chargers(bench: Any) -> None:

@@ -140,7 +140,8 @@ class ListenPanel(QFrame):
             self.secure_url.show_text(url.replace("ws://", "wss://", 1))
         self._show_plan()
         self.stop.setVisible(state.is_listening)
-        self._show_trouble(state.trouble, state.advice, state.suggestion)
+        if not state.trouble or not self._tasks.is_running("listen"):  # else who asked for it shows it when it is over
+            self._show_trouble(state.trouble, state.advice, state.suggestion)
         self._changed()
 
     def _show_plan(self) -> None:
