@@ -108,11 +108,11 @@ class AcceptanceDesk:
 
     async def read_history(self, identity: str, limit: int = 50) -> tuple[RunResult, ...]:
         """Read the newest stored runs of a unit without holding up anything else."""
-        return (await asyncio.to_thread(self.shelf.runs, identity))[:limit]
+        return await asyncio.to_thread(self.shelf.runs, identity, limit)
 
     def latest(self, identity: str) -> RunResult | None:
         """Return the newest run of a unit that is over, for reports."""
-        return next((run for run in self.shelf.runs(identity) if run.ended_at is not None), None)
+        return self.shelf.newest(identity)
 
     def judge_again(self, run: RunResult) -> RunResult:
         """Judge a stored run by the judges of today."""
