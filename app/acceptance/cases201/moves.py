@@ -98,7 +98,7 @@ async def begun(stage: Stage, tag: str = TAG, **more: Any) -> str | None:
     reply = await stage.call("RequestStartTransaction", payload)
     if reply.status != "Accepted" and not _is_running(stage):
         # The same car may need to be plugged in anew for a new transaction.
-        await stage.person("replug", until=lambda: _replugged(stage, since), within_s=60)
+        await stage.person("replug", until=lambda: replugged(stage, since), within_s=60)
         reply = await stage.call("RequestStartTransaction", payload)
     if reply.status != "Accepted":
         return None
@@ -119,7 +119,8 @@ def _is_running(stage: Stage) -> bool:
     return there is not None and any(item.is_running for item in there.transactions.values())
 
 
-def _replugged(stage: Stage, since: int) -> bool:
+def replugged(stage: Stage, since: int) -> bool:
+    """Say whether the plug was pulled and put in again since a moment."""
     told = stage.take.after(since).heard("StatusNotification")
     words = [message.text("connectorStatus") for message in told]
     return "Available" in words and words[-1] == "Occupied"
@@ -132,8 +133,12 @@ def opened(stage: Stage, start: Message) -> str:
     async def end() -> str:
         if events(stage.take, transaction, "Ended"):
             return ""
+        since = stage.last_seq
         reply = await stage.call("RequestStopTransaction", {"transactionId": transaction})
-        return "" if reply.status == "Accepted" else f"RequestStopTransaction said {reply.status}"
+        if reply.status != "Accepted":
+            return f"RequestStopTransaction said {reply.status}"
+        await event(stage, "Ended", within_s=END_S, since=since, transaction=transaction)
+        return ""
 
     stage.undo(f"end of transaction {transaction}", end)
     return transaction

@@ -1,0 +1,273 @@
+"""The connection (OCPP 2.0.1 part 4 §5): back after a drop, pings both ways, and what waits in the queue (E04, E13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from app.acceptance.cases201 import moves
+from app.acceptance.cases201.asking import HEARTBEAT, PING, case201, is_on, outlets, selector, tell_facts, told_fact
+from app.acceptance.facts import can_write
+from app.acceptance.stage import Stage
+from app.acceptance.take import Take, seq_of
+from app.model.acceptance import Check, Mark, must, should
+
+RETURN_S = 120.0
+GOOD_S = 60.0
+AWAY_S = 30.0
+PING_S = 5.0
+RHYTHM_S = 10
+WATCHED_S = 30.0
+THRESHOLD = "OCPPCommCtrlr.OfflineThreshold"
+RETRY = "OCPPCommCtrlr.MessageAttemptInterval/TransactionEvent"
+
+
+async def bounced(stage: Stage, within_s: float = RETURN_S) -> bool:
+    """Close the connection and wait for the next one."""
+    began = datetime.now(UTC)
+    await stage.drop()
+    return await stage.returned(after=began, within_s=within_s)
+
+
+def _number(mark: Mark, name: str) -> float:
+    try:
+        return float(mark.facts.get(name, "0"))
+    except ValueError:
+        return 0.0
+
+
+def judge_return(take: Take) -> Iterator[Check]:
+    """Measure how long it was away after the last time it could have been here."""
+    dropped = take.marked("dropped")
+    if not dropped:
+        return
+    door = take.marked("let in")
+    since = door[-1] if door else dropped[-1]
+    back = [mark for mark in take.marked("connected") if mark.at >= since.at]
+    away_s = take.seconds(since.at, back[0].at) if back else 0.0
+    seen = f"after {away_s:.0f} s" if back else "it did not come back"
+    yield must(f"It dials again within {RETURN_S:.0f} s", bool(back), seen)
+    if not back:
+        return
+    yield should(f"and within {GOOD_S:.0f} s", away_s <= GOOD_S + take.slack_s, seen)
+    asked = [item for item in take.asked("GetVariables") if item.request.at >= back[0].at]
+    for question in asked[-1:]:
+        yield must("and answers", question.answer is not None, question.status, *question.seqs)
+    boots = [boot for boot in take.heard("BootNotification") if boot.at >= back[0].at]
+    yield should("without a new Boot: it has not restarted (B04)", not boots, "", *map(seq_of, boots))
+
+
+async def _answers(stage: Stage) -> None:
+    await stage.call("GetVariables", {"getVariableData": [selector(HEARTBEAT)]})
+
+
+@case201(
+    "A201-CONN-01", "It comes back when the line drops", "OCPP 2.0.1 part 4 §5.3; B04", judge=judge_return, budget_s=150
+)
+async def dropped(stage: Stage) -> None:
+    """Close the connection and wait for the next one."""
+    if await bounced(stage):
+        await _answers(stage)
+
+
+@case201(
+    "A201-CONN-02",
+    "It comes back after the door was closed for a while",
+    "OCPP 2.0.1 part 4 §5.3 (RetryBackOff)",
+    judge=judge_return,
+    budget_s=240,
+)
+async def door(stage: Stage) -> None:
+    """Close the connection, refuse every dial-in for 30 s, let it in again."""
+    if await _kept_away(stage, AWAY_S):
+        await _answers(stage)
+
+
+async def _kept_away(stage: Stage, seconds: float) -> bool:
+    stage.keep_away()
+    await stage.drop("kept away")
+    await stage.pause(seconds)
+    began = datetime.now(UTC)
+    stage.let_in()
+    return await stage.returned(after=began, within_s=RETURN_S)
+
+
+def judge_told_again(take: Take) -> Iterator[Check]:
+    """Look for the state of every connector after the return."""
+    doors = take.marked("let in")
+    if not doors:
+        return
+    back = [mark for mark in take.marked("connected") if mark.at >= doors[-1].at]
+    yield must(f"It dials again within {RETURN_S:.0f} s", bool(back))
+    if not back:
+        return
+    told = [message for message in take.heard("StatusNotification") if message.at >= back[0].at]
+    places = {f"{message.get('evseId')}.{message.get('connectorId')}" for message in told}
+    missing = [place for place in told_fact(take, "outlets").split(",") if place and place not in places]
+    seen = f"missing: {', '.join(missing)}" if missing else f"{len(told)} came"
+    text = "Away for longer than OfflineThreshold, it tells the state of every connector again (B04)"
+    yield must(text, not missing, seen, *map(seq_of, told[:8]))
+
+
+@case201(
+    "A201-CONN-03",
+    "After a long absence it tells its states again",
+    "OCPP 2.0.1 B04 (OCPPCommCtrlr.OfflineThreshold)",
+    judge=judge_told_again,
+    budget_s=260,
+    needs=[can_write(THRESHOLD)],
+)
+async def told_again(stage: Stage) -> None:
+    """Set OfflineThreshold to 5 s, keep the station away for 30 s, let it in again, put the old value back."""
+    tell_facts(stage, outlets=",".join(f"{evse}.{connector}" for evse, connector in outlets(stage.facts)))
+    if await stage.set(THRESHOLD, "5") != "Accepted":
+        return
+    since = stage.last_seq
+    if await _kept_away(stage, AWAY_S):
+        await stage.heard("StatusNotification", within_s=20, since=since)
+        await stage.pause(3)
+
+
+def judge_pongs(take: Take) -> Iterator[Check]:
+    """Compare pings and pongs of the connection that was watched."""
+    watched = [mark for mark in take.marked("ended") if _number(mark, "pings") > 0]
+    yield must("A connection with our pings was watched", bool(watched), f"{len(watched)} connections")
+    if not watched:
+        return
+    pings, pongs = _number(watched[-1], "pings"), _number(watched[-1], "pongs")
+    seen = f"{pings:.0f} pings, {pongs:.0f} pongs"
+    yield must("Our pings are answered (RFC 6455 §5.5.3)", pongs >= max(1, pings - 2), seen)
+    held = _number(watched[-1], "lasted_s") / take.pace
+    yield must("The connection holds", held >= WATCHED_S * 0.8, f"{held:.0f} s, {watched[-1].text}")
+
+
+@case201("A201-PING-01", "Our pings are answered", "RFC 6455 §5.5.2; part 4 §5.4", judge=judge_pongs, budget_s=300)
+async def pings(stage: Stage) -> None:
+    """Ping it every 5 s for 30 s, and count what comes back."""
+    stage.treat(ping_s=stage.tempo.exactly(PING_S))
+    if await bounced(stage):
+        await stage.pause(WATCHED_S)
+        await bounced(stage)
+
+
+def judge_rhythm(take: Take) -> Iterator[Check]:
+    """Count the pings of the station on the connection that was watched."""
+    for write in take.asked("SetVariables")[:1]:
+        status = write.answer.text("setVariableResult", 0, "attributeStatus") if write.answer else "no answer"
+        is_taken = status in ("Accepted", "RebootRequired")
+        yield must(f"WebSocketPingInterval = {RHYTHM_S} is accepted", is_taken, status, *write.seqs)
+        if not is_taken:
+            return
+    watched = [mark for mark in take.marked("ended") if _number(mark, "lasted_s") / take.pace >= WATCHED_S]
+    if not watched:
+        yield must("The connection holds long enough to be watched", False)
+        return
+    # The connection before the case may have lasted longer, with another rhythm.
+    count = _number(watched[-1], "peer_pings")
+    yield must("It sends pings of its own (OCPPCommCtrlr.WebSocketPingInterval)", count >= 1, f"{count:.0f} pings")
+    is_steady = 2 <= count <= 3 * WATCHED_S / RHYTHM_S
+    yield should(f"about every {RHYTHM_S} s", is_steady, f"{count:.0f} in {WATCHED_S:.0f} s")
+
+
+@case201(
+    "A201-PING-02",
+    "It pings in the rhythm that was set",
+    "OCPP 2.0.1 part 4 §5.4 (OCPPCommCtrlr.WebSocketPingInterval)",
+    judge=judge_rhythm,
+    budget_s=320,
+    needs=[can_write(PING)],
+)
+async def rhythm(stage: Stage) -> None:
+    """Set WebSocketPingInterval to 10 s, let it dial anew, and count its pings for 35 s."""
+    if await stage.set(PING, str(RHYTHM_S)) not in ("Accepted", "RebootRequired"):
+        return
+    if await bounced(stage):
+        await stage.pause(WATCHED_S + 5)
+        await bounced(stage)
+
+
+def judge_queue(take: Take) -> Iterator[Check]:
+    """Look at what came after the return: the end, in order, as offline, with the time it happened."""
+    yield from moves.judge_start(take)
+    doors = take.marked("let in")
+    if not doors:
+        return
+    name = moves.transaction_of(take)
+    late = [told for told in moves.events(take, name) if told.at >= doors[0].at]
+    ends = [told for told in late if moves.kind_of(told) == "Ended"]
+    yield must("The transaction's end is delivered after the return (E04)", bool(ends), "", *map(seq_of, late))
+    if not ends:
+        return
+    yield from moves.judge_end(take, ("EVDisconnected", "EVDeparted", "Local"))
+    yield must(
+        "It says that it happened offline", ends[0].get("offline") is True, f"{ends[0].get('offline')}", ends[0].seq
+    )
+    at = ends[0].stamp()
+    is_past = at is not None and (doors[0].at - at).total_seconds() > -1.0
+    yield must("with the time it happened, not the time it was sent", is_past, ends[0].text("timestamp"), ends[0].seq)
+    yield from moves.judge_sequence(take, name)
+    numbers = [told.get("seqNo") for told in late]
+    wrong = [b for a, b in pairwise(numbers) if isinstance(a, int) and isinstance(b, int) and b < a]
+    yield must("The queue is delivered in the order of its numbers", not wrong, f"{numbers}"[:80], *map(seq_of, late))
+
+
+@case201(
+    "A201-QUEUE-01",
+    "A transaction that ends offline is told after the return, in order",
+    "OCPP 2.0.1 E04, E11, E12",
+    judge=judge_queue,
+    budget_s=320,
+    person=True,
+    idle=True,
+    needs=[is_on("TxCtrlr.StopTxOnEVSideDisconnect")],
+)
+async def queue(stage: Stage) -> None:
+    """Start a transaction, keep the station away, have the plug pulled, let it in again."""
+    transaction = await moves.must_begin(stage)
+    stage.keep_away()
+    await stage.drop("kept away")
+    await stage.person("unplug-offline")
+    await stage.pause(5)
+    began, since = datetime.now(UTC), stage.last_seq
+    stage.let_in()
+    if await stage.returned(after=began, within_s=RETURN_S):
+        await moves.event(stage, "Ended", within_s=60, since=since, transaction=transaction)
+        await stage.pause(3)
+
+
+def judge_repeated(take: Take) -> Iterator[Check]:
+    """Look whether an unanswered event comes again."""
+    ends = moves.events(take, moves.transaction_of(take), "Ended")
+    yield must("The transaction's end comes", bool(ends), f"{len(ends)} came", *map(seq_of, ends))
+    if not ends:
+        return
+    is_again = len(ends) >= 2
+    yield must("Unanswered, it is sent again (E13)", is_again, f"{len(ends)} times", *map(seq_of, ends))
+    if is_again:
+        same = [told.get("seqNo") for told in ends]
+        yield must("under the same seqNo", len(set(same)) == 1, f"{same}"[:60], *map(seq_of, ends))
+        is_settled = take.replied(ends[-1]) is not None
+        yield should("and no more once it is answered", is_settled, "", *map(seq_of, ends))
+
+
+@case201(
+    "A201-QUEUE-02",
+    "An unanswered end of a transaction is sent again",
+    "OCPP 2.0.1 E13 (OCPPCommCtrlr.MessageAttempts)",
+    judge=judge_repeated,
+    budget_s=320,
+    person=True,
+    idle=True,
+)
+async def repeated(stage: Stage) -> None:
+    """Start a transaction, leave its events unanswered once it is stopped, wait for its end to come again."""
+    if not can_write(RETRY)(stage.facts):
+        await stage.set(RETRY, "5")
+    transaction = await moves.must_begin(stage)
+    stage.withhold("TransactionEvent")
+    first = await moves.ended(stage, transaction)
+    stage.manner.withheld.discard("TransactionEvent")
+    if first is not None:
+        await moves.event(stage, "Ended", within_s=200, since=first.seq, transaction=transaction)
+        await stage.pause(2)
