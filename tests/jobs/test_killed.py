@@ -22,7 +22,10 @@ from app.sim.station import OcppStation
 from app.storage.db import Store
 from tests.jobs.rigs import OLD, PASSWORD, gateway
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="killing at an exact event needs fork and SIGKILL")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="killing at an exact event needs fork and SIGKILL"),
+    pytest.mark.timeout(240),  # dozens of programs one after the other, beside other tests
+]
 
 ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL if hasattr(signal, "SIGKILL") else 0
