@@ -74,7 +74,7 @@ def case_key(line: CaseLine) -> object:
 CASE_FIELDS: tuple[Field[CaseLine], ...] = (
     Field("Verdict", lambda line: line.state, 15, tone=lambda line: line.tone),
     Field("Case", lambda line: line.case_id, 16, is_mono=True),
-    Field("Title", lambda line: line.title + (f"  ({worded('with a person')})" if line.is_manual else ""), 30),
+    Field("Title", lambda line: line.title + (f"  ({worded('person')})" if line.is_manual else ""), 30),
 )
 
 
