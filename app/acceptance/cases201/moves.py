@@ -17,6 +17,8 @@ TAG = "REHOME-ACCEPT"
 """The token of our remote starts: at most 36 characters (IdTokenType)."""
 START_S = 60.0
 """How long a transaction may take to begin, and to end, after the command [OURS]."""
+END_S = 15.0
+"""How long the end of a transaction that is stopped for the next case is waited for [OURS]."""
 FREE = frozenset({"", "Available", "Unavailable", "Reserved", "Faulted"})
 FLOWS = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 REMOTE_STOPS = frozenset({"Authorized", "PowerPathClosed", "EnergyTransfer"})
