@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.acceptance.facts import Facts
 from app.acceptance.prompting import Prompter
+from app.acceptance.readmitting import readmitted
 from app.acceptance.recorder import Recorder
 from app.acceptance.restoring import Restoring, Undo
 from app.acceptance.take import ANY, Exchange, Message, Take
@@ -247,7 +248,7 @@ class Stage:
 
     def undo(self, name: str, action: Undo) -> None:
         """Have something done when the case is over, whatever becomes of it."""
-        self.restoring.add(name, action)
+        self.restoring.add(name, lambda: _contained(action))
 
     # Our manners ----------------------------------------------------------------------------------------------------
 
@@ -259,6 +260,8 @@ class Stage:
     def treat(self, **manners: Any) -> None:
         """Change our manners (fields of ``Manner``) until the case is over, or until ``treat_usually``."""
         manner = self.manner
+        if "boot_status" in manners:
+            self.undo("its registration", lambda: readmitted(self))  # done after our manners are the usual ones
         for name, value in manners.items():
             before = getattr(manner, name)
 
@@ -351,6 +354,13 @@ class Stage:
 
         self.say("Waiting for the charger to come back …")
         return await self.until(is_back, within_s)
+
+
+async def _contained(action: Undo) -> str:
+    try:
+        return await action()
+    except (Interrupted, NotAsked, NotApplicable) as outcome:
+        return str(outcome)
 
 
 _UNANSWERED = {

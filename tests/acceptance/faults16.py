@@ -294,7 +294,7 @@ SICK: dict[str, Sick] = {
         claims_upload("GetDiagnostics", {"fileName": "d.zip"}, "DiagnosticsStatusNotification"), "A file arrives"
     ),
     "A16-DIAG-02": Sick(claims_upload("GetLog", ACCEPTED, "LogStatusNotification"), "A file arrives"),
-    "A16-RESET-01": Sick(fault(Fault.IGNORES_RESET), "dials again"),
+    "A16-RESET-01": Sick(fault(Fault.IGNORES_RESET), "is back"),
     "A16-RESET-02": Sick(fault(Fault.RETURNS_WITHOUT_BOOT), "BootNotification after the restart"),
     "A16-RESET-03": Sick(mute("StopTransaction"), "StopTransaction comes"),
     "A16-RESET-04": Sick(mute("StopTransaction"), "StopTransaction comes"),

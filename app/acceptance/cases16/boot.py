@@ -103,9 +103,8 @@ def judge_rejected(take: Take) -> Iterator[Check]:
 async def _held(stage: Stage, status: str) -> None:
     """Answer the next Boots with ``status``, the second one usually."""
     stage.treat(boot_status=status, boot_interval_s=WAIT_S)
-    began = datetime.now(UTC)
+    began, since = datetime.now(UTC), stage.last_seq  # some say Boot before they have answered Reset
     await stage.call("Reset", {"type": "Soft"})
-    since = stage.last_seq
     first = await stage.heard("BootNotification", within_s=150, since=since)
     if first is None:
         await stage.returned(after=began, within_s=1)

@@ -12,6 +12,8 @@ TAG = "REHOME-ACCEPT"
 """The id tag of our remote starts: at most 20 characters (OCPP 1.6 IdToken)."""
 START_S = 60.0
 """How long a session may take to begin, and to end, after the command [OURS]."""
+END_S = 15.0
+"""How long the end of a session that is stopped for the next case is waited for [OURS]."""
 ON_THE_CAR = frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
 
 
@@ -65,8 +67,12 @@ def opened(stage: Stage, start: Message) -> int | None:
     async def end() -> str:
         if any(stop.get("transactionId") == number for stop in stage.take.heard("StopTransaction")):
             return ""
+        since = stage.last_seq
         reply = await stage.call("RemoteStopTransaction", {"transactionId": number})
-        return "" if reply.status == "Accepted" else f"RemoteStopTransaction said {reply.status}"
+        if reply.status != "Accepted":
+            return f"RemoteStopTransaction said {reply.status}"
+        await stop_of(stage, number, since, END_S)  # or it would be taken for one of the next case
+        return ""
 
     stage.undo(f"end of session {number}", end)
     return number

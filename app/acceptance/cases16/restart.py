@@ -9,13 +9,10 @@ from app.acceptance.case import EVERY, REPAIR, case
 from app.acceptance.cases16 import moves
 from app.acceptance.cases16.configuration import entries
 from app.acceptance.facts import can_write
+from app.acceptance.returning import RETURN_S, is_back, judge_way, way_back
 from app.acceptance.stage import Stage
-from app.acceptance.take import Exchange, Take, seq_of
-from app.model.acceptance import Check, must, should
-
-RETURN_S = 110.0
-"""How long a restart may take before it counts as failed [OURS]; most units need 20 to 90 s."""
-QUICK_S = 75.0
+from app.acceptance.take import Take
+from app.model.acceptance import Check, must
 
 
 async def restarted(stage: Stage, kind: str, within_s: float = RETURN_S) -> bool:
@@ -25,7 +22,7 @@ async def restarted(stage: Stage, kind: str, within_s: float = RETURN_S) -> bool
     reply = await stage.call("Reset", {"type": kind})
     if reply.status != "Accepted":
         return False
-    if not await stage.returned(after=began, within_s=within_s):
+    if not await is_back(stage, began, since, within_s):
         return False
     boot = await stage.heard("BootNotification", within_s=30, since=since)
     if boot is not None:
@@ -42,26 +39,8 @@ def judge_reset(take: Take) -> Iterator[Check]:
     """Look at the answer, the time away, the Boot and the states."""
     for reset in take.asked("Reset")[:1]:
         yield must("Reset is accepted (§5.14)", reset.status == "Accepted", reset.status, *reset.seqs)
-        if reset.status != "Accepted":
-            return
-        back = [message for message in take.after(reset).messages if message.frame.connection > _connection(reset)]
-        first = next(iter(back), None)
-        returns = [mark.at for mark in take.marked("connected") if mark.at > reset.ended_at]
-        returned_at = returns[0] if returns else first.at if first else None
-        away_s = take.seconds(reset.ended_at, returned_at) if returned_at else 0.0
-        seen = f"after {away_s:.0f} s" if returned_at else "it did not dial again"
-        yield must(f"It dials again within {RETURN_S:.0f} s", returned_at is not None, seen, seq_of(first))
-        if returned_at is None:
-            return
-        yield should(f"and within {QUICK_S:.0f} s", away_s <= QUICK_S + take.slack_s, seen, seq_of(first))
-        boots = [message for message in back if message.is_in and message.action == "BootNotification"]
-        yield must("It says BootNotification after the restart (§4.2)", bool(boots), "", *map(seq_of, boots[:1]))
-        states = [message for message in back if message.is_in and message.action == "StatusNotification"]
-        yield must("and its states", bool(states), f"{len(states)} came", *map(seq_of, states[:4]))
-
-
-def _connection(exchange: Exchange) -> int:
-    return exchange.request.frame.connection
+        if reset.status == "Accepted":
+            yield from judge_way(take, way_back(take, reset), reset.ended_at, "§4.2")
 
 
 @case(
