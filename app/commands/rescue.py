@@ -79,7 +79,7 @@ async def _saved(bench: Workbench, args: argparse.Namespace, console: Console, d
     serial = next((unit.identity.serial for unit in bench.finder.units.values() if _is(unit, args.identity)), "")
     is_dry = drained is not None and drained.is_dry
     ledger = await bench.rescue.ledger(args.identity, serial=serial, is_dry=is_dry)
-    paths = bench.rescue.save(ledger, args.out) if ledger.sessions else ()
+    paths = await bench.rescue.save(ledger, args.out) if ledger.sessions else ()
     value = {
         "identity": ledger.identity,
         "is_dry": is_dry,

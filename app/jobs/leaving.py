@@ -38,7 +38,7 @@ async def rescue(step: StepRun, identity: str) -> None:
     try:
         ledger = await desk.ledger(identity, serial=serial, is_dry=drained.is_dry)
         if ledger.kept:
-            _archived(step, ledger, [path.name for path in desk.save(ledger)])
+            _archived(step, ledger, [path.name for path in await desk.save(ledger)])
     except StoreError as error:
         step.note(f"Its old sessions could not be archived: {error.message}", strength=Strength.OPEN)
     if drained.stuck:

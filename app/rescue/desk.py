@@ -26,6 +26,8 @@ KEY_NAME = "site/card-key"
 """Where the vault keeps what makes the pseudonyms of cards."""
 FOLDER = "rescued"
 RETURN_S = 120.0
+LISTENING_S = 7 * 86_400.0
+"""Timers of the window's loop end before 25 days."""
 PAGE = 2_000
 MAX_FRAMES = 500_000
 """Frames of one unit that are looked through."""
@@ -73,6 +75,10 @@ class RescueDesk:
         """Wait until the queue of a unit is dry, on this one connection."""
         return await drain(endpoint, quiet_s=self.patience.quiet_s, patience_s=self.patience.longest_s, told=told)
 
+    async def listen(self, endpoint: Endpoint, told: Callable[[Drained], None]) -> None:
+        """Tell of every kept message on one connection, until it closes (or a week is over)."""
+        await drain(endpoint, quiet_s=LISTENING_S, patience_s=LISTENING_S, told=told)
+
     async def empty(self, line: Line, identity: str, told: Callable[[Drained], None] = lambda _: None) -> Drained:
         """Wait until a unit's queue is dry, over as many connections as it needs. Raises TimedOut if it never dials."""
         loop, before = asyncio.get_running_loop(), Drained(messages=0, is_dry=False)
@@ -108,10 +114,11 @@ class RescueDesk:
         """Lay a ledger out for reading by others: cards as pseudonyms."""
         return rows(ledger, self._key())
 
-    def save(self, ledger: Ledger, folder: Path | None = None) -> tuple[Path, Path]:
+    async def save(self, ledger: Ledger, folder: Path | None = None) -> tuple[Path, Path]:
         """Write a ledger as CSV and JSON, into the archive or a folder of the user's. Raises StoreError."""
         name = _UNSAFE.sub("_", ledger.identity).strip("._")[:60] or "unnamed"
-        return write(ledger, self._key(), folder or self._folder, f"{name}-{ledger.made_at:%Y%m%d-%H%M%S}")
+        stem = f"{name}-{ledger.made_at:%Y%m%d-%H%M%S}"
+        return await asyncio.to_thread(write, ledger, self._key(), folder or self._folder, stem)
 
     async def _frames(self, query: TrafficQuery) -> list[Frame]:
         await asyncio.to_thread(self._store.traffic.flush)

@@ -15,6 +15,7 @@ from ui.pages.endpoint_bookings import MessagesPage, ReservationsPage
 from ui.pages.endpoint_files import FilesPage
 from ui.pages.endpoint_limits import LimitsPage
 from ui.pages.endpoint_lists import LocalListPage
+from ui.pages.endpoint_rescue import RescuePage
 from ui.pages.endpoint_service import ServicePage
 from ui.pages.endpoint_sessions import SessionsPage
 from ui.pages.endpoint_trust import CertificatesPage
@@ -54,6 +55,7 @@ class ToldPage(ServicePage):
 
 SERVICES: tuple[type[ServicePage], ...] = (
     SessionsPage,
+    RescuePage,
     LocalListPage,
     FilesPage,
     CertificatesPage,
