@@ -23,6 +23,7 @@ COMMANDS = {
     "call": "send one OCPP command to a charger and print its answer",
     "accept": "test a charger through, case by case, with verdicts (JUnit, JSON)",
     "rescue": "bring home the sessions that a charger kept for its dead backend (CSV, JSON)",
+    "experiment": "find out which of two causes that look alike it is",
     "diagnose": "name what is wrong in a trace or a log file",
     "trace": "write recorded traffic to a file, read, convert and check such files",
     "trust": "show and export our own root certificate, issue client certificates, import another one",

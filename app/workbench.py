@@ -30,7 +30,9 @@ from app.driver.capability import WriteResult
 from app.driver.registry import Registry, load_drivers, load_profiles
 from app.driver.session import Session
 from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse, StoreError
+from app.experiment.desk import Experimenter
 from app.feed import Feed
+from app.jobs import checking
 from app.jobs.editing import EditDesk
 from app.jobs.runner import JobDesk
 from app.links.real import RealLinks
@@ -118,6 +120,7 @@ class Workbench:
         self.rescue: RescueDesk
         self.services: ServiceDesk
         self.acceptance: AcceptanceDesk
+        self.experiments: Experimenter
 
     async def __aenter__(self) -> Workbench:
         async with AsyncExitStack() as stack:
@@ -178,6 +181,13 @@ class Workbench:
         )
         self.acceptance = AcceptanceDesk(
             server=self.server, folder=self.home / "acceptance", scope=self.scope, report=self._trouble
+        )
+        self.experiments = Experimenter(
+            server=self.server,
+            scope=self.scope,
+            visit=checking.reply,
+            hindrance=lambda identity: "It is being accepted." if self.acceptance.running(identity) else "",
+            report=self._trouble,
         )
         self.acceptance.tools = Tools(files=self.files, root_pem=lambda: self.authority.root.pem)
 

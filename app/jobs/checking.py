@@ -22,9 +22,9 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from app.diagnosis import thresholds, tls
-from app.errors import BadCertificate
+from app.errors import BadCertificate, NotReachable
 from app.jobs import verdicts
-from app.jobs.verdicts import Answer, Reply
+from app.jobs.verdicts import SHOWN, Answer, Reply
 from app.model.finding import Finding
 from app.model.secret import Secret
 from app.trust.describe import describe
@@ -115,6 +115,22 @@ async def _told_apart(url: str, first: Answer, offered: Subprotocol) -> Answer:
     except (TimeoutError, OSError, InvalidHandshake, ProtocolError, EOFError, ValueError):
         return replace(first, case="", alike=("URL-COMPOSE",), experiment="nonsense-identity")
     return replace(verdicts.told_apart(first, *replies), others=first.others, offered=offered)
+
+
+async def reply(url: str) -> Reply:
+    """Make a WebSocket handshake without a password, hang up, and return the answer to be compared with others.
+
+    Raises NotReachable where none came.
+    """
+    path = urllib.parse.urlsplit(url).path
+    try:
+        async with asyncio.timeout(CONNECT_S + ANSWER_S):
+            visit = await _visit(url, path.rpartition("/")[2], Secret(""), OCPP16)
+    except (OSError, InvalidHandshake, InvalidURI, ProtocolError, EOFError, ValueError) as error:
+        said = str(error) or type(error).__name__
+        text = f"The backend did not answer: {said[:SHOWN]}."
+        raise NotReachable(text, "Check its address, then try again.") from error
+    return Reply.of(visit.response, url, path, path.rpartition("/")[2])
 
 
 async def _visit(url: str, identity: str, secret: Secret, offered: Subprotocol) -> _Visit:

@@ -90,6 +90,13 @@ class Reply:
     kind: str
     body: str
 
+    @property
+    def words(self) -> str:
+        """Say what it answered."""
+        if not self.status:
+            return "it hung up without an answer"
+        return f"HTTP {self.status}, {self.kind or 'without a kind'}, {len(self.body)} characters"
+
     @classmethod
     def of(cls, response: Response | None, *asked: str) -> Reply:
         """Reduce an answer; ``asked`` are the texts of the question that it may repeat."""

@@ -91,6 +91,12 @@ CERTIFICATE_PERSONALITY = Experiment(
             means="Its clock is wrong.",
             code="CLOCK",
         ),
+        Outcome(
+            sign="chain",
+            seen="It takes every one but the one without the intermediate certificate.",
+            means="The charger's TLS works; its backend must send the whole chain.",
+            code="TLS-TRUST",
+        ),
         Outcome(sign="all", seen="It takes every one.", means="The charger's TLS works; look at the backend's."),
     ),
 )
@@ -100,6 +106,7 @@ PLAIN_INSTEAD_OF_TLS = Experiment(
     title="Let it come without TLS",
     does="You set the charger to ws:// for once. Our answer to its Boot sets its clock. Then you set wss:// again.",
     separates=("CLOCK", "TLS-TRUST", "PROFILE-RATCHET"),
+    rounds=("ws", "wss"),
     round_s=600.0,
     risk="Its messages travel in the clear meanwhile.",
     outcomes=(

@@ -96,6 +96,10 @@ class Channel(Protocol):
         """Start closing. Idempotent."""
         ...
 
+    def abort(self) -> None:
+        """Cut the connection without a word."""
+        ...
+
 
 class Pipe(Protocol):
     """Where bytes go: an asyncio transport, or TLS in front of one."""

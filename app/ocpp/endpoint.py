@@ -248,10 +248,17 @@ class Endpoint(SwiftReception):
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection and wait (shortly) until it is over. Idempotent."""
+        await self._end(lambda: self._channel.close(code, reason))
+
+    async def cut(self) -> None:
+        """End the connection without a word, as a pulled cable would, and wait (shortly) until it is over."""
+        await self._end(self._channel.abort)
+
+    async def _end(self, end: Callable[[], None]) -> None:
         if not self.is_open:
             return
         with self.events.subscribe() as events:
-            self._channel.close(code, reason)
+            end()
             try:
                 async with asyncio.timeout(2.0):
                     async for event in events:

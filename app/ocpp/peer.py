@@ -176,6 +176,7 @@ class Peer(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Cut the connection."""
+        self.is_by_us = True
         self._pipe.abort()
 
     # Inside -------------------------------------------------------------------------------------------------------

@@ -83,6 +83,8 @@ class OcppServer:
         """Answer an action at once, where they want to."""
         self.authorise: Authoriser = accept_all
         self.endings: Feed[Ended] = Feed()
+        self.refusals: Feed[TlsFailed] = Feed()
+        """TLS handshakes that came to nothing."""
         self.expected = expected
         self.scope = Scope("ocpp", report=report)
         self._sighted = sighted
@@ -289,6 +291,7 @@ class OcppServer:
 
     def tls_failed(self, failed: TlsFailed) -> tuple[Finding, ...]:
         """Have a TLS handshake judged that came to nothing."""
+        self.refusals.publish(failed)
         return self.observed(failed)
 
     def knocked(
