@@ -361,8 +361,11 @@ def stages(python: str, pytest_arguments: Sequence[str]) -> Iterable[tuple[str, 
         yield "format", [python, "-m", "ruff", "format", "--check", "."]
         yield "types", [python, "-m", "mypy"]
         yield "contracts", [python, "-c", LINT_IMPORTS, "--no-logo"]
-    yield "tests", [python, "-m", "pytest", *(pytest_arguments or ["-q"])]
+    yield "tests", [python, "-m", "pytest", *(pytest_arguments or ["-q", "-n", WORKERS])]
 
+
+WORKERS = "4"
+"""Processes that run tests side by side, on two cores too: most tests mostly wait for a simulated charger."""
 
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
 """import-linter can't be started with ``-m``, and its script's path differs by system."""
