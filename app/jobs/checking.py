@@ -117,15 +117,15 @@ async def _told_apart(url: str, first: Answer, offered: Subprotocol) -> Answer:
     return replace(verdicts.told_apart(first, *replies), others=first.others, offered=offered)
 
 
-async def reply(url: str) -> Reply:
-    """Make a WebSocket handshake without a password, hang up, and return the answer to be compared with others.
+async def reply(url: str, *, version: str = "1.6") -> Reply:
+    """Make a WebSocket handshake without a password for an OCPP version, hang up, and return the answer to be compared with others.
 
     Raises NotReachable where none came.
     """
     path = urllib.parse.urlsplit(url).path
     try:
         async with asyncio.timeout(CONNECT_S + ANSWER_S):
-            visit = await _visit(url, path.rpartition("/")[2], Secret(""), OCPP16)
+            visit = await _visit(url, path.rpartition("/")[2], Secret(""), SUBPROTOCOLS[version])
     except (OSError, InvalidHandshake, InvalidURI, ProtocolError, EOFError, ValueError) as error:
         said = str(error) or type(error).__name__
         text = f"The backend did not answer: {said[:SHOWN]}."
