@@ -118,7 +118,7 @@ async def _told_apart(url: str, first: Answer, offered: Subprotocol) -> Answer:
 
 
 async def reply(url: str, *, version: str = "1.6") -> Reply:
-    """Make a WebSocket handshake without a password for an OCPP version, hang up, and return the answer to be compared with others.
+    """Make a WebSocket handshake for an OCPP version without a password, hang up, and return the answer to compare.
 
     Raises NotReachable where none came.
     """

@@ -23,6 +23,12 @@ ACTIVE = "OCPPCommCtrlr.ActiveNetworkProfile"
 PASSWORD = "SecurityCtrlr.BasicAuthPassword"
 IDENTITY = "SecurityCtrlr.Identity"
 LEVEL = "SecurityCtrlr.SecurityProfile"
+ATTEMPTS = "OCPPCommCtrlr.NetworkProfileConnectionAttempts"
+BACK_OFF = "OCPPCommCtrlr.RetryBackOffWaitMinimum"
+DOUBLINGS = "OCPPCommCtrlr.RetryBackOffRepeatTimes"
+JITTER = "OCPPCommCtrlr.RetryBackOffRandomRange"
+MAX_ATTEMPTS = 100
+LONGEST_BACK_OFF_S = 3600
 NEEDED = (PRIORITY, ACTIVE, PASSWORD, IDENTITY, LEVEL)
 """The variables a plan is made from (P2-201 appendix 3)."""
 
@@ -103,7 +109,7 @@ def plan(target: Target, backend: Backend) -> tuple[Change, ...]:
     Raises ValueRejected where it can't take a part of it, NotSupported where it has no slot to write.
     """
     _must_be_possible(target, backend)
-    slot = free_slot(target)
+    slot = free_slot(target, backend.url.rstrip("/"))
     changes = [
         *_secret(target, backend),
         *_identity(target, backend),
@@ -120,14 +126,18 @@ def plan(target: Target, backend: Backend) -> tuple[Change, ...]:
     return tuple(sorted(changes, key=lambda change: change.order))
 
 
-def free_slot(target: Target) -> int:
-    """Return the slot to write: one that is not in use and not in the order, else the last of the order.
+def free_slot(target: Target, wanted: str = "") -> int:
+    """Return the slot to write: one that holds the wanted URL, a free one, else the last of the order.
 
     Raises NotSupported where the slot in use is the only one.
     """
     priority = target.settings.get(PRIORITY)
     told = [int(text) for text in (priority.choices if priority else ()) if text.strip().isdigit()][:MAX_SLOTS]
     used = {*target.order, target.active}
+    again = [slot for slot, url in target.slots.items() if url == wanted and wanted and slot != target.active]
+    if again:
+        return again[0]
+    told.sort(key=lambda slot: slot == 0)  # slot 0 only where there is no other
     for slot in told or [number for number in range(1, 4) if number not in used]:
         if slot not in used:
             return slot
@@ -164,6 +174,26 @@ def profile_data(text: str, interface: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueRejected("The network profile is no JSON object.", "Plan it again.")
     return {**data, "ocppInterface": interface}
+
+
+def url_of(text: str) -> str:
+    """Return the address in the data of a slot; empty where there is none."""
+    try:
+        return str(profile_data(text, "").get("ocppCsmsUrl", ""))
+    except ValueRejected:
+        return ""
+
+
+def attempts_s(values: Mapping[str, str]) -> float:
+    """Return how long a station may try its first slot before it takes the next (part 4 §5.3); 0 = it does not tell."""
+    count = _number(values.get(ATTEMPTS), 0, MAX_ATTEMPTS)
+    least_s, jitter_s = (_number(values.get(key), 0, LONGEST_BACK_OFF_S) for key in (BACK_OFF, JITTER))
+    doublings = _number(values.get(DOUBLINGS), 0, 10)
+    return float(sum(least_s * 2 ** min(number, doublings) + jitter_s for number in range(count)))
+
+
+def _number(text: str | None, default: int, most: int) -> int:
+    return min(int(text), most) if text and text.isascii() and text.isdigit() else default
 
 
 def refusal(reason: str, level: str) -> tuple[str, str, str]:

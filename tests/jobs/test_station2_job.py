@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.diagnosis.catalogue import explain
 from app.model.address import OcppAddress
 from app.model.job import JobState, StepKind, StepState
 from app.model.profile import Timing
@@ -29,8 +30,17 @@ async def begun(bench: MiniBench, unit: Station2) -> str:
     return bench.desk.create("u1").id
 
 
+BACK_OFF = {
+    "OCPPCommCtrlr.NetworkProfileConnectionAttempts": "2",
+    "OCPPCommCtrlr.RetryBackOffWaitMinimum": "1",
+    "OCPPCommCtrlr.RetryBackOffRandomRange": "0",
+    "OCPPCommCtrlr.RetryBackOffRepeatTimes": "0",
+}
+"""It gives a slot up after two attempts: the job, which takes these at their word, watches two seconds longer."""
+
+
 def station(version: str = "2.0.1", *faults: Fault) -> Station2:
-    return Station2(OLD, "CS-9", version, time_scale=0.01, faults=faults)
+    return Station2(OLD, "CS-9", version, time_scale=0.01, faults=faults, variables=BACK_OFF)
 
 
 async def test_a_station_is_moved_over_a_free_slot_and_keeps_its_old_one(tmp_path: Path) -> None:
@@ -87,3 +97,27 @@ async def test_sessions_that_no_backend_had_got_are_archived_before_it_leaves(tm
         assert "04AABBCC" not in "".join(texts)
         orders = [payload for action, payload in unit.heard if action == "ChangeAvailability"]
         assert [order["operationalStatus"] for order in orders] == ["Inoperative", "Operative"]
+
+
+async def test_a_station_that_can_not_reach_the_new_backend_and_falls_back_is_named_and_tried_again(
+    tmp_path: Path,
+) -> None:
+    async with (
+        NewBackend({"CS-9": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        new.provision("CS-9", "another-long-password", version="2.0.1")
+        job_id = await begun(bench, unit)
+        job = await drive(bench, job_id, wanted(new.url, "CS-9", PASSWORD))
+        assert job.current is StepKind.SWITCH, facts({job_id: job})
+        step = job.step(StepKind.SWITCH)
+        assert "took slot 2" in step.note
+        assert "back here over slot 1" in step.note
+        (finding,) = (item for item in job.findings if item.code == "OLD-PROFILE")
+        assert "slot 2 up and came back over slot 1" in explain(finding).cause
+        new.provision("CS-9", PASSWORD, version="2.0.1")
+        job = await drive(bench, job_id, wanted(new.url, "CS-9", PASSWORD))
+        assert job.state is JobState.DONE, facts({job_id: job})
+        assert (await new.arrival("CS-9", timeout_s=5)).is_connected
+        assert sorted(unit.network.slots) == [1, 2]

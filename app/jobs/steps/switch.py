@@ -8,6 +8,7 @@ from datetime import datetime
 
 from app.driver.capability import ReportsStatus, SetsBackend
 from app.errors import LinkError, LinkLost, NotReachable, NotSupported, StepBlocked, TimedOut
+from app.jobs.fallback import fell_back, recall_slots, watch_s
 from app.jobs.leaving import closed_for_sessions, rescue
 from app.jobs.stepping import StepRun, is_dialled_in
 from app.jobs.steps.restart import introduces_itself_late, needs_restart, restart
@@ -50,6 +51,7 @@ async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
         async with step.open(SetsBackend) as session:
             over_us = is_dialled_in(session)
             if over_us:
+                _recall(step, identity)
                 await rescue(step, identity)
             async with closed_for_sessions(step, identity) if over_us else nullcontext():
                 count = await point_at(step, session, backend, Target.BACKEND)
@@ -64,6 +66,12 @@ async def _point(step: StepRun, backend: Backend, identity: str) -> bool:
         if not _has_left(step, identity):
             raise
         return _tell_left(step)
+
+
+def _recall(step: StepRun, identity: str) -> None:
+    endpoint = step.bench.server.endpoint(identity)
+    if endpoint is not None:
+        recall_slots(step, endpoint)
 
 
 def _has_left(step: StepRun, identity: str) -> bool:
@@ -171,7 +179,7 @@ async def _prove_gone(step: StepRun, identity: str) -> None:
             "The charger still dials this computer.",
             "Restart it (switch it off and on), then continue. If it comes back here, it did not keep the address.",
         )
-    wait_s = step.timing.redial_s * 2
+    wait_s, began = watch_s(step), asyncio.get_running_loop().time()
     step.progress("Watching whether it comes back to this computer", expected_s=wait_s, patience_s=wait_s)
     try:
         back = await step.bench.server.arrival(identity, timeout_s=wait_s)
@@ -180,6 +188,9 @@ async def _prove_gone(step: StepRun, identity: str) -> None:
         text = "Whether the new backend took it can't be seen from here."
         step.note(text, detail="It has no other interface that says so.", strength=Strength.OPEN)
         return
+    error = await fell_back(step, back, asyncio.get_running_loop().time() - began)
+    if error is not None:
+        raise error
     step.report(
         "NOT-APPLIED",
         Severity.FAULT,
