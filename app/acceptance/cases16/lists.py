@@ -276,5 +276,9 @@ async def other_tag(stage: Stage) -> None:
     await stage.person("unplug", until=lambda: moves.state(stage) == "Available")
     if (await _reserve(stage)).status != "Accepted":
         return
-    await stage.call("RemoteStartTransaction", {"connectorId": stage.connector, "idTag": "REHOME-OTHER"})
-    await stage.pause(5)
+    command = await stage.call("RemoteStartTransaction", {"connectorId": stage.connector, "idTag": "REHOME-OTHER"})
+    start = await stage.heard("StartTransaction", within_s=5)
+    if start is not None:
+        moves.opened(stage, start)
+    elif command.status == "Accepted":
+        await stage.pause(5)

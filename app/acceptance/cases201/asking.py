@@ -119,6 +119,24 @@ def _spelled(key: str) -> str:
     return _SPELLED.get(key.lower(), key)
 
 
+def readable(facts: Facts) -> str:
+    """Return a variable that can be read: HeartbeatInterval, or (it is optional) the first with a value."""
+    plain = (key for key in sorted(facts.settings) if facts.value(key) and not set("@/[") & set(key))
+    return HEARTBEAT if facts.value(HEARTBEAT) else next(plain, HEARTBEAT)
+
+
+def measures(*keys: str) -> Callable[[Facts], str]:
+    """Need a list of measurands that is not known to be empty: an empty one asks for no meter values (J01, J02)."""
+
+    def need(facts: Facts) -> str:
+        known = [facts.settings.get(key) for key in keys]
+        if any(item is None or item.value is None or item.items for item in known):
+            return ""
+        return f"{', '.join(keys)}: empty, so that no meter values are due."
+
+    return need
+
+
 def name_of(key: str) -> VariableName | None:
     """Read a key of ``Facts.settings``, ``None`` where it is none."""
     try:

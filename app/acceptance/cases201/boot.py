@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from app.acceptance.case import EVERY
 from app.acceptance.cases201 import moves
-from app.acceptance.cases201.asking import HEARTBEAT, case201, outlet, outlets, selector, tell_facts, told_fact
+from app.acceptance.cases201.asking import case201, outlet, outlets, readable, selector, tell_facts, told_fact
 from app.acceptance.cases201.restart import judge_return, restarted
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
@@ -200,9 +200,14 @@ async def served(stage: Stage) -> None:
     first = await _first_boot(stage, "Pending", 120)
     if first is None:
         return
-    await stage.call("GetVariables", {"getVariableData": [selector(HEARTBEAT)]})
+    await stage.call("GetVariables", {"getVariableData": [selector(readable(stage.facts))]})
     payload = {"idToken": moves.token(), "remoteStartId": 41_000_001, "evseId": outlet(stage)["id"]}
-    await stage.call("RequestStartTransaction", payload)
+    since = stage.last_seq
+    start = await stage.call("RequestStartTransaction", payload)
     stage.manner.boot_status = "Accepted"
     await stage.call("TriggerMessage", {"requestedMessage": "BootNotification"})
     await stage.heard("BootNotification", within_s=WAIT_S * 2)
+    if start.status == "Accepted":  # it must not: what began is ended with the case
+        begun = await moves.event(stage, "Started", within_s=WAIT_S, since=since)
+        if begun is not None:
+            moves.opened(stage, begun)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from app.acceptance.case import COMMISSIONING
 from app.acceptance.cases201 import moves
-from app.acceptance.cases201.asking import SAMPLE_S, case201, tell_facts, told_fact
+from app.acceptance.cases201.asking import SAMPLE_S, case201, measures, tell_facts, told_fact
 from app.acceptance.facts import can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
@@ -161,7 +161,7 @@ def samples_of(told: Message) -> Iterator[dict[str, object]]:
     budget_s=150,
     person=True,
     idle=True,
-    needs=[can_write(SAMPLE_S)],
+    needs=[can_write(SAMPLE_S), measures(*(f"SampledDataCtrlr.{name}" for name in SAMPLED))],
 )
 async def contexts(stage: Stage) -> None:
     """Charge for 15 s with a sample every 5 s, and look at the contexts of the meter values."""

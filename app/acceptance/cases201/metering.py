@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from app.acceptance.case import COMMISSIONING
 from app.acceptance.cases201 import moves
-from app.acceptance.cases201.asking import SAMPLE_S, case201
+from app.acceptance.cases201.asking import SAMPLE_S, case201, measures
 from app.acceptance.facts import can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
@@ -85,7 +85,7 @@ def judge_samples(take: Take) -> Iterator[Check]:
     budget_s=140,
     person=True,
     idle=True,
-    needs=[can_write(SAMPLE_S)],
+    needs=[can_write(SAMPLE_S), measures("SampledDataCtrlr.TxUpdatedMeasurands")],
 )
 async def rhythm(stage: Stage) -> None:
     """Set TxUpdatedInterval to 10 s, charge for 40 s, put the old value back."""
@@ -133,7 +133,7 @@ def _between(a: Sample, b: Sample) -> float:
     suites=[COMMISSIONING],
     person=True,
     idle=True,
-    needs=[can_write(SAMPLE_S)],
+    needs=[can_write(SAMPLE_S), measures("SampledDataCtrlr.TxUpdatedMeasurands")],
 )
 async def energy(stage: Stage) -> None:
     """Set TxUpdatedInterval to 10 s, charge for 45 s, compare the register with the power."""
@@ -170,7 +170,7 @@ def _is_aligned(told: Message) -> bool:
     "OCPP 2.0.1 J01 (AlignedDataCtrlr.Interval)",
     judge=judge_aligned,
     budget_s=70,
-    needs=[can_write(ALIGNED_KEY)],
+    needs=[can_write(ALIGNED_KEY), measures("AlignedDataCtrlr.Measurands")],
 )
 async def aligned(stage: Stage) -> None:
     """Set AlignedDataCtrlr.Interval to 10 s, wait for values, put the old one back."""

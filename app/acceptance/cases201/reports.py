@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.acceptance.case import COMMISSIONING
-from app.acceptance.cases201.asking import HEARTBEAT, case201, selector
+from app.acceptance.cases201.asking import case201, readable, selector
 from app.acceptance.stage import NotApplicable, Stage
 from app.acceptance.take import Exchange, Message, Take, seq_of
 from app.model.acceptance import Check, must, should
@@ -198,7 +198,8 @@ def judge_named(take: Take) -> Iterator[Check]:
         parts = parts_of(take, ask)
         yield from judge_parts(parts)
         names = [variable.name.text for variable in model_of(parts)]
-        is_alone = [name.lower() for name in names] == [HEARTBEAT.lower()]
+        wanted = ".".join(ask.request.text("componentVariable", 0, part, "name") for part in ("component", "variable"))
+        is_alone = [name.lower() for name in names] == [wanted.lower()]
         yield must(
             "It tells the variable that was asked for, alone", is_alone, ", ".join(names[:5]), *map(seq_of, parts)
         )
@@ -212,8 +213,8 @@ def judge_named(take: Take) -> Iterator[Check]:
     budget_s=60,
 )
 async def named(stage: Stage) -> None:
-    """Ask for GetReport of OCPPCommCtrlr.HeartbeatInterval."""
-    await reported(stage, "GetReport", REQUEST + 4, componentVariable=[selector(HEARTBEAT)])
+    """Ask for GetReport of one variable."""
+    await reported(stage, "GetReport", REQUEST + 4, componentVariable=[selector(readable(stage.facts))])
 
 
 def judge_nothing(take: Take) -> Iterator[Check]:

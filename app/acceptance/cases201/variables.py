@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.acceptance.case import EVERY, Needs
-from app.acceptance.cases201.asking import HEARTBEAT, KEYS, PROFILE, SAMPLE_S, case201, name_of, selector
+from app.acceptance.cases201.asking import HEARTBEAT, KEYS, PROFILE, SAMPLE_S, case201, name_of, readable, selector
 from app.acceptance.facts import Facts, can_write, claims_setting
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Take
@@ -73,7 +73,7 @@ def judge_read(take: Take) -> Iterator[Check]:
 )
 async def known(stage: Stage) -> None:
     """Read one variable that is there, one of an unknown name, one of an unknown component."""
-    await read(stage, HEARTBEAT, "OCPPCommCtrlr.RehomeNoSuchVariable", "RehomeNoSuchCtrlr.Enabled")
+    await read(stage, readable(stage.facts), "OCPPCommCtrlr.RehomeNoSuchVariable", "RehomeNoSuchCtrlr.Enabled")
 
 
 def _has_limit(key: str) -> Needs:
@@ -185,15 +185,10 @@ def judge_readonly(take: Take) -> Iterator[Check]:
         yield should("but Rejected", status == "Rejected", status, *write.seqs)
 
 
-def is_readonly(key: str) -> Needs:
-    """Need a variable that calls itself read-only."""
-
-    def need(facts: Facts) -> str:
-        if key not in facts.settings:
-            return f"The station has no variable {key}."
-        return f"{key} is not read-only on this station." if facts.is_writable(key) else ""
-
-    return need
+def fixed(facts: Facts) -> str:
+    """Return a variable that calls itself read-only and has a value: ItemsPerMessage, or the first; empty = none."""
+    keys = (key for key in (GET_ITEMS, *sorted(facts.settings)) if facts.value(key) and name_of(key) is not None)
+    return next((key for key in keys if not facts.is_writable(key)), "")
 
 
 @case201(
@@ -202,12 +197,13 @@ def is_readonly(key: str) -> Needs:
     "OCPP 2.0.1 B05",
     judge=judge_readonly,
     budget_s=20,
-    needs=[is_readonly(GET_ITEMS)],
+    needs=[lambda facts: "" if fixed(facts) else "The station tells no variable that is read-only and has a value."],
 )
 async def readonly(stage: Stage) -> None:
-    """Try to set DeviceDataCtrlr.ItemsPerMessage[GetVariables] to the value it has."""
-    value = stage.facts.value(GET_ITEMS) or "20"
-    await stage.call("SetVariables", {"setVariableData": [selector(GET_ITEMS, attributeValue=value)]})
+    """Try to set a read-only variable to the value it has."""
+    key = fixed(stage.facts)
+    order = selector(key, attributeValue=stage.facts.value(key))
+    await stage.call("SetVariables", {"setVariableData": [order]})
 
 
 def judge_nonsense(take: Take) -> Iterator[Check]:
