@@ -277,6 +277,29 @@ class Stage:
         """Take these actions in and never answer them until the case is over, or until ``treat(withheld=set())``."""
         self.treat(withheld={*self.manner.withheld, *actions})
 
+    def reply(self, action: str, payload: Mapping[str, Any]) -> None:
+        """Answer an action of this unit so, whatever this program would do about it, until the case is over."""
+        repliers, ours = self._server.repliers, self.identity
+        usual = repliers.get(action)
+        is_over = False
+
+        def answer(endpoint: Endpoint, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+            if endpoint.identity == ours and not is_over:
+                return dict(payload)
+            return usual(endpoint, asked) if usual is not None else None
+
+        async def back() -> str:
+            nonlocal is_over
+            is_over = True
+            if repliers.get(action) is answer:  # another unit's case may have put its own before it
+                del repliers[action]
+                if usual is not None:
+                    repliers[action] = usual
+            return ""
+
+        self.undo(f"answers to {action}", back)
+        repliers[action] = answer
+
     def cards(self, status: Callable[[str], str]) -> None:
         """Answer every authorisation of this unit by ``status(tag)`` until the case is over."""
         server, ours, usual = self._server, self.identity, self._server.authorise

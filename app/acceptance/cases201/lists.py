@@ -106,7 +106,7 @@ async def differential(stage: Stage) -> None:
     await _must_be_empty(stage)
     await _send(stage, "Full", VERSION + 1, [_entry(LISTED)])
     await stage.call("GetLocalListVersion")
-    changes = [_entry(ADDED), {"idToken": moves.token(LISTED, "ISO14443")}]
+    changes: list[dict[str, object]] = [_entry(ADDED), {"idToken": moves.token(LISTED, "ISO14443")}]
     await _send(stage, "Differential", VERSION + 2, changes)
     await stage.call("GetLocalListVersion")
 
