@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,30 @@ async def test_a_unit_that_can_not_be_pointed_elsewhere_is_proved_and_then_typed
         bench.desk.skip(job_id, StepKind.SWITCH, "Typed in by hand.")
         job = await drive(bench, job_id, wanted(new.url, "CP-7"))
         assert job.state is JobState.DONE
+
+
+async def test_sessions_that_no_backend_had_got_are_archived_before_it_leaves(tmp_path: Path) -> None:
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        for days_ago, energy_wh in ((3.0, 7000), (2.0, 5000), (1.0, 1500)):
+            unit.remember_session("04AABBCC", days_ago=days_ago, energy_wh=energy_wh)
+        job_id = await begun(bench, unit)
+        job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.state is JobState.DONE, facts({job_id: job})
+        rescued = job.facts["rescue"]
+        assert (rescued["sessions"], rescued["energy_wh"]) == (3, 13_500)
+        (table,) = (tmp_path / "rescued").glob("*.csv")
+        with table.open(newline="") as file:
+            lines = list(csv.DictReader(file))
+        assert [float(line["energy_wh"]) for line in lines] == [7000, 5000, 1500]
+        assert all(line["repeats"] == "0" for line in lines)
+        proof = next(item for item in job.step(StepKind.SWITCH).proofs if "no backend had got" in item.text)
+        assert all(line["card"] in proof.detail for line in lines)
+        assert "04AABBCC" not in str(facts({job_id: job})) + table.read_text()
+        orders = [payload for action, payload in unit.heard if action == "ChangeAvailability"]
+        assert [order["type"] for order in orders] == ["Inoperative", "Operative"]
+        assert unit.queued == 0
+        assert (await new.arrival("CP-7", timeout_s=5)).is_connected
