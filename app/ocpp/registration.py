@@ -37,7 +37,18 @@ class Registration:
            └──────────────────Boot───────────────────────┘
     """
 
-    __slots__ = ("_at", "_calls", "_count", "_payload", "_wanted", "boot", "interval_s", "ready_at", "status")
+    __slots__ = (
+        "_at",
+        "_calls",
+        "_count",
+        "_is_asked",
+        "_payload",
+        "_wanted",
+        "boot",
+        "interval_s",
+        "ready_at",
+        "status",
+    )
 
     def __init__(self) -> None:
         self.boot: Boot | None = None
@@ -51,6 +62,7 @@ class Registration:
         self._at: datetime | None = None
         self._count = 0
         self._calls = 0
+        self._is_asked = False
         self._wanted: set[str] | None = None
 
     def heard(self, handshake: Handshake, version: str, payload: Mapping[str, Any], at: datetime) -> list[Observation]:
@@ -68,11 +80,11 @@ class Registration:
                     count=self._count,
                     since_last_s=(at - self._at).total_seconds(),
                     interval_s=self.interval_s,
-                    is_early_call=self._calls > 0,
+                    is_early_call=self._calls > 0 and not self._is_asked,
                     answer=self.status,
                 )
             )
-        self._at = at
+        self._at, self._is_asked = at, False
         return found
 
     def is_old_story(self, payload: Mapping[str, Any]) -> bool:
@@ -81,7 +93,7 @@ class Registration:
 
     def heard_again(self, boot: Boot, at: datetime) -> None:
         """Take such a Boot in."""
-        self.boot, self._at = boot, at
+        self.boot, self._at, self._is_asked = boot, at, False
         self._count += 1
 
     def answered(self, payload: Mapping[str, Any], at: datetime) -> None:
@@ -93,8 +105,10 @@ class Registration:
 
     def called(self, action: str, payload: Mapping[str, Any]) -> None:
         """Learn of a command of ours: the unit may send what it was asked for."""
-        if self.ready_at is None:
+        if not self.status:  # while it is Pending commands are in order (OCPP 1.6 §4.2.1, P2-201 B02)
             self._calls += 1
+        if payload.get("requestedMessage") == "BootNotification":
+            self._is_asked = True
         if self.status in ("", ACCEPTED):
             return
         wanted = WANTED.get(action) or v16.text(payload.get("requestedMessage"), 50)
