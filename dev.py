@@ -361,7 +361,7 @@ def stages(python: str, pytest_arguments: Sequence[str]) -> Iterable[tuple[str, 
         yield "format", [python, "-m", "ruff", "format", "--check", "."]
         yield "types", [python, "-m", "mypy"]
         yield "contracts", [python, "-c", LINT_IMPORTS, "--no-logo"]
-    yield "tests", [python, "-m", "pytest", *(pytest_arguments or ["-q", "-n", WORKERS])]
+    yield "tests", [python, "-m", "pytest", *(pytest_arguments or ["-q", "-n", WORKERS, "--dist", "loadgroup"])]
 
 
 WORKERS = "4"

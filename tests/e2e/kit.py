@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QPushButton, QScrollArea, QToolButton, QWidget
@@ -37,6 +37,7 @@ from ui.window import MainWindow
 
 LIMIT_S = 30.0
 PACE = 0.02
+NESTED_LAYOUTS = 5
 """The chargers live fifty times as fast as real ones."""
 
 QUICK = Timing(restart_s=1.0, redial_s=0.4, patience_s=12.0)
@@ -198,7 +199,9 @@ class Visit:
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
 
     def scroll_to(self, widget: QWidget) -> None:
-        """Scroll until a widget is in sight."""
+        """Scroll until a widget is in sight, once everything has found its place."""
+        for _ in range(NESTED_LAYOUTS):
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
         parent = widget.parentWidget()
         while parent is not None:
             if isinstance(parent, QScrollArea) and parent.widget() is not None:

@@ -21,7 +21,7 @@ from tests.e2e.kit import Visit, until
 from tests.e2e.test_window_mouse import write
 
 Visiting = Callable[..., AbstractAsyncContextManager[Visit]]
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = 12
 GROWTH_KB = 200 * 1024
@@ -89,7 +89,7 @@ async def neighbour(url: str, *ports: int) -> AsyncIterator[asyncio.subprocess.P
     )  # fmt: skip
     try:
         yield process
-        out, _ = await asyncio.wait_for(process.communicate(b""), 20)
+        out, _ = await asyncio.wait_for(process.communicate(b""), 60)
         assert all(int(word) for word in out.split()), f"some fake charger was never asked: {out!r}"
     finally:
         if process.returncode is None:

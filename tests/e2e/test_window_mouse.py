@@ -41,6 +41,7 @@ async def test_the_orphaned_charger_is_found_diagnosed_and_rehomed(visiting: Vis
         unit = await at.found("openevse-wifi")
         cards = at.page.cards
         index = at.page.model.index(at.page.model.row_of(unit.unit_id), 0)
+        cards.scrollTo(index)
         at.click(cards.viewport(), cards.visualRect(index).center())
         at.click(at.page.action_bar.open_button)
         assert at.window.page_id == "unit"

@@ -15,6 +15,9 @@ import pytest
 from tests.unit import discovery_site
 from tests.unit.discovery_site import KIND, Missing, Site
 
+pytestmark = pytest.mark.xdist_group("network namespaces")
+"""One after the other: they share the multicast groups of this computer's namespaces, and its patience."""
+
 
 @pytest.fixture
 def site() -> Iterator[Site]:
@@ -55,9 +58,10 @@ def test_a_host_with_both_is_reached_by_ipv4_and_keeps_the_other(site: Site) -> 
     ours, theirs = site.cable(3)
     address = site.link_local(site.garage, ours)
     site.announce("both", 8007, f"10.77.3.2 {site.index(site.garage, ours)}", f"{address} 192.0.2.9 10.77.3.2")
-    found = site.result(site.look("both"))["seen"]
-    assert found["both"][0] == "10.77.3.2"
-    assert f"{address}%{site.index(site.tool, theirs)}" in found["both"][3].split()
+    # The first answer may hold one of the addresses only; the next look asks again.
+    looks = (site.result(site.look("both"))["seen"]["both"] for _ in range(3))
+    wanted = f"{address}%{site.index(site.tool, theirs)}"
+    assert any(found[0] == "10.77.3.2" and wanted in found[3].split() for found in looks)
 
 
 @pytest.mark.netns
