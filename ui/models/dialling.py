@@ -53,13 +53,16 @@ def for_profile(profile: Profile, base_url: str, identity: str) -> Dialling:
     if habit.limit is not None and len(typed) > habit.limit:
         text = "Too long: this model keeps {limit} characters, this is {count}."
         notes.insert(0, worded(text, limit=habit.limit, count=len(typed)))
+    scheme = base_url.partition(":")[0]
+    if scheme not in habit.schemes:
+        notes.insert(0, worded("This model can't dial {scheme}://.", scheme=scheme))
     return Dialling(
         title=profile.family,
         typed=typed,
         dialled=dialled,
         notes=tuple(notes),
         grade=profile.grade,
-        is_possible="ws" in habit.schemes and (habit.limit is None or len(typed) <= habit.limit),
+        is_possible=scheme in habit.schemes and (habit.limit is None or len(typed) <= habit.limit),
     )
 
 

@@ -107,3 +107,8 @@ def span_text(seconds: float) -> str:
     if seconds < 172_800:
         return f"{seconds / 3600:.0f} h ago"
     return f"{seconds / 86_400:.0f} days ago"
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Choose the words for a number: ``one`` as it stands, or ``many`` with its ``{count}`` filled."""
+    return one if count == 1 else many.format(count=f"{count:,}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
 from app.model.frame import Knock, ListenState
 from ui.models.connections import CONNECTION_FIELDS, Connected, Roster, connection_key
@@ -22,7 +22,8 @@ from ui.theme import SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.empty import Empty
 from ui.widgets.frameview import plain_label
-from ui.widgets.listview import ListView
+from ui.widgets.keptsplitter import SIDEWAYS, UPRIGHT, KeptSplitter
+from ui.widgets.listview import ROW_HEIGHT, ListView
 
 if TYPE_CHECKING:
     from app.workbench import Workbench
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 REFRESH_MS = 500
 ADAPTERS_MS = 5000
 WIDE = 1500
-CHARGERS, KNOCKS, STRINGS = range(3)
+LISTED = 3
+"""Chargers the list shows before it scrolls, until the technician wants more: the charger below needs the room."""
+CHARGERS, KNOCKS, STRINGS, LISTENING, CARDS = range(5)
 
 
 class EndpointPage(Page):
@@ -50,6 +53,7 @@ class EndpointPage(Page):
         )
         self.roster = Roster()
         self._is_first = True
+        self._count = 0
         self.listen_panel = ListenPanel(bench, self.tasks, self)
         self.model: Listing[Connected] = Listing(CONNECTION_FIELDS, connection_key, self)
         self.table = ListView(self.model, self.tr("Connected chargers"), self)
@@ -77,11 +81,12 @@ class EndpointPage(Page):
             top.addWidget(widget)
         top.addStretch(1)
         self.unit.hide()
-        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
-        self.splitter.setChildrenCollapsible(False)
+        default = {UPRIGHT: (4 * ROW_HEIGHT, 400), SIDEWAYS: (600, 400)}
+        self.splitter = KeptSplitter(self.bench.home / "layout.ini", "endpoint", default, self)
         self.splitter.addWidget(self.table)
         self.splitter.addWidget(self.unit)
-        self.splitter.setSizes([140, 400])
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.restore()
         self.empty = Empty("", "", "plug-zap", "", self)
         chargers = QWidget(self)
         self._stack = QStackedLayout(chargers)
@@ -109,6 +114,8 @@ class EndpointPage(Page):
         self.unit.frame_wanted.connect(self._show_frame)
         self.unit.enlarged.connect(self._enlarge)
         self.knocks.charger_wanted.connect(self.show_charger)
+        self.knocks.unit_wanted.connect(self._show_unit)
+        self.strings.root_wanted.connect(self._show_root)
         self.empty.acted.connect(self._empty_acted)
 
     # Page life
@@ -153,7 +160,8 @@ class EndpointPage(Page):
         else:
             self.state.show_status(self.tr("Off"), "idle")
         self.door.refresh()
-        self.strings.show_url(self.listen_panel.base_url(state) if state.is_listening else "")
+        url = self.listen_panel.base_url(state) if state.is_listening else ""
+        self.strings.show_url(url, url.replace("ws://", "wss://", 1) if state.has_tls else "")
         self._refresh()
 
     def _knocked(self, _: list[Knock]) -> None:
@@ -168,17 +176,28 @@ class EndpointPage(Page):
         rows = self.roster.update(server.endpoints, self.bench.now())
         self.model.show(rows)
         count = len(server.endpoints)
-        words = self.tr("1 charger is connected") if count == 1 else self.tr("{count} chargers are connected")
+        words = self.tr("{count} chargers are connected")
+        if count < 2:
+            words = self.tr("1 charger is connected") if count else self.tr("no charger is connected")
         self.summary.setText(words.format(count=count) if server.state.is_listening else "")
         self.tabs.setTabText(CHARGERS, f"{self.tr('Chargers')} ({count})" if count else self.tr("Chargers"))
         self._show_knocks()
-        self._show_rows(bool(rows), server.state)
+        self._show_rows(len(rows), server.state)
         if self.unit.isVisibleTo(self.splitter):
             self.unit.refresh()
 
-    def _show_rows(self, has_rows: bool, state: ListenState) -> None:
-        self._stack.setCurrentWidget(self.splitter if has_rows else self.empty)
-        if has_rows:
+    def _fit(self, count: int) -> None:
+        """Give the list the height of its rows, and the charger the rest, unless the technician chose otherwise."""
+        wanted = (1 + min(count, LISTED)) * ROW_HEIGHT + 2 * self.table.frameWidth() + 2
+        if count and self.splitter.orientation() is UPRIGHT and not self.splitter.is_chosen:
+            self.splitter.setSizes([wanted, max(1, self.splitter.height() - wanted)])
+
+    def _show_rows(self, count: int, state: ListenState) -> None:
+        self._stack.setCurrentWidget(self.splitter if count else self.empty)
+        if count != self._count:
+            self._count = count
+            self._fit(count)
+        if count:
             if self._is_first and not self.table.currentIndex().isValid():
                 self._is_first = False
                 self.table.selectRow(0)
@@ -215,13 +234,17 @@ class EndpointPage(Page):
     def _show_traffic(self, identity: str) -> None:
         self.go.emit("traffic", identity)
 
+    def _show_unit(self, unit_id: str) -> None:
+        self.go.emit("unit", unit_id)
+
+    def _show_root(self) -> None:
+        self.tabs.setCurrentIndex(LISTENING)
+        self.door.show_root()
+
     def _show_frame(self, seq: int) -> None:
         self.go.emit("traffic", seq)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the charger beside the list where there is room."""
         super().resizeEvent(event)
-        wanted = Qt.Orientation.Horizontal if self.width() >= WIDE else Qt.Orientation.Vertical
-        if self.splitter.orientation() != wanted:
-            self.splitter.setOrientation(wanted)
-            self.splitter.setSizes([600, 400])
+        self.splitter.turn(SIDEWAYS if self.width() >= WIDE else UPRIGHT)

@@ -52,7 +52,12 @@ class ReservationsPage(ServicePage):
         self.cancel = self.order_button(self.tr("Cancel reservation"), self._cancel, icon_name="x")
         self.body.addLayout(self.row(self.uid, self.connector, self.minutes, self.reserve, self.cancel, 1))
         self.model: Listing[Reservation] = Listing(RESERVATION_FIELDS, reservation_key, self)
-        self.table = ListView(self.model, self.tr("Reservations"), self)
+        self.table = ListView(
+            self.model,
+            self.tr("Reservations"),
+            self,
+            nothing=self.tr("No reservation. Enter a card above to keep a connector free for it."),
+        )
         self.body.addWidget(self.table, 1)
 
     def show_state(self) -> None:
@@ -108,11 +113,18 @@ class MessagesPage(ServicePage):
         for name in messages.STATES:
             self.state.addItem(worded("always") if not name else worded("while {state}", state=name), name)
         self.show_text = self.order_button(self.tr("Show"), self._show, is_primary=True)
-        self.list = self.order_button(self.tr("List"), self._list, icon_name="refresh-cw")
+        self.list = self.order_button(self.tr("Read"), self._list, icon_name="refresh-cw")
+        self.list.setToolTip(self.tr("Ask the charger which texts it holds"))
+        self.list.setAccessibleDescription(self.list.toolTip())
         self.clear = self.order_button(self.tr("Take off"), self._clear, icon_name="trash-2")
         self.body.addLayout(self.row(self.text, self.priority, self.state, self.show_text, self.list, self.clear))
         self.model: Listing[Message] = Listing(MESSAGE_FIELDS, message_key, self)
-        self.table = ListView(self.model, self.tr("Texts on the display"), self)
+        self.table = ListView(
+            self.model,
+            self.tr("Texts on the display"),
+            self,
+            nothing=self.tr("No text known. Write one above, or read what the charger shows already."),
+        )
         self.body.addWidget(self.table, 1)
 
     def charger_changed(self) -> None:

@@ -56,7 +56,12 @@ class CardsPanel(QWidget):
         self.model: Listing[Card] = Listing(CARD_FIELDS, card_key, self)
         self.table = ListView(self.model, self.tr("Cards in the list"), self)
         self.held_model: Listing[tuple[int, Decision]] = Listing(DECISION_FIELDS, decision_key, self)
-        self.held = ListView(self.held_model, self.tr("Cards that were held"), self)
+        self.held = ListView(
+            self.held_model,
+            self.tr("Cards that were held"),
+            self,
+            nothing=self.tr("No card was held to a charger since this program started."),
+        )
         self.message = plain_label(self, "caption", is_wrapped=True)
         self._build()
         self._connect()

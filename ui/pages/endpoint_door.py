@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
@@ -104,15 +104,16 @@ class MannerSection(Section):
         super().__init__(title, "sliders-horizontal", parent)
         self._bench = bench
         self._tasks = tasks
-        self.strict = _choice(self, self.tr("Deviations"))
-        self.strict.addItem(self.tr("Tolerant: take in, report"), False)
-        self.strict.addItem(self.tr("Strict: refuse as the standards say"), True)
-        self.profile = _choice(self, self.tr("Security profile"))
+        self.strict = _choice(self, self.tr("Chargers that err"))
+        self.strict.addItem(self.tr("Let them in and say what is wrong (tolerant)"), False)
+        self.strict.addItem(self.tr("Refuse them as the standards say (strict)"), True)
+        self.profile = _choice(self, self.tr("How they prove themselves"))
+        self.profile.setToolTip(self.tr("OCPP security profile"))
         for profile in (None, *PROFILES):
             self.profile.addItem(profile_text(profile), -1 if profile is None else profile)
-        self.tls = QCheckBox(self.tr("Answer TLS (wss) on the same port"), self)
+        self.tls = QCheckBox(self.tr("Answer encrypted connections (TLS, wss) on the same port"), self)
         self.tls.clicked.connect(self._changed)
-        self.personality = _choice(self, self.tr("TLS personality"))
+        self.personality = _choice(self, self.tr("Certificate we show"))
         for name in PERSONALITIES:
             self.personality.addItem(personality_text(name), name)
         for choice in (self.strict, self.profile, self.personality):
@@ -122,12 +123,12 @@ class MannerSection(Section):
 
     def _lay_out(self) -> None:
         demanded = self.tr(
-            "Demanded where we are strict. With 3, chargers are asked for their certificate in any case."
+            "OCPP security profile. Demanded where we are strict; with 3, chargers are always asked for a certificate."
         )
-        self.add_row(self.tr("Deviations"), _row(self, self.strict))
-        self.add_row(self.tr("Security profile"), _row(self, self.profile), demanded)
-        self.add_row(self.tr("TLS"), _row(self, self.tls))
-        self.why = self.add_row(self.tr("TLS personality"), _row(self, self.personality), " ")
+        self.add_row(self.tr("Chargers that err"), _row(self, self.strict))
+        self.add_row(self.tr("How they prove themselves"), _row(self, self.profile), demanded)
+        self.add_row(self.tr("Encryption"), _row(self, self.tls))
+        self.why = self.add_row(self.tr("Certificate we show"), _row(self, self.personality), " ")
         self.trouble = plain("", "", self)
         self.trouble.hide()
         self.add_wide(self.trouble)
@@ -180,7 +181,10 @@ class RootSection(Section):
         self.fingerprint = CopyField("", self.tr("SHA-256 fingerprint"), self)
         self.add_row(self.tr("SHA-256 fingerprint"), self.fingerprint)
         self.save = {kind: self._button(kind) for kind in ("pem", "der", "cer")}
-        forms = self.tr("The same certificate in three forms. Its key never leaves this computer.")
+        forms = self.tr(
+            "The same certificate in three forms; the charger's manual says which it takes. "
+            "Its key never leaves this computer."
+        )
         self.place = self.add_row(self.tr("For chargers"), _row(self, *self.save.values()), forms)
         self.imported = self.add_fact(self.tr("Imported"), self.tr("None"))
         self.password = QLineEdit(self)
@@ -263,7 +267,7 @@ class RootSection(Section):
             self.note.setText(f"{error.message} {error.advice}")
             return
         self.password.clear()
-        self.note.setText(" ".join(taken.warnings) or self.tr("Choose it above as TLS personality."))
+        self.note.setText(" ".join(taken.warnings) or self.tr("Choose it above under “Certificate we show”."))
         self._show_imported()
 
     def _forget(self) -> None:
@@ -289,6 +293,11 @@ class DoorPanel(ScrollColumn):
         for section in (self.addresses, self.manner, self.root):
             self.column.addWidget(section)
         self.column.addStretch(1)
+
+    def show_root(self) -> None:
+        """Bring the certificate into sight, and the keyboard to saving it."""
+        self.ensureWidgetVisible(self.root)
+        self.root.save["pem"].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def refresh(self) -> None:
         """Show how things are now."""

@@ -65,7 +65,14 @@ class FilesPage(ServicePage):
         self.moving.setLayout(row)
         self.body.addWidget(self.moving)
         self.model: Listing[Received] = Listing(RECEIVED_FIELDS, received_key, self)
-        self.table = ListView(self.model, self.tr("Files this charger delivered"), self)
+        self.table = ListView(
+            self.model,
+            self.tr("Files this charger delivered"),
+            self,
+            nothing=self.tr(
+                "This charger has delivered no file yet. Fetch its diagnostics: the file arrives on this computer."
+            ),
+        )
         self.table.setMinimumHeight(80)
         self.table.picked.connect(self._picked)
         self.body.addWidget(self.table, 1)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.model.frame import Knock
+from app.model.proof import knocks_of
 from ui.models.knocks import KNOCK_FIELDS, knock_key, verdict_text, verdict_tone
 from ui.models.listening import hello_lines
 from ui.models.listing import Listing
@@ -37,10 +38,13 @@ class KnockDetail(QWidget):
     """One knock in full."""
 
     charger_wanted = Signal(str)
+    unit_wanted = Signal(str)
 
     def __init__(self, bench: Workbench, parent: QWidget) -> None:
         super().__init__(parent)
         self._bench = bench
+        self._identity = ""
+        self._unit_id = ""
         self.title = plain_label(self, "heading")
         self.verdict = Chip("", "idle", parent=self)
         self.about = plain_label(self, "caption")
@@ -86,7 +90,6 @@ class KnockDetail(QWidget):
 
     def show_knock(self, knock: Knock) -> None:
         """Show it, with advice by the diagnosis."""
-        self._identity = knock.identity
         self.title.setText(visible(knock.remote, 60))
         tone = verdict_tone(knock)
         self.verdict.show_status(verdict_text(knock), tone if tone != "text2" else "idle")
@@ -97,9 +100,18 @@ class KnockDetail(QWidget):
         if knock.hello is not None:
             self.hello.setPlainText(hello_lines(knock.hello))
         self.text.setText(visible(knock.text, 600))
-        self.show_charger.setVisible(bool(knock.identity) and self._bench.server.endpoint(knock.identity) is not None)
+        self._find_charger(knock)
         self.bytes.setPlainText(hex_dump(knock.first_bytes) or self.tr("It sent nothing."))
         self._show_findings(knock)
+
+    def _find_charger(self, knock: Knock) -> None:
+        """Offer the charger that knocked: on the endpoint by its identity, else the one known at this address."""
+        is_connected = bool(knock.identity) and self._bench.server.endpoint(knock.identity) is not None
+        self._identity = knock.identity if is_connected else ""
+        units = self._bench.finder.units.values()
+        known = next((unit for unit in units if knocks_of(unit, [knock])), None) if not is_connected else None
+        self._unit_id = known.unit_id if known is not None else ""
+        self.show_charger.setVisible(is_connected or known is not None)
 
     def _show_findings(self, knock: Knock) -> None:
         column = self.cards.column
@@ -116,22 +128,27 @@ class KnockDetail(QWidget):
         column.addStretch(1)
 
     def _want_charger(self) -> None:
-        self.charger_wanted.emit(self._identity)
+        if self._identity:
+            self.charger_wanted.emit(self._identity)
+        else:
+            self.unit_wanted.emit(self._unit_id)
 
 
 class KnockPanel(QWidget):
     """List above, detail below, newest first."""
 
     charger_wanted = Signal(str)
+    unit_wanted = Signal(str)
 
     def __init__(self, bench: Workbench, parent: QWidget) -> None:
         super().__init__(parent)
         self._bench = bench
         self.model: Listing[Knock] = Listing(KNOCK_FIELDS, knock_key, self)
-        self.table = ListView(self.model, "Knocks", self)
+        self.table = ListView(self.model, self.tr("Knocks"), self)
         self.detail = KnockDetail(bench, self)
         self.detail.hide()
         self.detail.charger_wanted.connect(self.charger_wanted)
+        self.detail.unit_wanted.connect(self.unit_wanted)
         self.empty = Empty(
             self.tr("Nobody has knocked yet"),
             self.tr(

@@ -70,11 +70,18 @@ class LimitsPage(ServicePage):
         self.set = self.order_button(self.tr("Set limit"), self._set, is_primary=True)
         self.body.addLayout(self.flow(self.amount, self.unit, self.purpose, self.connector, self.minutes, self.set))
         self.judge = self.order_button(self.tr("Compare with the charger"), self._judge, icon_name="git-compare")
-        self.list = self.order_button(self.tr("List"), self._list, icon_name="refresh-cw")
+        self.list = self.order_button(self.tr("Read"), self._list, icon_name="refresh-cw")
+        self.list.setToolTip(self.tr("Ask the charger which limits it holds"))
+        self.list.setAccessibleDescription(self.list.toolTip())
         self.clear = self.order_button(self.tr("Clear all…"), self._clear, icon_name="trash-2")
         self.body.addLayout(self.row(self.judge, self.list, self.clear, 1))
         self.model: Listing[Profile] = Listing(PROFILE_FIELDS, profile_key, self)
-        self.table = ListView(self.model, self.tr("Limits that were set"), self)
+        self.table = ListView(
+            self.model,
+            self.tr("Limits that were set"),
+            self,
+            nothing=self.tr("No limit was set from here yet. Set one above, then let a car charge and compare."),
+        )
         self.table.setMinimumHeight(64)
         self.plot = StepPlot(self.tr("Composite schedule"), self)
         self.plot.hide()

@@ -45,12 +45,12 @@ def _energy(row: Session) -> str:
 
 
 SESSION_FIELDS: tuple[Field[Session], ...] = (
-    Field("Session", lambda row: visible(str(row.transaction.transaction_id), 40), 16, is_mono=True),
+    Field("Session", lambda row: visible(str(row.transaction.transaction_id), 40), 14, is_mono=True),
     Field("Place", lambda row: f"{row.transaction.connector}", 8),
-    Field("Card", lambda row: visible(row.transaction.tag, 40), 18, is_mono=True),
-    Field("Began", lambda row: moment_text(row.transaction.started_at), 23),
-    Field("Ended", lambda row: moment_text(row.transaction.stopped_at), 23),
-    Field("Energy", _energy, 14),
+    Field("Card", lambda row: visible(row.transaction.tag, 40), 16, is_mono=True),
+    Field("Began", lambda row: moment_text(row.transaction.started_at), 20),
+    Field("Ended", lambda row: moment_text(row.transaction.stopped_at), 20),
+    Field("Energy", _energy, 11),
     Field(
         "Meter",
         lambda row: worded(RESULT_WORDS[row.reconciled.result]),
@@ -84,16 +84,24 @@ class SessionsPage(ServicePage):
     def build(self) -> None:
         """Fill the page."""
         self._judged: dict[tuple[object, ...], Reconciled] = {}
-        self.none = self.note(self.tr("No session since this program started."))
         self.model: Listing[Session] = Listing(
             SESSION_FIELDS, lambda row: (row.transaction.transaction_id, row.transaction.connector), self
         )
-        self.table = ListView(self.model, self.tr("Charging sessions"), self)
+        self.table = ListView(
+            self.model,
+            self.tr("Charging sessions"),
+            self,
+            nothing=self.tr("No session since this program started. Start one at the charger, or from the console."),
+        )
         self.table.setMinimumHeight(96)
         self.table.picked.connect(self._picked)
         self.checks: Listing[Check] = Listing(CHECK_FIELDS, lambda check: check.name, self)
-        self.answers = ListView(self.checks, self.tr("Questions to the figures of this session"), self)
-        self.body.addWidget(self.none)
+        self.answers = ListView(
+            self.checks,
+            self.tr("Questions to the figures of this session"),
+            self,
+            nothing=self.tr("Whether the figures of a session fit together stands here."),
+        )
         self.body.addWidget(self.table, 2)
         self.body.addWidget(self.answers, 3)
 
@@ -108,9 +116,7 @@ class SessionsPage(ServicePage):
         if endpoint is not None:
             sessions = list(endpoint.transactions.values())[-MOST_SESSIONS:]
             self.model.show([self._session(endpoint, item) for item in reversed(sessions)])
-        has_any = bool(self.model.items)
-        self.none.setVisible(not has_any)
-        if has_any and self.table.current() is None:
+        if self.model.items and self.table.current() is None:
             self.table.selectRow(0)
         self._picked(self.table.current())
 

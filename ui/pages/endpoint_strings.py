@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from ui import icons
 from ui.i18n import worded
 from ui.models.dialling import PLACEHOLDER, Dialling, for_profile, general
 from ui.models.families import graded
@@ -25,12 +27,18 @@ FIREWALL = (
 
 
 class StringsPanel(QWidget):
-    """One card per model: the exact text, with a copy button, and what the charger then dials."""
+    """One card per model: the exact text, with a copy button, and what the charger then dials.
+
+    ``root_wanted`` asks for the page with our root certificate.
+    """
+
+    root_wanted = Signal()
 
     def __init__(self, bench: Workbench, parent: QWidget) -> None:
         super().__init__(parent)
         self._bench = bench
         self._url = ""
+        self._secure_url = ""
         self._made: list[QFrame] = []
         self.identity = QLineEdit(self)
         self.identity.setPlaceholderText(PLACEHOLDER)
@@ -51,6 +59,7 @@ class StringsPanel(QWidget):
         top.setSpacing(SPACE_8)
         top.addWidget(label)
         top.addWidget(self.identity)
+        top.addWidget(self._make_door())
         top.addStretch(1)
         top.addWidget(self.search)
         self.cards = ScrollColumn(self)
@@ -63,13 +72,52 @@ class StringsPanel(QWidget):
         layout.setContentsMargins(0, SPACE_8, 0, 0)
         layout.setSpacing(SPACE_8)
         layout.addLayout(top)
+        layout.addWidget(self._make_trust())
         layout.addWidget(self.cards, 1)
         layout.addWidget(hint)
 
-    def show_url(self, url: str) -> None:
-        """Show the texts for this base address (empty = the endpoint is off)."""
-        if url != self._url or not self._made:
-            self._url = url
+    def _make_door(self) -> QComboBox:
+        self.door = QComboBox(self)
+        self.door.setAccessibleName(self.tr("Plain or encrypted"))
+        self.door.addItem(self.tr("Plain (ws://)"), False)
+        self.door.addItem(self.tr("Encrypted (wss://)"), True)
+        self.door.currentIndexChanged.connect(self._fill)
+        self.door.hide()
+        return self.door
+
+    def _make_trust(self) -> QFrame:
+        self.trust = QFrame(self)
+        set_role(self.trust, "banner", tone="attention")
+        picture = QLabel(self.trust)
+        icons.dress(picture, "shield-check", "attention", 20)
+        words = plain_label(self.trust, "", is_wrapped=True)
+        words.setText(
+            self.tr(
+                "First install our root certificate in the charger: it hangs up on a certificate it does not know. "
+                "The name or address must be typed exactly as here, and its clock must be right."
+            )
+        )
+        self.root = QPushButton(self.tr("Get the root certificate"), self.trust)
+        self.root.clicked.connect(self.root_wanted)
+        row = QHBoxLayout(self.trust)
+        row.setContentsMargins(SPACE_12, SPACE_8, SPACE_8, SPACE_8)
+        row.setSpacing(SPACE_12)
+        row.addWidget(picture)
+        row.addWidget(words, 1)
+        row.addWidget(self.root)
+        self.trust.hide()
+        return self.trust
+
+    @property
+    def is_secure(self) -> bool:
+        """Say whether the texts are those for TLS."""
+        return bool(self._secure_url) and bool(self.door.currentData())
+
+    def show_url(self, url: str, secure_url: str = "") -> None:
+        """Show the texts for these base addresses (empty = the endpoint is off, or answers no TLS)."""
+        if (url, secure_url) != (self._url, self._secure_url) or not self._made:
+            self._url, self._secure_url = url, secure_url
+            self.door.setVisible(bool(secure_url))
             self._fill()
 
     def _fill(self) -> None:
@@ -78,7 +126,9 @@ class StringsPanel(QWidget):
             card.hide()
             card.deleteLater()
         identity = self.identity.text().strip()
-        url = self._url or f"ws://this-computer:{self._bench.settings.endpoint_port}/"
+        url = self._secure_url if self.is_secure else self._url
+        url = url or f"ws://this-computer:{self._bench.settings.endpoint_port}/"
+        self.trust.setVisible(self.is_secure)
         profiles = sorted(self._bench.registry.profiles.values(), key=lambda profile: profile.family.lower())
         known = [for_profile(profile, url, identity) for profile in profiles if profile.url is not None]
         self._made = [self._card(dialling) for dialling in (general(url, identity), *known)]

@@ -29,13 +29,22 @@ class CertificatesPage(ServicePage):
     def build(self) -> None:
         """Fill the page."""
         self._held: dict[str, tuple[Installed, ...]] = {}
-        self.look = self.order_button(self.tr("List"), self._look, icon_name="refresh-cw", is_primary=True)
+        self.look = self.order_button(self.tr("Read"), self._look, icon_name="refresh-cw", is_primary=True)
+        self.look.setToolTip(self.tr("Ask the charger which certificates it holds"))
         self.install = self.order_button(self.tr("Install our root…"), self._install, icon_name="plus")
         self.delete = self.order_button(self.tr("Delete…"), self._delete, icon_name="trash-2")
-        self.hand_over = self.order_button(self.tr("Prepare profile 3…"), self._hand_over, icon_name="key-round")
+        self.hand_over = self.order_button(
+            self.tr("Let it log in by certificate…"), self._hand_over, icon_name="key-round"
+        )
+        self.hand_over.setToolTip(self.tr("Prepare OCPP security profile 3"))
         self.body.addLayout(self.row(self.look, self.install, self.delete, self.hand_over, 1))
         self.model: Listing[Installed] = Listing(CERTIFICATE_FIELDS, certificate_key, self)
-        self.table = ListView(self.model, self.tr("Certificates in the charger"), self)
+        self.table = ListView(
+            self.model,
+            self.tr("Certificates in the charger"),
+            self,
+            nothing=self.tr("Not read yet, or none. Press Read to see which authorities this charger trusts."),
+        )
         self.table.setMinimumHeight(80)
         self.body.addWidget(self.table, 1)
 
@@ -126,7 +135,13 @@ class CertificatesPage(ServicePage):
             "undone. Raising the profile can't be undone over OCPP: from then on the charger speaks only TLS, with "
             "certificates."
         )
-        chosen = await ask(self, self.tr("Prepare security profile 3?"), text, buttons, icon_name="key-round")
+        chosen = await ask(
+            self,
+            self.tr("Let this charger log in by certificate (security profile 3)?"),
+            text,
+            buttons,
+            icon_name="key-round",
+        )
         if chosen not in ("send", "raise"):
             return self.tr("Nothing was sent."), ""
         self.waiting(endpoint.identity)

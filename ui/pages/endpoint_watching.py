@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 KIND_WORDS = ("above", "below", "changed by", "every (s)", "every full (s)")
 
 MONITOR_FIELDS: tuple[Field[Monitor], ...] = (
-    Field("Number", lambda item: f"{item.monitor_id}", 10),
-    Field("Variable", lambda item: visible(item.variable, 120), 44, is_mono=True),
-    Field("Kind", lambda item: visible(item.kind, 30), 22),
+    Field("Number", lambda item: f"{item.monitor_id}", 9),
+    Field("Variable", lambda item: visible(item.variable, 120), 34, is_mono=True),
+    Field("Kind", lambda item: visible(item.kind, 30), 18),
     Field("Value", lambda item: f"{item.value:g}", 12),
     Field("Severity", lambda item: f"{item.severity}", 10),
-    Field("Origin", lambda item: visible(item.origin, 30), 24, lambda _: "text2"),
+    Field("Origin", lambda item: visible(item.origin, 30), 18, lambda _: "text2"),
 )
 
 
@@ -54,11 +54,18 @@ class MonitorsPage(ServicePage):
         self.value.setAccessibleName(self.tr("Value"))
         self.value.lineEdit().setTextMargins(SPACE_8, 0, 0, 0)
         self.watch = self.order_button(self.tr("Watch"), self._watch, is_primary=True)
-        self.list = self.order_button(self.tr("List"), self._list, icon_name="refresh-cw")
+        self.list = self.order_button(self.tr("Read"), self._list, icon_name="refresh-cw")
+        self.list.setToolTip(self.tr("Ask the charger which values it watches"))
+        self.list.setAccessibleDescription(self.list.toolTip())
         self.clear = self.order_button(self.tr("Watch no more"), self._clear, icon_name="trash-2")
         self.body.addLayout(self.row(self.variable, self.kind, self.value, self.watch, self.list, self.clear))
         self.model: Listing[Monitor] = Listing(MONITOR_FIELDS, lambda item: item.monitor_id, self)
-        self.table = ListView(self.model, self.tr("Watched values"), self)
+        self.table = ListView(
+            self.model,
+            self.tr("Watched values"),
+            self,
+            nothing=self.tr("No watched value known. Name one above, or read what the charger watches already."),
+        )
         self.body.addWidget(self.table, 1)
 
     def charger_changed(self) -> None:
@@ -135,11 +142,18 @@ class TariffsPage(ServicePage):
         self.currency.setMaximumWidth(64)
         self.currency.setAccessibleName(self.tr("Currency"))
         self.set = self.order_button(self.tr("Set price"), self._set, is_primary=True)
-        self.list = self.order_button(self.tr("List"), self._list, icon_name="refresh-cw")
+        self.list = self.order_button(self.tr("Read"), self._list, icon_name="refresh-cw")
+        self.list.setToolTip(self.tr("Ask the charger which prices it holds"))
+        self.list.setAccessibleDescription(self.list.toolTip())
         self.clear = self.order_button(self.tr("Clear all"), self._clear, icon_name="trash-2")
         self.body.addLayout(self.row(self.price, self.currency, self.set, self.list, self.clear, 1))
         self.model: Listing[Assigned] = Listing(TARIFF_FIELDS, lambda item: (item.tariff_id, item.kind), self)
-        self.table = ListView(self.model, self.tr("Prices in the charger"), self)
+        self.table = ListView(
+            self.model,
+            self.tr("Prices in the charger"),
+            self,
+            nothing=self.tr("No price known. Set one above, or read what the charger holds already."),
+        )
         self.body.addWidget(self.table, 1)
 
     def charger_changed(self) -> None:

@@ -123,7 +123,7 @@ class MomentPane(QTabWidget):
         time = QTableWidgetItem(clock_text(found.at)[:8])
         words = QTableWidgetItem(visible(explain(finding).title, 200))
         words.setIcon(icons.icon(ICONS[finding.severity], TONES[finding.severity]))
-        words.setToolTip(f"{finding.code} · {visible(found.identity, 60)}")
+        words.setToolTip(f"{words.text()}\n{finding.code} · {visible(found.identity, 60)}")
         self.list.setItem(row, 0, time)
         self.list.setItem(row, 1, words)
 

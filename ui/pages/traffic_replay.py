@@ -21,7 +21,7 @@ from ui import icons
 from ui.models.frame_filter import EVERYTHING, FrameFilter
 from ui.models.frame_rows import Entry, Fold, Row
 from ui.models.frames import FrameModel
-from ui.models.plain import visible
+from ui.models.plain import counted, visible
 from ui.pages.traffic_deck import Deck
 from ui.pages.traffic_moment import MomentPane
 from ui.pages.traffic_pages import PAGE, StoredFrames
@@ -153,7 +153,7 @@ class ReplayPane(QWidget):
         words = [
             visible(info.dialect, 60),
             self.tr("{count} frames").format(count=f"{info.frames:,}"),
-            self.tr("{count} chargers").format(count=len(info.identities)),
+            counted(len(info.identities), self.tr("1 charger"), self.tr("{count} chargers")),
             seals.get(info.seal, ""),
         ]
         if info.unread:
@@ -422,10 +422,10 @@ class ReplayPane(QWidget):
         self._is_judged = True
         self.moments = Moments(self.recording.comings, self.judgement)
         self.deck.scrubber.show_marks(self._marks())
-        count = len(self.judgement.findings)
-        words = self.tr("{count} findings in the whole recording; the list shows those up to this moment.")
+        words = counted(len(self.judgement.findings), self.tr("1 finding"), self.tr("{count} findings"))
         nothing = self.tr("Nothing is wrong as far as the recording tells.")
-        self.moment.show_note(words.format(count=f"{count:,}") if count else nothing)
+        until_now = self.tr("{findings} in the whole recording; the list shows those up to this moment.")
+        self.moment.show_note(until_now.format(findings=words) if self.judgement.findings else nothing)
         self._show_moment()
 
     def _judging(self, _count: int, part: float) -> None:

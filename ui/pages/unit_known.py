@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from app.diagnosis.catalogue import explain
@@ -11,6 +11,7 @@ from app.errors import StoreError
 from app.model.address import OcppAddress
 from app.model.edit import Edit
 from app.model.finding import Evidence, Finding
+from app.model.frame import Knock
 from app.model.job import Job, JobState, StepKind, StepState, Strength
 from app.model.proof import Known, Stage, knocks_of
 from app.model.reading import StateChange
@@ -81,7 +82,8 @@ def gather(
     statuses = {state.connector: state for state in states}
     if endpoint is not None:
         statuses.update(endpoint.statuses)
-    found = _findings(endpoint, findings)
+    knocks = knocks_of(unit, bench.server.knock_list)
+    found = _findings(endpoint, (*_knock_findings(bench, endpoint, knocks), *findings))
     return Known(
         unit=unit,
         is_answering=is_answering,
@@ -93,7 +95,7 @@ def gather(
         statuses=tuple(statuses[key] for key in sorted(statuses)),
         is_charging=_is_charging(endpoint, statuses.values()),
         charged_wh=_charged_wh(endpoint, register_wh) or (counted_wh if counted_wh > 0 else None),
-        knocks=knocks_of(unit, bench.server.knock_list),
+        knocks=knocks,
         findings=found,
         titles={finding.code: explain(finding).title for finding in found},
         earlier=_earlier(jobs_of(bench, unit.unit_id)),
@@ -123,6 +125,14 @@ def _earlier(jobs: Iterable[Job]) -> dict[Stage, tuple[Evidence, ...]]:
             ]
             found.update(dict.fromkeys(stages, tuple(lines)))
     return found
+
+
+def _knock_findings(bench: Workbench, endpoint: Endpoint | None, knocks: Sequence[Knock]) -> tuple[Finding, ...]:
+    """Return what its last knock tells, such as why TLS failed, unless it has come in since."""
+    last = knocks[-1] if knocks else None
+    if last is None or last.verdict == "accepted" or (endpoint is not None and endpoint.opened_at >= last.at):
+        return ()
+    return bench.server.findings_of(last)
 
 
 def _findings(endpoint: Endpoint | None, others: Iterable[Finding]) -> tuple[Finding, ...]:

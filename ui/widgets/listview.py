@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFocusEvent
+from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QAbstractScrollArea, QHeaderView, QTableView, QWidget
 
 from ui.models.listing import Listing
+from ui.theme import SPACE_16, theme
 
 ROW_HEIGHT = 32
 
 
 class ListView(QTableView):
-    """``picked`` carries the value of the row under the cursor, or ``None``."""
+    """``picked`` carries the value of the row under the cursor, or ``None``; ``nothing`` is said while it is empty."""
 
     picked = Signal(object)
 
-    def __init__(self, model: Listing[Any], name: str, parent: QWidget) -> None:
+    def __init__(self, model: Listing[Any], name: str, parent: QWidget, *, nothing: str = "") -> None:
         super().__init__(parent)
         self.listing = model
+        self.nothing = nothing
+        self.setAccessibleDescription(nothing)
         self.setModel(model)
         self.setAccessibleName(name)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -57,6 +60,17 @@ class ListView(QTableView):
         """Take the keyboard without putting the cursor on the first row, as item views do: that would open it."""
         QAbstractScrollArea.focusInEvent(self, event)
         self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Say why there is nothing, where there is nothing."""
+        super().paintEvent(event)
+        if not self.nothing or self.listing.rowCount():
+            return
+        place = self.viewport().rect().adjusted(SPACE_16, 0, -SPACE_16, 0)
+        painter = QPainter(self.viewport())
+        painter.setPen(theme().tokens.color("text2"))
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.nothing)
+        painter.end()
 
     def _current_changed(self) -> None:
         self.picked.emit(self.current())
