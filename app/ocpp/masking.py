@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import orjson
 
 from app.model.masking import mask_secrets
 from app.model.secret import MASK, Secret
@@ -31,7 +30,8 @@ _LISTS = {
 }
 TRANSFERS = frozenset({"GetDiagnostics", "GetLog", "UpdateFirmware", "SignedUpdateFirmware", "PublishFirmware"})
 """Messages with an address of a file, which may hold a login."""
-_LOGIN = re.compile(r'(://[^/@\s":]*:)[^/@\s"]+(?=@)')
+_LOGIN = re.compile(r'(:(?:\\?/){2}[^/@\s":\\]*:)[^/\s"\\]+(?=@)')
+"""Also with an ``@`` in the password, and where slashes are escaped (``:\\/\\/``)."""
 CARRIERS = frozenset({"ChangeConfiguration", "SetNetworkProfile", *_LISTS, *TRANSFERS})
 """Messages that may carry a secret."""
 _NAME = re.compile(r'"(?:key|name)"\s*:\s*"([^"\\]{1,100})"', re.IGNORECASE)
@@ -46,17 +46,12 @@ def masked_request(text: str, action: str, payload: Mapping[str, Any]) -> str:
     """Return a CALL's text as it may be shown: values of secret keys and variables, and passwords, are masked."""
     if action not in CARRIERS:
         return text
+    text = _LOGIN.sub(rf"\1{MASK}", text)
     if action in TRANSFERS:
-        return _LOGIN.sub(rf"\1{MASK}", text)
-    text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', text)
-    secret = [(name, value) for name, value in _pairs(action, payload) if is_secret_key(name)]
-    if not secret:
         return text
-    if action == "NotifyReport":
-        # The value stands in an object beside the one with the name, where mask_secrets does not look.
-        for _, value in secret:
-            text = text.replace(f'"{value}"', f'"{MASK}"') if value else text
-    return mask_secrets(text, [name for name, _ in secret])
+    text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', text)
+    secret = {name for name, _ in _pairs(action, payload) if is_secret_key(name)}
+    return mask_secrets(text, secret) if secret else text
 
 
 def masked_answer(text: str, action: str, payload: Mapping[str, Any]) -> str:
@@ -68,7 +63,7 @@ def masked_payload(action: str, payload: Mapping[str, Any]) -> Mapping[str, Any]
     """Return a payload as it may be kept and judged."""
     if action not in CARRIERS:
         return payload
-    shown: dict[str, Any] = orjson.loads(masked_request(orjson.dumps(payload).decode(), action, payload))
+    shown: dict[str, Any] = json.loads(masked_request(json.dumps(payload), action, payload))
     return shown
 
 
@@ -108,7 +103,7 @@ def _passwords(data: Mapping[str, Any]) -> list[str]:
 
 def masked_loosely(text: str) -> str:
     """Mask secret configuration values in a text that could not be parsed, or that nobody asked for."""
-    text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', text)
+    text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', _LOGIN.sub(rf"\1{MASK}", text))
     names = [name for name in _NAME.findall(text) if is_secret_key(name)]
     return mask_secrets(text, names) if names else text
 

@@ -16,6 +16,7 @@ import jsonschema_rs
 import orjson
 
 from app.model.finding import Evidence, Finding, Severity
+from app.ocpp.masking import CARRIERS
 
 FOLDERS = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
 """OCPP version → folder of the ``ocpp`` package."""
@@ -38,7 +39,10 @@ def actions(version: str) -> frozenset[str]:
 def validator(version: str, action: str, is_request: bool) -> Any:
     """Return the compiled validator of a message, or ``None`` where the standard has no such message."""
     found = document(version, action, is_request)
-    return None if found is None else jsonschema_rs.validator_for(found)
+    if found is None:
+        return None
+    # What is wrong with a message that may carry a password is told without the value.
+    return jsonschema_rs.validator_for(found, mask="the value" if action in CARRIERS else None)
 
 
 def document(version: str, action: str, is_request: bool) -> dict[str, Any] | None:
