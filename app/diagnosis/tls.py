@@ -181,6 +181,10 @@ def proved(failed: TlsFailed, shake: Handshake) -> Finding | None:
     proofs = [("refused", refused), ("taken", taken), ("first", how(failed))]
     if refused == "short":
         return found("TLS-TRUST", Severity.WARNING, *proofs, at=shake.at, case="chain", how=how(failed))
+    if refused == "cn":
+        return None  # it reads the alternative names, as it should
+    if refused == "san":
+        return found("TLS-NAME", Severity.WARNING, *proofs, at=shake.at, case="proved", how=how(failed))
     if taken == "timeless":
         return found("CLOCK", Severity.WARNING, *proofs, at=shake.at, case="proved", how=how(failed))
     if taken == "cn":

@@ -49,13 +49,22 @@ class Experimenter:
         return tuple(EXPERIMENTS.values())
 
     def running(self, identity: str = "", host: str = "") -> Run | None:
-        """Return what is going on with a unit, by its identity or its address."""
+        """Return what is going on with a unit; its address tells where one of both has no name."""
         for run in self._runs.values():
             subject = run.result.subject
-            is_it = (identity and subject.identity == identity) or (host and subject.host == host)
+            is_named = bool(identity and subject.identity)
+            is_it = subject.identity == identity if is_named else bool(host) and subject.host == host
             if is_it and not run.is_over:
                 return run
         return None
+
+    def _in_the_way(self, experiment: Experiment, subject: Subject) -> Run | None:
+        """Return what must end first: an experiment with the same unit, or with the face that its address is shown."""
+        for run in self._runs.values():
+            is_same = experiment.ground is run.experiment.ground is Ground.LISTENER
+            if not run.is_over and is_same and run.result.subject.host == subject.host:
+                return run
+        return self.running(subject.identity, subject.host)
 
     def latest(self, experiment_id: str, subject: Subject) -> Run | None:
         """Return the newest run of an experiment with a subject."""
@@ -77,11 +86,12 @@ class Experimenter:
                 raise NotReachable("Which backend?", "Give its address, as the charger would dial it.")
             return Subject(identity=identity, url=url)
         host = host_of(remote) if remote else self._last_host(identity)
-        if ground is Ground.ENDPOINT and self._server.endpoint(identity) is None:
+        is_awaited = experiment_id == "plain-instead-of-tls" and bool(identity or host)
+        if ground is Ground.ENDPOINT and self._server.endpoint(identity) is None and not is_awaited:
             raise NotReachable(
                 f"“{identity}” is not connected to this endpoint.", "Point it here first, and wait until it dials."
             )
-        if not host and experiment_id == "certificate-personality":
+        if ground is Ground.LISTENER and not host:
             raise NotReachable(
                 f"“{identity}” has never dialled, so its address is not known.",
                 "Let it dial once, or give its network address.",
@@ -94,7 +104,7 @@ class Experimenter:
         Raises NotReachable, Busy (something is going on with that unit), KeyError (no such experiment).
         """
         subject = self.subject(experiment_id, identity=identity, remote=remote, url=url)
-        if self.running(subject.identity, subject.host) is not None:
+        if self._in_the_way(EXPERIMENTS[experiment_id], subject) is not None:
             raise Busy(f"An experiment with {subject.title} is going on.", "Wait for its end, or stop it.")
         if why := self._hindrance(subject.identity):
             raise Busy(why, "Wait for its end, or stop it.")

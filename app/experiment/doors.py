@@ -25,7 +25,7 @@ async def certificates(stage: Stage) -> None:
             limit_s = stage.tempo.real(stage.experiment.round_s)
             stage.say("Waiting for the charger to dial over wss:// …", limit_s)
             look: Look[Endpoint | TlsFailed] = partial(_met, setting)
-            met = await stage.witness.until(look, limit_s)
+            met: Endpoint | TlsFailed | None = await stage.witness.until(look, limit_s)
             _marked(stage, met)
             if isinstance(met, Endpoint) and met.handshake.tls is None:
                 return

@@ -65,17 +65,17 @@ CERTIFICATE_PERSONALITY = Experiment(
     experiment_id="certificate-personality",
     title="Show it other certificates",
     does="The endpoint shows one certificate after another and lets the charger dial again each time: another key, "
-    "the name in the common name alone, an older TLS version, one valid since 1970, a shorter chain.",
+    "the name in the common name alone or not there at all, an older TLS version, one valid since 1970, a shorter chain.",
     separates=("TLS-TRUST", "TLS-NAME", "TLS-SUITE", "CLOCK"),
     ground=Ground.LISTENER,
-    rounds=("rsa", "ec", "tls12", "cn", "timeless", "short"),
+    rounds=("rsa", "ec", "tls12", "cn", "san", "timeless", "short"),
     round_s=90.0,
     risk="Other chargers that dial in meanwhile meet the same certificate.",
     outcomes=(
         Outcome(sign="none", seen="It refuses every one.", means="It does not trust our authority.", code="TLS-TRUST"),
         Outcome(
             sign="cn",
-            seen="It takes the one that carries the name in its common name.",
+            seen="It takes only those that carry the name in their common name.",
             means="It compares the common name only and does not read alternative names.",
             code="TLS-NAME",
         ),

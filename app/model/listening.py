@@ -12,6 +12,7 @@ PERSONALITIES: Mapping[str, str] = {
     "tls12": "TLS 1.2 only",
     "tls13": "TLS 1.3 only",
     "cn": "Name in the common name only",
+    "san": "Name in the alternative names only",
     "short": "Without the intermediate certificate",
     "timeless": "Valid since 1970, for a charger without a clock",
     "rogue": "Signed by nobody",

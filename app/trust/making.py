@@ -65,13 +65,20 @@ def intermediate(now: datetime, issuer: Signed) -> Signed:
 
 
 def server(
-    names: Sequence[str], key: Key, issuer: Signed | None, *, since: datetime, until: datetime, has_alternatives: bool
+    names: Sequence[str],
+    key: Key,
+    issuer: Signed | None,
+    *,
+    since: datetime,
+    until: datetime,
+    has_alternatives: bool,
+    common: str = "",
 ) -> x509.Certificate:
-    """Sign a server certificate for names; the first is its common name. Without issuer it signs itself.
+    """Sign a server certificate for names; the first is its common name, where no other is given.
 
-    ``has_alternatives`` false leaves subjectAltName out, as certificates of old did.
+    Without issuer it signs itself. ``has_alternatives`` false leaves subjectAltName out, as certificates of old did.
     """
-    subject = _name(names[0])
+    subject = _name(common or names[0])
     builder = _builder(subject, issuer[0].subject if issuer else subject, key, since, until)
     builder = _leaf_uses(builder, key, ExtendedKeyUsageOID.SERVER_AUTH)
     if has_alternatives:

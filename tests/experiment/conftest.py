@@ -11,5 +11,6 @@ from app.trust.wardrobe import Wardrobe
 
 @pytest.fixture(scope="session")
 def wardrobe(tmp_path_factory: pytest.TempPathFactory) -> Wardrobe:
-    folder = tmp_path_factory.mktemp("trust")
-    return Wardrobe(Authority.open(MemoryVault(), folder), lambda: ("127.0.0.1", "rehome.local"))
+    authority = Authority.open(MemoryVault(), tmp_path_factory.mktemp("trust"))
+    authority.prepare()
+    return Wardrobe(authority, lambda: ("127.0.0.1", "rehome.local"))

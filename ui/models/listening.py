@@ -13,6 +13,7 @@ WHY = {
     "tls12": "If a charger fails otherwise and works with this, it stumbles over TLS 1.3.",
     "tls13": "Shows whether a charger can do TLS 1.3 at all.",
     "cn": "Old chargers look at the common name alone; new ones refuse this.",
+    "san": "Chargers that look at the common name alone refuse this.",
     "short": "Most chargers must refuse this: it tells whether a missing intermediate certificate is the cause.",
     "timeless": "If a charger works with this and not otherwise, its clock is wrong.",
     "rogue": "A charger that comes in nevertheless does not check certificates at all.",
