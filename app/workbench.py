@@ -168,6 +168,9 @@ class Workbench:
             known=self.store.units.all(),
             is_simulated=self.is_demo,
         )
+        self._build_desks()
+
+    def _build_desks(self) -> None:
         self.rescue = RescueDesk(store=self.store, vault=self.vault, folder=self.home)
         self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
         self.hand = EditDesk(store=self.store, vault=self.vault, bench=self, jobs=self.desk, scope=self.scope)

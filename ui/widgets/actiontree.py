@@ -101,7 +101,8 @@ class ActionTree(QWidget):
                 self.tree.setCurrentItem(item)
 
     def _items(self) -> list[QTreeWidgetItem]:
-        return [self.tree.topLevelItem(row) for row in range(self.tree.topLevelItemCount())]
+        items = (self.tree.topLevelItem(row) for row in range(self.tree.topLevelItemCount()))
+        return [item for item in items if item is not None]
 
     def _fill(self) -> None:
         wanted = self.search.text()
@@ -186,7 +187,7 @@ class _Search(QLineEdit):
     def _take_first(self) -> None:
         for row in range(self.tree.topLevelItemCount()):
             item = self.tree.topLevelItem(row)
-            if item.data(0, CHOICE) is not None:
+            if item is not None and item.data(0, CHOICE) is not None:
                 self.tree.setCurrentItem(item)
                 self.tree.itemActivated.emit(item, 0)
                 return

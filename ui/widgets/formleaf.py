@@ -328,7 +328,7 @@ def _hint(field: Field) -> str:
         case Kind.ANYTHING:
             return translate("JSON, or a text", "Form")
         case Kind.INTEGER | Kind.NUMBER:
-            return field.kind.value
+            return str(field.kind.value)
     return ""
 
 
