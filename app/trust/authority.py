@@ -182,6 +182,7 @@ class Authority:
             since=making.EPOCH if is_timeless else self._now() - making.BACKDATED,
             until=issuer[0].not_valid_after_utc if is_timeless else self._now() + timedelta(days=making.LEAF_DAYS),
             has_alternatives=personality != "cn",
+            common=making.ORGANISATION if personality == "san" else "",
         )
         self._leaves[place] = made
         if len(self._leaves) > LEAVES:
