@@ -54,7 +54,7 @@ def judge_boot(take: Take) -> Iterator[Check]:
     "After a reset it says who it is, why it boots, and its states",
     "OCPP 2.0.1 B01, B11",
     judge=judge_boot,
-    budget_s=130,
+    budget_s=115,
     suites=EVERY,
     idle=True,
 )

@@ -57,6 +57,7 @@ def judge_card(take: Take) -> Iterator[Check]:
     yield from moves.judge_start(take, tag)
     if moves.events(take):
         yield from moves.judge_end(take, ("Local",), ("StopAuthorized",))
+        yield from moves.judge_sequence(take, moves.transaction_of(take))
 
 
 @case201(
@@ -92,10 +93,13 @@ def judge_refused(take: Take) -> Iterator[Check]:
     if not asks:
         return
     flowing = [told for told in moves.events(take.after(asks[0])) if moves.charging_state(told) == "Charging"]
-    ends = moves.events(take, None, "Ended")
-    seen = "no energy" if not flowing else f"{len(flowing)} events say Charging, {len(ends)} ended"
-    is_quiet = not flowing or bool(ends)
-    yield must("Nobody charges on a refused card (C01, E05)", is_quiet, seen, *map(seq_of, (*flowing[:3], *ends)))
+    last = moves.events(take)[-1:]
+    seen = ", ".join(f"{moves.kind_of(told)} {moves.charging_state(told)}" for told in last) or "no transaction"
+    # Without StopTxOnInvalidId the transaction may stay, but no energy flows in it (E05).
+    is_quiet = not flowing or moves.kind_of(last[0]) == "Ended" or moves.charging_state(last[0]) != "Charging"
+    yield must(
+        "Nobody goes on charging on a refused card (C01, E05)", is_quiet, seen, *map(seq_of, (*flowing[:3], *last))
+    )
     yield should("not even for a moment", not flowing, seen, *map(seq_of, flowing[:3]))
 
 
@@ -120,7 +124,13 @@ async def refused(stage: Stage) -> None:
         "TransactionEvent", where=lambda told: bool(told.text("idToken", "idToken")), within_s=8, since=since
     )
     if start is not None:
-        await moves.event(stage, "Ended", within_s=20, since=since, transaction=moves.opened(stage, start))
+        transaction = moves.opened(stage, start)
+        await stage.until(lambda: not _charges(stage.take, transaction), 20)
+
+
+def _charges(take: Take, transaction: str) -> bool:
+    told = moves.events(take, transaction)
+    return moves.kind_of(told[-1]) != "Ended" and moves.charging_state(told[-1]) == "Charging"
 
 
 async def _forget_cards(stage: Stage) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from app.acceptance.case import COMMISSIONING
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import SAMPLE_S, case201, measures, tell_facts, told_fact
 from app.acceptance.facts import can_write
@@ -66,7 +65,6 @@ def _judge_times(mine: tuple[Message, ...]) -> Iterator[Check]:
     "OCPP 2.0.1 E01, E02, E06, E07",
     judge=judge_rules,
     budget_s=100,
-    suites=[COMMISSIONING],
     person=True,
     idle=True,
 )

@@ -96,6 +96,7 @@ def judge_energy(take: Take) -> Iterator[Check]:
     """Look at the begin and the end; compare the energy between two samples with power times time."""
     yield from moves.judge_start(take)
     yield from moves.judge_end(take, ("Remote",))
+    yield from moves.judge_sequence(take, moves.transaction_of(take))
     found = [item for item in samples(take) if item.energy_wh is not None]
     seqs = [item.message.seq for item in found]
     yield must("Samples with the energy register come", len(found) >= 2, f"{len(found)} came", *seqs)

@@ -128,7 +128,7 @@ def judge_full(take: Take) -> Iterator[Check]:
     "The device model is told completely",
     "OCPP 2.0.1 B07",
     judge=judge_full,
-    budget_s=60,
+    budget_s=50,
     suites=[COMMISSIONING],
 )
 async def full(stage: Stage) -> None:

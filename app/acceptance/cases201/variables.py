@@ -68,7 +68,7 @@ def judge_read(take: Take) -> Iterator[Check]:
     "Known and unknown variables are told apart",
     "OCPP 2.0.1 B06",
     judge=judge_read,
-    budget_s=20,
+    budget_s=15,
     suites=EVERY,
 )
 async def known(stage: Stage) -> None:
@@ -165,7 +165,7 @@ def judge_written(take: Take) -> Iterator[Check]:
     "A variable is written, read back and put back",
     "OCPP 2.0.1 B05, B06",
     judge=judge_written,
-    budget_s=30,
+    budget_s=25,
     suites=EVERY,
     needs=[can_write(SAMPLE_S)],
 )
@@ -332,7 +332,7 @@ def _key(item: dict[str, object]) -> str:
     "The behaviour variables hold values that work in practice",
     "OCPP 2.0.1 part 2, referenced components; commissioning §4",
     judge=judge_values,
-    budget_s=20,
+    budget_s=15,
     suites=EVERY,
 )
 async def values(stage: Stage) -> None:
