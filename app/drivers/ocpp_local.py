@@ -193,7 +193,7 @@ class OcppLocal(Session):
             try:
                 back = await self._read_back(change.key)
             except LinkLost:
-                await self._present()
+                await self._present(after=endpoint)
                 back = await self._read_back(change.key)
         return WriteResult(
             key=change.key,
@@ -255,13 +255,17 @@ class OcppLocal(Session):
     def _is_old(self) -> bool:
         return self.endpoint.version == "1.6"
 
-    async def _present(self) -> Endpoint:
-        """Return the live connection, waiting for a unit that has just hung up. Raises LinkLost."""
+    async def _present(self, *, after: Endpoint | None = None) -> Endpoint:
+        """Return the live connection (a later one than ``after``), waiting for a unit that has just hung up.
+
+        Raises LinkLost.
+        """
         try:
             async with asyncio.timeout(RETURN_S):
                 while True:
                     with suppress(LinkLost):
-                        return self.endpoint
+                        if (endpoint := self.endpoint).is_open and endpoint is not after:
+                            return endpoint
                     await asyncio.sleep(LOOK_AGAIN_S)
         except TimeoutError:
             return self.endpoint

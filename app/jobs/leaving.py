@@ -19,6 +19,7 @@ from app.rescue.files import Ledger
 TOLD = ("card", "started_at", "stopped_at", "energy_wh", "state")
 MOST_TOLD = 30
 """Sessions named in the job and its report; the files hold all."""
+RETURN_S = 60.0
 WHOLE = 0
 """The whole charge point, in both versions' numbering."""
 
@@ -91,9 +92,13 @@ async def _close(step: StepRun, endpoint: Endpoint) -> bool:
 
 
 async def _open(step: StepRun, identity: str) -> None:
-    endpoint, status = step.bench.server.endpoint(identity), ""
-    if endpoint is not None:
-        with suppress(AppError):
+    status, wait_s = "", min(step.timing.redial_s * 2, RETURN_S)
+    with suppress(AppError):
+        endpoint = await step.bench.server.arrival(identity, timeout_s=wait_s)
+        try:
+            status = await endpoint.availability(WHOLE, True)
+        except LinkLost:  # it was hanging up just then, as many do after a new password
+            endpoint = await step.bench.server.arrival(identity, timeout_s=wait_s, after=endpoint.opened_at)
             status = await endpoint.availability(WHOLE, True)
     if status in ("Accepted", "Scheduled"):
         step.note("It takes sessions again.", detail=f"ChangeAvailability: {status}")

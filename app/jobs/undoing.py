@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.driver.capability import ReadsSettings, Reboots, SetsBackend
 from app.driver.session import Session
-from app.errors import JobError, LinkError, LinkLost, NotReachable, NotSupported
+from app.errors import JobError, LinkError, LinkLost, NotReachable, NotSupported, Refused
 from app.jobs import sealing
 from app.jobs.stepping import StepRun
 from app.model.job import Strength, Target, UndoLimit
@@ -88,5 +88,5 @@ async def _restart(step: StepRun, session: Session) -> None:
     try:
         await step.to_the_end("restart", session.ask(Reboots).restart())
         step.note("The charger took the order to restart.")
-    except (NotSupported, LinkError):
+    except (NotSupported, LinkError, Refused):
         step.note("Switch the charger off and on: it needs a restart.", strength=Strength.OPEN)

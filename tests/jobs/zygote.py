@@ -25,7 +25,7 @@ from app.model.secret import Secret
 from app.model.unit import Unit
 from app.storage.vault import MemoryVault
 from tests.jobs.minibench import MiniBench
-from tests.jobs.rigs import drive, wanted
+from tests.jobs.rigs import PASSWORD, drive, wanted
 
 FAST = Timing(restart_s=0.15, redial_s=0.05, patience_s=5.0)
 
@@ -81,7 +81,10 @@ async def work(request: Mapping[str, Any]) -> None:
             job = await bench.desk.finished(job.id)
         else:
             job = await drive(
-                bench, job.id, wanted(request["url"], request.get("identity") or "NEW-1"), skips=[StepKind.SESSION]
+                bench,
+                job.id,
+                wanted(request["url"], request.get("identity") or "NEW-1", request.get("password") or PASSWORD),
+                skips=[StepKind.SESSION],
             )
         told = {"state": job.state.value, "note": job.note, "troubles": [str(item.error) for item in bench.troubles]}
         (home / "end.json").write_text(json.dumps(told))
