@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from app.acceptance.case import Case
 from app.acceptance.facts import Facts, gather
 from app.acceptance.judging import sentences
+from app.acceptance.leftovers import ended, running
 from app.acceptance.prompting import Prompter
 from app.acceptance.recorder import Recorder
 from app.acceptance.stage import Interrupted, NotApplicable, NotAsked, Stage
@@ -171,6 +172,8 @@ class Run:
             say=self._say,
             tools=self._tools,
         )
+        before = running(stage)
+        stage.undo("sessions that began", lambda: ended(stage, before))
         try:
             outcome = await self._steps(case, stage, scope)
             await asyncio.sleep(0)  # what came with the last frame is taken in
