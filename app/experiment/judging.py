@@ -52,11 +52,8 @@ def _certificates(rounds: Rounds) -> Verdict:
 
 def _only(face: str, taken: set[str], refused: set[str]) -> bool:
     """Say whether a certificate was taken that is like the ordinary one in all but one thing."""
-    return (
-        face in taken
-        and "rsa" in refused
-        and not taken & ({"rsa", "ec", "tls12", "san"} | ({"cn", "timeless"} - {face}))
-    )
+    others = {"rsa", "ec", "tls12", "san", "cn", "timeless"} - {face}
+    return face in taken and "rsa" in refused and not taken & others
 
 
 def _plain(rounds: Rounds) -> Verdict:

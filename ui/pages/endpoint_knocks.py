@@ -22,6 +22,7 @@ from ui.models.knocks import KNOCK_FIELDS, knock_key, verdict_text, verdict_tone
 from ui.models.listening import hello_lines
 from ui.models.listing import Listing
 from ui.models.plain import hex_dump, moment_text, visible
+from ui.pages.endpoint_experiment import Experiments
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
@@ -49,6 +50,7 @@ class KnockDetail(QWidget):
         self.verdict = Chip("", "idle", parent=self)
         self.about = plain_label(self, "caption")
         self.text = plain_label(self, "", is_wrapped=True)
+        self.experiments = Experiments(bench, self)
         self.cards = ScrollColumn(self)
         self.cards.setAccessibleName(self.tr("What knocked"))
         self.bytes = QPlainTextEdit(self)
@@ -73,7 +75,8 @@ class KnockDetail(QWidget):
         head.addWidget(self.show_charger)
         parts = QSplitter(Qt.Orientation.Horizontal, self)
         parts.setChildrenCollapsible(False)
-        parts.addWidget(self.cards)
+        self.experiments.show_behind(self.cards)
+        parts.addWidget(self.experiments)
         self.views = QTabWidget(self)
         self.views.setDocumentMode(True)
         self.views.tabBar().setDrawBase(False)
@@ -90,6 +93,7 @@ class KnockDetail(QWidget):
 
     def show_knock(self, knock: Knock) -> None:
         """Show it, with advice by the diagnosis."""
+        self.experiments.show_unit(knock.identity, knock.remote)
         self.title.setText(visible(knock.remote, 60))
         tone = verdict_tone(knock)
         self.verdict.show_status(verdict_text(knock), tone if tone != "text2" else "idle")
@@ -123,8 +127,8 @@ class KnockDetail(QWidget):
         column.setSpacing(SPACE_8)
         findings = self._bench.server.findings_of(knock)
         for finding in findings[:5]:
-            column.addWidget(FindingCard(finding, self.cards))
-        self.cards.setVisible(bool(findings))
+            column.addWidget(FindingCard(finding, self.cards, run=self.experiments.run))
+        self.experiments.setVisible(bool(findings) or self.experiments.is_open)
         column.addStretch(1)
 
     def _want_charger(self) -> None:

@@ -28,6 +28,7 @@ from ui.pages.endpoint_accept import AcceptancePanel
 from ui.pages.endpoint_config import ConfigPanel
 from ui.pages.endpoint_console import Console
 from ui.pages.endpoint_devicemodel import DeviceModelPanel
+from ui.pages.endpoint_experiment import Experiments
 from ui.pages.endpoint_others import OthersPanel
 from ui.pages.endpoint_services import ServicesPanel
 from ui.tasks import Tasks
@@ -84,7 +85,9 @@ class UnitPanel(QWidget):
         self.tabs.addTab(self.services, self.tr("Services"))
         self.tabs.addTab(self.acceptance, self.tr("Acceptance"))
         self.tabs.addTab(self._handshake_tab(), self.tr("Handshake"))
-        self.tabs.addTab(self.findings, self.tr("Findings"))
+        self.experiments = Experiments(bench, self)
+        self.experiments.show_behind(self._findings_tab())
+        self.tabs.addTab(self.experiments, self.tr("Findings"))
         self.others = OthersPanel(bench, self)
         self.tabs.addTab(self.others, self.tr("Other backends"))
         self.tabs.currentChanged.connect(self._refresh_others)
@@ -136,6 +139,17 @@ class UnitPanel(QWidget):
         set_role(view, "mono")
         return view
 
+    def _findings_tab(self) -> QWidget:
+        box = QWidget(self)
+        row = QHBoxLayout()
+        row.addWidget(plain_label(box, "subtle"), 1)
+        row.addWidget(self.experiments.menu_button(box))
+        layout = QVBoxLayout(box)
+        layout.setContentsMargins(0, SPACE_8, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.findings, 1)
+        return box
+
     def _handshake_tab(self) -> QWidget:
         box = QWidget(self)
         copy = QToolButton(box)
@@ -166,6 +180,7 @@ class UnitPanel(QWidget):
             self._shown = ()
             self._last = None
         self.console.show_charger(identity)
+        self.experiments.show_unit(identity)
         self.services.show_charger(identity)
         self.acceptance.show_charger(identity)
         self._show_settings(identity)
@@ -253,10 +268,10 @@ class UnitPanel(QWidget):
             if (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
-        column.setContentsMargins(0, SPACE_8, SPACE_8, 0)
+        column.setContentsMargins(0, 0, SPACE_8, 0)
         column.setSpacing(SPACE_8)
         for finding in gravest(findings)[:MOST_FINDINGS]:
-            column.addWidget(FindingCard(finding, self.findings))
+            column.addWidget(FindingCard(finding, self.findings, run=self.experiments.run))
         if not findings:
             none = plain_label(self.findings, "subtle")
             none.setText(self.tr("Nothing out of the ordinary so far."))

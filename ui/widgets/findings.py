@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QResizeEvent
@@ -32,11 +32,20 @@ class FindingCard(QFrame):
     """One finding: how grave, what proves it, why, what to do, and how to be sure where two causes look alike.
 
     The text to send on is a button away; in a narrow place it stands below the words. ``buttons`` takes more of them.
+    ``run`` opens the experiment that helps to be sure; without it there is no button for that.
     """
 
-    def __init__(self, finding: Finding, parent: QWidget, *, is_narrow: bool = False) -> None:
+    def __init__(
+        self,
+        finding: Finding,
+        parent: QWidget,
+        *,
+        is_narrow: bool = False,
+        run: Callable[[Finding], None] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.finding = finding
+        self._run = run
         self.experiment = experiment_of(finding)
         text = explain(finding, worded)
         self._to_send = text.vendor
@@ -61,6 +70,8 @@ class FindingCard(QFrame):
         self.buttons.setSpacing(SPACE_8)
         if text.vendor:
             self.buttons.addWidget(self._copy_button(text.to))
+        if self.experiment is not None and run is not None:
+            self.buttons.addWidget(self._run_button())
         self.buttons.addStretch(1)
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._layout.setContentsMargins(SPACE_16, SPACE_12, SPACE_12, SPACE_12)
@@ -111,6 +122,18 @@ class FindingCard(QFrame):
         icons.dress(button, "copy")
         button.clicked.connect(self._copy)
         return button
+
+    def _run_button(self) -> QPushButton:
+        button = QPushButton(self.tr("Run the experiment"), self)
+        if self.experiment is not None:
+            button.setToolTip(worded(self.experiment.title))
+        icons.dress(button, "play")
+        button.clicked.connect(self._run_experiment)
+        return button
+
+    def _run_experiment(self) -> None:
+        if self._run is not None:
+            self._run(self.finding)
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(f"{self._to_send}\n\n{_evidence(self.finding)}".strip())
