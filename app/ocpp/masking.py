@@ -18,9 +18,10 @@ _SECRET_KEY = re.compile(
 )
 SECRET_FIELDS = ("apnPassword", "basicAuthPassword", "password", "key", "simPin")
 """Fields of SetNetworkProfile's connectionData that are secrets (part 2 §2.5, §2.36, §2.52; 2.1 adds the second)."""
-_FIELD = re.compile(
-    r'("(?:apnPassword|basicAuthPassword|simPin)"\s*:\s*|"password"\s*:\s*(?=[^{])|"vpn"\s*:\s*\{[^{}]*"key"\s*:\s*)'
-    r'("(?:[^"\\]|\\.)*"|[^",{}\[\]\s]+)'
+_SPELLED = r'("(?:[^"\\]|\\.)*"|[^",{}\[\]\s]+)'
+_FIELDS = (
+    re.compile(r'("(?:apnPassword|basicAuthPassword|simPin)"\s*:\s*|"password"\s*:\s*(?=[^{]))' + _SPELLED),
+    re.compile(r'("vpn"\s*:\s*\{[^{}]*"key"\s*:\s*)' + _SPELLED),
 )
 _LISTS = {
     "GetConfiguration": "configurationKey",
@@ -49,7 +50,7 @@ def masked_request(text: str, action: str, payload: Mapping[str, Any]) -> str:
     text = _LOGIN.sub(rf"\1{MASK}", text)
     if action in TRANSFERS:
         return text
-    text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', text)
+    text = _without_fields(text)
     secret = {name for name, _ in _pairs(action, payload) if is_secret_key(name)}
     return mask_secrets(text, secret) if secret else text
 
@@ -101,9 +102,15 @@ def _passwords(data: Mapping[str, Any]) -> list[str]:
     return [str(value) for part in (data, *inner) for name, value in part.items() if name in SECRET_FIELDS and value]
 
 
+def _without_fields(text: str) -> str:
+    for field in _FIELDS:
+        text = field.sub(lambda match: f'{match[1]}"{MASK}"', text)
+    return text
+
+
 def masked_loosely(text: str) -> str:
     """Mask secret configuration values in a text that could not be parsed, or that nobody asked for."""
-    text = _FIELD.sub(lambda match: f'{match[1]}"{MASK}"', _LOGIN.sub(rf"\1{MASK}", text))
+    text = _without_fields(_LOGIN.sub(rf"\1{MASK}", text))
     names = [name for name in _NAME.findall(text) if is_secret_key(name)]
     return mask_secrets(text, names) if names else text
 

@@ -23,6 +23,8 @@ MESSAGE_LIMIT = 1_048_576
 """Longest WebSocket message put together, in bytes; a longer one is cut off with its connection."""
 
 MOST_STREAMS = 5_000
+MOST_HELD = 268_435_456
+"""Bytes of unfinished messages and of segments that came too early, of all connections together [OURS]."""
 STRETCH = 200
 """Packets after which reading gives way, whatever was in them."""
 
@@ -60,6 +62,11 @@ class _Stream:
     reason: str = ""
     is_by_us: bool = False
 
+    @property
+    def held(self) -> int:
+        """Return how many bytes wait for others."""
+        return sum(len(half.data) + len(half.parts) + half.lane.held for half in self.halves.values())
+
 
 class CaptureReader:
     """A reader of ``app.trace.reading``: takes a whole file instead of lines."""
@@ -75,6 +82,7 @@ class CaptureReader:
         self._seq = 0
         self._connections = 0
         self._packets = 0
+        self._held = 0
 
     def take(self, line: bytes | None, number: int) -> Iterator[Entry]:
         """Take nothing: a capture has no lines."""
@@ -100,9 +108,29 @@ class CaptureReader:
         if stream is None or (segment.flags & SYN and stream.is_over):
             stream = self._streams[key] = self._begun(segment)
             if len(self._streams) > MOST_STREAMS:
-                self._streams.popitem(last=False)
+                self._held -= self._streams.popitem(last=False)[1].held
         if stream.is_dead or stream.is_over:
             return
+        before = stream.held
+        try:
+            yield from self._taken(stream, segment)
+        finally:
+            self._weigh(stream, before)
+
+    def _weigh(self, stream: _Stream, before: int) -> None:
+        """Count what is held, and give up the connections that began first where it is too much."""
+        if stream.is_dead or stream.is_over:
+            stream.halves = {side: _Half() for side in Direction}
+        self._held += stream.held - before
+        for oldest in self._streams.values() if self._held > MOST_HELD else ():
+            if oldest.held:
+                self._held -= oldest.held
+                oldest.halves = {side: _Half() for side in Direction}
+                self._dies(oldest, "too much of too many connections is missing")
+            if self._held <= MOST_HELD // 2:
+                break
+
+    def _taken(self, stream: _Stream, segment: Segment) -> Iterator[Entry]:
         side = Direction.IN if segment.source == stream.unit else Direction.OUT
         half = stream.halves[side]
         half.data += half.lane.take(segment)

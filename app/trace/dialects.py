@@ -224,6 +224,8 @@ def stamp_in(line: str) -> tuple[datetime, bool] | None:
         return _epoch_in(line)
     year, month, day, hour, minute, second = (int(match[place]) for place in range(1, 7))
     fraction = int((match[7] or "0")[:6].ljust(6, "0"))
+    if not 1970 <= year <= 9000:
+        return None
     try:
         moment = datetime(year, month, day, hour, minute, min(second, 59), fraction, tzinfo=UTC)
         if match[8] in ("Z", "UTC", None):

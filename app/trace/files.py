@@ -140,6 +140,13 @@ class LineReader:
             self.cut = f"The packed file ends too early or is damaged ({error})."
             return b""
 
+    def _text_line(self, text: io.TextIOWrapper) -> str:
+        try:
+            return text.readline(LINE_LIMIT)
+        except _DAMAGED as error:
+            self.cut = f"The packed file ends too early or is damaged ({error})."
+            return ""
+
     def _skip_line(self) -> bool:
         """Leave a giant line behind; say whether it has an end at all."""
         skipped = 0
@@ -155,7 +162,7 @@ class LineReader:
         """Windows editors save logs as UTF-16."""
         text = io.TextIOWrapper(self._stream, encoding=encoding, errors="replace", newline="\n")
         try:
-            while line := text.readline(LINE_LIMIT):
+            while line := self._text_line(text):
                 self._read += len(line)
                 if self._read > TOTAL_LIMIT:
                     self.cut = f"The file is larger than {TOTAL_LIMIT // 2**30} GiB; the rest was not read."

@@ -43,6 +43,10 @@ BLOCK_LIMIT = 524_288
 QUARTER_S = 900
 """Zones differ from UTC by multiples of a quarter of an hour."""
 
+MOST_ZONE_S = 26 * 3_600
+"""No zone is farther from UTC; what is told beyond it is a wrong clock [OURS]."""
+
+_SECRETIVE = re.compile(r"authori[sz]ation|password|passwd|passphrase|secret|cookie", re.IGNORECASE)
 _CURRENT_TIME = re.compile(r'"currentTime"\s*:\s*\\?"([0-9T:.+Z-]{19,35})')
 
 
@@ -79,7 +83,8 @@ def zone_of(lines: list[str]) -> timedelta | None:
         offsets.append((stamp[0] - current).total_seconds())
     if not offsets:
         return None
-    return timedelta(seconds=round(median_low(offsets) / QUARTER_S) * QUARTER_S)
+    zone_s = round(median_low(offsets) / QUARTER_S) * QUARTER_S
+    return timedelta(seconds=zone_s) if abs(zone_s) <= MOST_ZONE_S else None
 
 
 class LogReader:
@@ -137,7 +142,7 @@ class LogReader:
         elif isinstance(told, Said):
             yield self._frame(told)
         elif told is None and text.strip():
-            self._flawed(number, f"No OCPP message was found: {text.strip()[:80]}")
+            self._flawed(number, f"No OCPP message was found: {_shown(text)}")
 
     def _flawed(self, number: int, text: str) -> None:
         self.unread += 1
@@ -166,7 +171,7 @@ class LogReader:
             if self._block:
                 yield from self._close_block(number)
         elif self._block_side is None:
-            self._flawed(number, f"No OCPP message was found: {text.strip()[:80]}")
+            self._flawed(number, f"No OCPP message was found: {_shown(text)}")
         elif self._block_size < BLOCK_LIMIT:
             self._block.append(text.strip()[:BLOCK_LIMIT])
             self._block_size += len(text) + 1
@@ -210,6 +215,13 @@ class LogReader:
         if kind is FrameKind.CALL:
             return side_of_request(kind, action) or stated or Direction.IN
         return self._pairs.side_of_answer(identity, uid) or stated or Direction.OUT
+
+
+def _shown(line: str) -> str:
+    """Return the beginning of a line, up to where it may go on with a password."""
+    start = line.strip()[:80]
+    match = _SECRETIVE.search(start)
+    return f"{start[: match.end()]} …" if match else start
 
 
 def _is_charger_side(sample: list[Told | None]) -> bool:

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from app.model.frame import Frame, Handshake, Knock
-from app.model.masking import mask_secrets
 from app.model.observation import Ended, TlsFailed
 from app.model.trace import Entry, Record, TraceInfo
+from app.ocpp.masking import masked_loosely
 from app.storage.evidence import EvidenceStore
 from app.storage.recording import RecordingStore
 from app.storage.traffic import TrafficStore, microseconds, moment
@@ -94,7 +94,7 @@ class Recording:
         at = microseconds(frame.at)
         if frame.seq <= last:
             frame = replace(frame, seq=last + 1)
-        text = mask_secrets(frame.text)  # a foreign file was masked by nobody
+        text = masked_loosely(frame.text)  # a foreign file was masked by nobody
         if text != frame.text:
             frame = replace(frame, text=text, raw=None)
         self._seqs.append(frame.seq)

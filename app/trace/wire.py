@@ -168,6 +168,8 @@ class Lane:
 
     has_gap: bool = False
     _next: int | None = None
+    held: int = 0
+    """Bytes that came before their turn."""
     _ahead: dict[int, bytes] = field(default_factory=dict)
 
     def take(self, segment: Segment) -> bytes:
@@ -176,6 +178,7 @@ class Lane:
         if segment.flags & 2:
             self._next, seq = (seq + 1) & 0xFFFFFFFF, (seq + 1) & 0xFFFFFFFF
             self._ahead.clear()
+            self.held = 0
         if self._next is None:
             self._next = seq
         if segment.payload:
@@ -188,8 +191,10 @@ class Lane:
         if 0 < late < 0x80000000:
             payload = payload[late:]
             seq = self._next
-        if payload and len(self._ahead.get(seq, b"")) < len(payload):
+        known = len(self._ahead.get(seq, b""))
+        if known < len(payload):
             self._ahead[seq] = payload
+            self.held += len(payload) - known
 
     def _ready(self) -> bytes:
         found = []
@@ -204,5 +209,6 @@ class Lane:
                 self.has_gap = True
                 continue
             found.append(payload)
+            self.held -= len(payload)
             self._next = (self._next + len(payload)) & 0xFFFFFFFF
         return b"".join(found)
