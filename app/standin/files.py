@@ -227,7 +227,8 @@ class Incoming(_Moving):
     def __init__(self, shelf: FileShelf, ticket: Ticket, name: str, carrier: Carrier, remote: str, total: int) -> None:
         super().__init__(shelf, ticket, carrier, remote, name, total)
         self._ticket = ticket
-        self._name = name
+        # What is kept beside a file, and what is on its way, have these endings to themselves.
+        self._name = name = f"{name}_" if name.lower().endswith((SIDECAR, ".part")) else name
         self._at = datetime.now(UTC)
         self._hash = hashlib.sha256()
         self._size = 0

@@ -292,8 +292,13 @@ class FtpSession:
         except StoreError as error:
             await self._say(*_store_problem(error))
             return
-        if (streams := await self._connected()) is None:
-            file.failed("no data connection came about")
+        streams = None
+        try:
+            streams = await self._connected()
+        finally:
+            if streams is None:
+                _forget(file, "no data connection came about")
+        if streams is None:
             return
         try:
             code, text = await self._take(file, streams[0])

@@ -418,3 +418,28 @@ async def test_where_a_file_came_from_is_kept_beside_it_without_the_ticket(tmp_p
         assert ticket.token not in told
         files.shelf.remove(kept)
         assert not files.received()
+
+
+async def test_a_charger_can_write_no_note_beside_another_file(tmp_path: Path) -> None:
+    shelf = FileShelf(tmp_path, bounds=BOUNDS)
+    ticket = shelf.expect("CP-1", "diagnostics")
+    for name in ("log.from.json", "log", "log.part"):
+        file = shelf.incoming(ticket.token, name, Carrier.HTTP, HOST)
+        file.write(b"{}")
+        file.done()
+    assert {item.name for item in shelf.received()} == {"log.from.json_", "log", "log.part_"}
+    assert all(item.path.read_bytes() == b"{}" for item in shelf.received())
+
+
+async def test_a_delivery_that_is_cancelled_before_its_data_connection_leaves_nothing(tmp_path: Path) -> None:
+    async with service(tmp_path, FileBounds(spare=1, connect_s=30.0)) as files:
+        async with files.expecting(identity="CP-1", purpose="diagnostics", host=HOST, carrier=Carrier.FTP) as ticket:
+            parts = urlsplit(ticket.location)
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            for line in (f"USER {parts.username}", f"PASS {parts.password}", "PASV", "STOR log.txt"):
+                writer.write(f"{line}\r\n".encode())
+            while not (await asyncio.wait_for(reader.readline(), 5)).startswith(b"150"):
+                pass
+            assert list(tmp_path.rglob("*.part"))
+        writer.close()
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
