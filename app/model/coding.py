@@ -43,6 +43,8 @@ def encode(value: Any) -> Any:
         return sorted(encode(item) for item in value)
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
+    if type(value) is int and not -(1 << 63) <= value < 1 << 64:
+        return float(value) if abs(value) < 1 << 1000 else str(value)  # JSON writers know 64 bits only
     return value
 
 

@@ -15,7 +15,7 @@ DEPTH_LIMIT = 40
 SECRET_FIELDS = frozenset({"apnPassword", "simPin", "basicAuthPassword", "password"})
 """Fields of OCPP 2.x that hold a secret wherever they stand (part 2 §2.1 APNType, §2.55 VPNType)."""
 
-_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):([^/@\s]+)@")
+_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):([^/\s]+)@")
 
 
 def masked(value: Any, secret_keys: Collection[str] = frozenset()) -> Any:

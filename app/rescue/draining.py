@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-
-import orjson
 
 from app.feed import Subscription
 from app.ocpp import v16
@@ -24,6 +23,8 @@ LOOK_S = 2.0
 PATIENCE_S = 1800.0
 STUCK = 3
 """The same message so often, although it was answered: the unit is stuck on it (connection-failures 13) [OURS]."""
+REFUSALS = 10
+"""So often a message is refused before it counts as one that the unit never gives up [OURS]."""
 MAX_MARKS = 200
 
 
@@ -31,7 +32,8 @@ MAX_MARKS = 200
 class Drained:
     """How far it is. ``messages`` about sessions were taken so far; ``is_dry``: for ``QUIET_S`` none came.
 
-    ``stuck`` names a message that it sends again and again although it is answered: what lies behind it stays there.
+    ``stuck`` names a message that it sent again and again although it was answered. Where the queue is dry all the same
+    it was stepped over; where not, what lies behind it stays on the unit.
     """
 
     messages: int
@@ -46,11 +48,12 @@ async def drain(
     quiet_s: float = QUIET_S,
     patience_s: float = PATIENCE_S,
     told: Callable[[Drained], None] = lambda _: None,
+    stuck: Callable[[Heard], None] = lambda _: None,
 ) -> Drained:
     """Watch one connection until its queue is dry, it hangs up, or patience ends. Never raises for the unit's part.
 
-    A live session goes on sending meter values: those with a present time stamp do not count. Nor does a message that
-    comes again and again. Time that it was silent about the past before counts, but for ``LOOK_S``.
+    A live session goes on sending meter values: those with a present time stamp do not count. ``stuck`` is called with
+    a message that comes again and again. Time that it was silent about the past before counts, but for ``LOOK_S``.
     """
     book, loop = _Book(), asyncio.get_running_loop()
     ends_at = loop.time() + patience_s
@@ -63,11 +66,14 @@ async def drain(
                     heard = await _next(events, endpoint)
             except TimeoutError:
                 is_quiet = quiet_at <= ends_at
-                return book.state(is_dry=is_quiet and not book.stuck)
+                return book.state(is_dry=is_quiet and not book.is_hopeless)
             if heard is None:
                 return book.state(is_gone=True)
-            if book.enter(heard):
+            book.enter(heard)
+            if not book.is_hopeless:
                 quiet_at = loop.time() + quiet_s
+            if book.is_stuck:
+                stuck(heard)
             told(book.state())
 
 
@@ -86,20 +92,28 @@ class _Book:
         self._count = 0
         self._marks: dict[bytes, int] = {}
         self.stuck = ""
+        self._times = 0
 
-    def enter(self, heard: Heard) -> bool:
-        """Take a message; ``False`` where the unit is stuck on it."""
-        mark = heard.action.encode() + orjson.dumps(heard.payload, option=orjson.OPT_SORT_KEYS)
-        times = self._marks[mark] = self._marks.pop(mark, 0) + 1
+    @property
+    def is_stuck(self) -> bool:
+        """Say whether the last message came again and again."""
+        return self._times >= STUCK
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Say whether it came on although it was refused as often as any unit tries."""
+        return self._times > STUCK + REFUSALS
+
+    def enter(self, heard: Heard) -> None:
+        """Take a message."""
+        mark = hashlib.sha256(repr((heard.action, heard.payload)).encode(errors="replace")).digest()
+        self._times = self._marks[mark] = self._marks.pop(mark, 0) + 1
         if len(self._marks) > MAX_MARKS:
             del self._marks[next(iter(self._marks))]
-        if times >= STUCK:
+        self._count += self._times == 1
+        if self.is_stuck:
             at = heard.payload.get("timestamp") or next(iter(v16.stamps(heard.payload)), "")
             self.stuck = f"{heard.action} {v16.text(at, 40)}".strip()
-            return False
-        self._count += times == 1
-        self.stuck = self.stuck if times > 1 else ""
-        return True
 
     def state(self, *, is_dry: bool = False, is_gone: bool = False) -> Drained:
         """Say how far it is."""

@@ -145,6 +145,7 @@ def _time(at: datetime | None) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return " ".join(map(str, value))
-    text = "" if value is None else str(value)
+    if not isinstance(value, str):
+        return "" if value is None else str(value)
     # A charger's text must not become a formula in a spreadsheet.
-    return f"'{text}" if text[:1] in ("=", "+", "@", "\t") else text
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import itertools
@@ -194,3 +195,28 @@ async def test_a_unit_that_hangs_up_is_not_called_dry() -> None:
 async def dialled(here: Site) -> AsyncIterator[tuple[ClientConnection, Endpoint]]:
     async with websockets.connect(f"{here.url}CP1", subprotocols=[Subprotocol("ocpp1.6")]) as link:
         yield link, await here.server.arrival("CP1", timeout_s=5)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@x", "\t=1", "\r=1"])
+def test_nothing_a_charger_says_becomes_a_formula(text: str) -> None:
+    tape = Tape()
+    tape.ask("StartTransaction", start(), {"transactionId": 7, "idTagInfo": {"status": "Accepted"}})
+    ledger = Ledger(identity=text, serial="", made_at=NOW, is_dry=True, sessions=sessions(tape.frames))
+    (row,) = csv.DictReader(io.StringIO(csv_text(ledger, KEY), newline=""))
+    assert row["identity"] == f"'{text}"
+
+
+async def test_numbers_beyond_64_bits_do_not_end_the_drain() -> None:
+    async with site() as here, websockets.connect(f"{here.url}/CP-9", subprotocols=[Subprotocol("ocpp1.6")]) as link:
+        endpoint = await here.server.arrival("CP-9", timeout_s=5)
+        async with Scope("test") as scope:
+            seen = asyncio.Event()
+            task = scope.required("drain", drain(endpoint, quiet_s=5, told=lambda _: seen.set()))
+            await asyncio.sleep(0)
+            # The comma has it read with patience, by a reader without bounds for numbers.
+            stamp = '"timestamp":"2020-01-01T00:00:00Z"'
+            await link.send(f'[2,"1","StopTransaction",{{"transactionId":{10**30},"meterStop":1,{stamp},}}]')
+            async with asyncio.timeout(5):
+                await seen.wait()
+            await link.close()
+            assert (await task).messages == 1
