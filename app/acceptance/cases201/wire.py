@@ -16,6 +16,7 @@ MALFORMED = frozenset(
         "FormationViolation",
         "PropertyConstraintViolation",
         "OccurrenceConstraintViolation",
+        "OccurenceConstraintViolation",
         "TypeConstraintViolation",
         "ProtocolError",
         "GenericError",
