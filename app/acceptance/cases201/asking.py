@@ -8,9 +8,10 @@ from functools import partial
 from app.acceptance.case import case
 from app.acceptance.facts import Claimed, Facts, gathers
 from app.acceptance.stage import Stage
-from app.acceptance.take import Take
+from app.acceptance.take import Message, Take
 from app.errors import LinkLost, NotSupported, Refused, TimedOut, ValueRejected
 from app.ocpp.devicemodel import Variable, VariableName
+from app.ocpp.devicemodel import name_of as name_in
 from app.ocpp.endpoint import Endpoint
 
 VERSIONS = ("2.0.1", "2.1")
@@ -164,6 +165,17 @@ def outlet(stage: Stage) -> dict[str, int]:
         "id": stage.connector,
         "connectorId": next(at for evse, at in outlets(stage.facts) if evse == stage.connector),
     }
+
+
+def about(key: str) -> Callable[[Message], bool]:
+    """Take questions and orders for this variable: other parts of this program may ask for theirs meanwhile."""
+
+    def is_about(message: Message) -> bool:
+        items = message.get("getVariableData") or message.get("setVariableData")
+        named = [name_in(item) for item in items or () if isinstance(item, dict)]
+        return any(name is not None and name.text.lower() == key.lower() for name in named)
+
+    return is_about
 
 
 def selector(key: str, **more: object) -> dict[str, object]:

@@ -13,7 +13,7 @@ from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Take, seq_of
 from app.model.acceptance import Check, must, should
 
-SEEN_S = 15.0
+SEEN_S = 12.0
 """How long the state may take to change [OURS]."""
 
 

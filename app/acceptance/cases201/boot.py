@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from app.acceptance.case import EVERY
 from app.acceptance.cases201 import moves
-from app.acceptance.cases201.asking import case201, outlet, outlets, readable, selector, tell_facts, told_fact
+from app.acceptance.cases201.asking import about, case201, outlet, outlets, readable, selector, tell_facts, told_fact
 from app.acceptance.cases201.restart import judge_return, restarted
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
@@ -168,7 +168,7 @@ def judge_served(take: Take) -> Iterator[Check]:
     """Look at what it answered while it was Pending, and at the Boot that was asked for."""
     held = [boot for boot in take.heard("BootNotification") if status_of(take, boot) == "Pending"]
     yield must("BootNotification comes and is answered Pending", bool(held), "", *map(seq_of, held))
-    for read in take.asked("GetVariables"):
+    for read in take.asked("GetVariables", about(told_fact(take, "key"))):
         status = read.answer.text("getVariableResult", 0, "attributeStatus") if read.answer else ""
         yield must("Pending, it tells its variables (B02)", status == "Accepted", status or read.status, *read.seqs)
     for start in take.asked("RequestStartTransaction"):
@@ -200,7 +200,9 @@ async def served(stage: Stage) -> None:
     first = await _first_boot(stage, "Pending", 120)
     if first is None:
         return
-    await stage.call("GetVariables", {"getVariableData": [selector(readable(stage.facts))]})
+    key = readable(stage.facts)
+    tell_facts(stage, key=key)
+    await stage.call("GetVariables", {"getVariableData": [selector(key)]})
     payload = {"idToken": moves.token(), "remoteStartId": 41_000_001, "evseId": outlet(stage)["id"]}
     since = stage.last_seq
     start = await stage.call("RequestStartTransaction", payload)

@@ -21,16 +21,20 @@ NOBODY = 2_147_000_004
 
 
 async def _monitored(stage: Stage, *, name: str = "") -> Variable:
-    """Return a variable that supports monitoring. Raises NotApplicable where none does."""
+    """Return a variable that supports monitoring: one of that name and of the EVSE that is tried, where named.
+
+    Raises NotApplicable where there is none.
+    """
     try:
         model = await (await stage.endpoint()).device_model()
     except Refused as refusal:
         raise NotApplicable("The station reports no device model.") from refusal
-    found = [item for item in model if item.is_monitored and name in ("", item.name.variable)]
-    mine = [item for item in found if item.name.evse == stage.connector]
-    if not found:
-        raise NotApplicable(f"No variable {name} supports monitoring.".replace("  ", " "))
-    return (mine or found)[0]
+    found = [item for item in model if item.is_monitored]
+    mine = [item for item in found if item.name.evse == stage.connector and name in ("", item.name.variable)]
+    chosen = mine if name else [*mine, *found]
+    if not chosen:
+        raise NotApplicable(f"No variable {name} of EVSE {stage.connector} supports monitoring.".replace("  ", " "))
+    return chosen[0]
 
 
 async def _set(stage: Stage, place: VariableName, kind: str, value: float) -> tuple[Exchange, int | None]:

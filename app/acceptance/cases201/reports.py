@@ -12,7 +12,7 @@ from app.acceptance.take import Exchange, Message, Take, seq_of
 from app.model.acceptance import Check, must, should
 from app.ocpp.devicemodel import Variable, assemble
 
-REPORT_S = 60.0
+REPORT_S = 30.0
 """How long the next part of a report may take [OURS]."""
 MAX_PARTS = 2_000
 REQUEST = 41_100
@@ -128,7 +128,7 @@ def judge_full(take: Take) -> Iterator[Check]:
     "The device model is told completely",
     "OCPP 2.0.1 B07",
     judge=judge_full,
-    budget_s=50,
+    budget_s=40,
     suites=[COMMISSIONING],
 )
 async def full(stage: Stage) -> None:

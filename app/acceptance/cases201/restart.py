@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from app.acceptance.case import REPAIR
 from app.acceptance.cases201 import moves
-from app.acceptance.cases201.asking import SAMPLE_S, case201, selector
+from app.acceptance.cases201.asking import SAMPLE_S, about, case201, selector
 from app.acceptance.facts import Facts, can_write
 from app.acceptance.returning import RETURN_S, is_back, judge_way, way_back
 from app.acceptance.stage import Stage
@@ -137,14 +137,14 @@ async def in_transaction(stage: Stage) -> None:
 
 def judge_survival(take: Take) -> Iterator[Check]:
     """Compare the value written before the restart with the one read after it."""
-    writes = take.asked("SetVariables")
+    writes = take.asked("SetVariables", about(SAMPLE_S))
     if not writes:
         return
     value = writes[0].request.text("setVariableData", 0, "attributeValue")
     status = writes[0].answer.text("setVariableResult", 0, "attributeStatus") if writes[0].answer else "no answer"
     yield must("The value is taken", status in ("Accepted", "RebootRequired"), status, *writes[0].seqs)
     yield from judge_return(take)
-    for read in take.after(writes[0]).asked("GetVariables")[-1:]:
+    for read in take.after(writes[0]).asked("GetVariables", about(SAMPLE_S))[-1:]:
         now = read.answer.text("getVariableResult", 0, "attributeValue") if read.answer else ""
         yield must("and is still there after the restart", now == value, f"written {value}, read {now}", *read.seqs)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from app.acceptance.case import EVERY, Needs
 from app.acceptance.cases201.asking import HEARTBEAT, KEYS, PROFILE, SAMPLE_S, case201, name_of, readable, selector
 from app.acceptance.facts import Facts, can_write, claims_setting
-from app.acceptance.stage import Stage
+from app.acceptance.stage import NotApplicable, Stage
 from app.acceptance.take import Exchange, Take
 from app.model.acceptance import Check, must, should
 
 PASSWORD = "SecurityCtrlr.BasicAuthPassword"
 GET_ITEMS = "DeviceDataCtrlr.ItemsPerMessage/GetVariables"
+GET_BYTES = "DeviceDataCtrlr.BytesPerMessage/GetVariables"
 SET_ITEMS = "DeviceDataCtrlr.ItemsPerMessage/SetVariables"
+FRAME_BYTES = 100
+"""Room for what surrounds the variables in a message [OURS]."""
 MOST_ITEMS = 200
 """Above it a limit is not tried out [OURS]."""
 TOO_MANY = frozenset(
@@ -114,8 +118,11 @@ def judge_items(take: Take) -> Iterator[Check]:
 async def items(stage: Stage) -> None:
     """Read exactly ItemsPerMessage[GetVariables] variables, then one more, then one."""
     limit = int(stage.facts.number(GET_ITEMS) or 1)
-    keys = [key for key in stage.facts.settings if name_of(key) is not None] or list(KEYS)
-    many = (keys * (limit // len(keys) + 1))[: limit + 1] if len(keys) <= limit else keys[: limit + 1]
+    keys = sorted((key for key in stage.facts.settings if name_of(key) is not None), key=len) or list(KEYS)
+    many = (keys * (limit // len(keys) + 1))[: limit + 1]
+    size = sum(len(json.dumps(selector(key))) + 2 for key in many) + FRAME_BYTES
+    if size > (stage.facts.number(GET_BYTES) or size):
+        raise NotApplicable(f"{limit + 1} variables take {size} bytes, more than {GET_BYTES} allows.")
     await read(stage, *many[:limit])
     await read(stage, *many)
     await read(stage, HEARTBEAT)
