@@ -100,7 +100,7 @@ async def test_a_finding_offers_to_run_its_experiment(bench: Any) -> None:
         await press(panel, "Start")
         await until(lambda: panel._run is not None and panel._run.latest.result.rounds[1].state is State.RUNNING)
         panel.refresh()
-        assert panel.count.isVisibleTo(panel)
+        await until(panel.count.isVisible)
         assert "It held for 300 s." in words(panel)
         shot(page, "running")
         await until(lambda: panel._run.is_over and panel.outcome.isVisibleTo(panel))
@@ -158,6 +158,8 @@ async def test_a_knock_of_a_unit_that_refuses_our_certificate_offers_the_others(
             page.tabs.setCurrentIndex(KNOCKS)
             page.knocks.refresh()
             page.knocks._picked(knock)
+            await until(page.knocks.detail.isVisible)
+            await asyncio.sleep(0.1)
             shot(page, "knock")
             panel = page.knocks.detail.experiments.panel
             page.knocks.detail.experiments.run(

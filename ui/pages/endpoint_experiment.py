@@ -31,6 +31,7 @@ from ui.models.plain import visible
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
+from ui.widgets.findings import FindingCard
 from ui.widgets.section import plain
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from app.workbench import Workbench
 
 TICK_MS = 200
+STATE_WIDTH = 108
+NAME_WIDTH = 150
 STATES = {
     State.WAITING: ("Waiting", "idle"),
     State.RUNNING: ("Running", "working"),
@@ -57,8 +60,10 @@ class RoundRows(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(SPACE_12)
         self._grid.setVerticalSpacing(SPACE_8)
-        self._grid.setColumnMinimumWidth(0, 92)
-        self._grid.setColumnStretch(2, 1)
+        self._grid.setColumnMinimumWidth(0, STATE_WIDTH)
+        self._grid.setColumnMinimumWidth(1, NAME_WIDTH)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.setColumnStretch(2, 3)
         self.setAccessibleName(self.tr("Rounds"))
 
     def show_rounds(self, experiment_id: str, rounds: tuple[Round, ...]) -> None:
@@ -79,7 +84,9 @@ class RoundRows(QWidget):
                 widget.deleteLater()
         self._rows = [(Chip("", "idle", parent=self), plain("", "", self)) for _ in self._names]
         for at, (chip, seen) in enumerate(self._rows):
-            name = plain(self._names[at], "strong", self, wraps=False)
+            name = plain(self._names[at], "strong", self)
+            for label in (name, seen):
+                label.setContentsMargins(0, 2, 0, 0)  # on one line with the chip
             for column, cell in enumerate((chip, name, seen)):
                 self._grid.addWidget(cell, at, column, Qt.AlignmentFlag.AlignTop)
 
@@ -97,6 +104,7 @@ class OutcomeCard(QFrame):
         layout.setSpacing(SPACE_4)
         for label in (self.seen, self.means, self.code):
             layout.addWidget(label)
+        self.code.setContentsMargins(0, SPACE_4, 0, 0)
         self.hide()
 
     def show_result(self, result: Result | None) -> None:
@@ -116,7 +124,7 @@ class OutcomeCard(QFrame):
         code = result.outcome.code
         if not code:
             return self.tr("It proves no fault of the charger.")
-        return self.tr("Proves {code}; the finding is among the charger's findings.").format(code=code)
+        return self.tr("It proves {code}:").format(code=code)
 
 
 class ExperimentPanel(QWidget):
@@ -130,6 +138,7 @@ class ExperimentPanel(QWidget):
         self._experiment: Experiment | None = None
         self._identity = self._remote = ""
         self._run: Run | None = None
+        self._finding: Finding | None = None
         self.setAccessibleName(self.tr("Experiment"))
         self._build()
         self._timer = QTimer(self)
@@ -147,6 +156,7 @@ class ExperimentPanel(QWidget):
         self.url.setPlaceholderText("wss://csms.example.com/ocpp/CP-1")
         self.url.textChanged.connect(self._show_buttons)
         self.count = plain("", "display", self, wraps=False)
+        self.count.setMinimumWidth(64)
         self.count.setAccessibleName(self.tr("Seconds left"))
         self.step = plain("", "", self)
         self.rounds = RoundRows(self)
@@ -163,6 +173,8 @@ class ExperimentPanel(QWidget):
         column.setSpacing(SPACE_8)
         for widget in (self.does, self.takes, self.risk, self.url, self.trouble, self.outcome):
             column.addWidget(widget)
+        self._proofs = QVBoxLayout()
+        column.addLayout(self._proofs)
         column.addLayout(step)
         column.addWidget(self.rounds)
         column.addStretch(1)
@@ -237,6 +249,7 @@ class ExperimentPanel(QWidget):
         self.rounds.show_rounds(self._experiment.experiment_id, rounds)
         self._show_step(progress)
         self.outcome.show_result(progress.result if progress is not None else None)
+        self._show_finding(progress.result.finding if progress is not None else None)
         self._show_risk()
         self._show_buttons()
         if progress is None or progress.is_over:
@@ -245,11 +258,22 @@ class ExperimentPanel(QWidget):
     def _show_step(self, progress: Progress | None) -> None:
         is_going = progress is not None and not progress.is_over
         left_s = progress.left_s(self._bench.now()) if progress is not None and is_going else 0.0
-        self.count.setVisible(is_going)
+        self.count.setVisible(left_s > 0)
         self.step.setVisible(is_going)
-        self.count.setText(f"{left_s:.0f}" if left_s else "…")
+        self.count.setText(f"{left_s:.0f}")
         self.step.setText(visible(progress.step, 300) if progress is not None else "")
         self._show_state(progress)
+
+    def _show_finding(self, finding: Finding | None) -> None:
+        if finding == self._finding:
+            return
+        self._finding = finding
+        while (old := self._proofs.takeAt(0)) is not None:
+            if (widget := old.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        if finding is not None:
+            self._proofs.addWidget(FindingCard(finding, self))
 
     def _show_state(self, progress: Progress | None) -> None:
         self.state.setVisible(progress is not None)
