@@ -120,11 +120,13 @@ def _text(bench: Workbench, ledger: Ledger, drained: Drained | None, paths: list
 
 
 def _state(drained: Drained) -> str:
+    if drained.is_dry and drained.stuck:
+        return f"Its queue is empty. {drained.stuck} came again and again; it was kept, then refused, and it went on."
     if drained.is_dry:
         return "Its queue is empty."
     if drained.stuck:
         return (
-            f"Stuck: it sends {drained.stuck} again and again although it is answered (PAST-QUEUE). Restart the "
+            f"Stuck: it sends {drained.stuck} again and again, answered or refused (PAST-QUEUE). Restart the "
             "charger; if it goes on, lower its number of attempts (TransactionMessageAttempts, MessageAttempts)."
         )
     return "Its queue was not empty yet: run this again while it is connected."

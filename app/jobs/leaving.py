@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from app.diagnosis.naming import found
 from app.errors import AppError, LinkLost, StoreError
 from app.jobs.stepping import StepRun
+from app.model.finding import Severity
 from app.model.job import Strength
 from app.ocpp.endpoint import Endpoint
-from app.rescue.draining import Drained
+from app.rescue.draining import STUCK, Drained
 from app.rescue.files import Ledger
 
 TOLD = ("card", "started_at", "stopped_at", "energy_wh", "state")
@@ -43,13 +45,30 @@ async def rescue(step: StepRun, identity: str) -> None:
     except StoreError as error:
         step.note(f"Its old sessions could not be archived: {error.message}", strength=Strength.OPEN)
     if drained.stuck:
-        step.note(
-            f"It sends {drained.stuck} again and again although it is answered; what lies behind that stays on it.",
-            detail="PAST-QUEUE",
-            strength=Strength.OPEN,
-        )
+        _stuck(step, drained)
     if not drained.is_dry:
         step.note("Its queue was not empty yet; what is left goes to the new backend.", strength=Strength.OPEN)
+
+
+def _stuck(step: StepRun, drained: Drained) -> None:
+    """Name a message that came again and again although it was answered."""
+    action, _, stamp = drained.stuck.partition(" ")
+    step.found(
+        found(
+            "PAST-QUEUE",
+            Severity.WARNING,
+            (action, stamp or "no time"),
+            case="repeated",
+            action=action,
+            stamp=stamp or "an unknown time",
+            count=f"{STUCK} or more",
+        )
+    )
+    if drained.is_dry:
+        step.note(f"It sent {drained.stuck} again and again; it was kept, then refused, and the charger went on.")
+        return
+    text = f"It sends {drained.stuck} again and again, answered or refused; what lies behind that stays on it."
+    step.note(text, strength=Strength.OPEN)
 
 
 def _archived(step: StepRun, ledger: Ledger, files: list[str]) -> None:

@@ -16,8 +16,10 @@ from app.model.frame import Frame
 from app.model.query import TrafficQuery
 from app.model.secret import Secret
 from app.ocpp.endpoint import Endpoint
+from app.ocpp.host import Replier
 from app.rescue.draining import PATIENCE_S, QUIET_S, Drained, drain
 from app.rescue.files import Ledger, rows, write
+from app.rescue.refusing import Refusals
 from app.rescue.sessions import TALKS, sessions
 from app.storage.traffic import TrafficStore
 from app.storage.vault import Vault
@@ -37,6 +39,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 class Line(Protocol):
     """Where units dial in."""
+
+    repliers: dict[str, Replier]
 
     async def arrival(self, identity: str, *, timeout_s: float, after: datetime | None = None) -> Endpoint:
         """Return the connection of an identity, or wait for one opened later than ``after``. Raises TimedOut."""
@@ -80,7 +84,14 @@ class RescueDesk:
         await drain(endpoint, quiet_s=LISTENING_S, patience_s=LISTENING_S, told=told)
 
     async def empty(self, line: Line, identity: str, told: Callable[[Drained], None] = lambda _: None) -> Drained:
-        """Wait until a unit's queue is dry, over as many connections as it needs. Raises TimedOut if it never dials."""
+        """Wait until a unit's queue is dry, over as many connections as it needs; step over what it is stuck on.
+
+        Raises TimedOut if it never dials.
+        """
+        with Refusals(identity, line.repliers) as refusals:
+            return await self._empty(line, identity, told, refusals)
+
+    async def _empty(self, line: Line, identity: str, told: Callable[[Drained], None], refusals: Refusals) -> Drained:
         loop, before = asyncio.get_running_loop(), Drained(messages=0, is_dry=False)
         ends_at = loop.time() + self.patience.longest_s
         endpoint = await line.arrival(identity, timeout_s=self.patience.return_s)
@@ -90,11 +101,18 @@ class RescueDesk:
 
         while True:
             patience_s = max(0.0, ends_at - loop.time())
-            found = await drain(endpoint, quiet_s=self.patience.quiet_s, patience_s=patience_s, told=tell)
-            before = replace(found, messages=before.messages + found.messages)
+            found = await drain(
+                endpoint, quiet_s=self.patience.quiet_s, patience_s=patience_s, told=tell, stuck=refusals.add
+            )
+            messages, stuck = before.messages + found.messages, found.stuck or before.stuck
+            before = replace(found, messages=messages, stuck=stuck)
             left_s = ends_at - loop.time()
-            if not found.is_gone or left_s <= 0:
+            if left_s <= 0:
                 return before
+            if not found.is_gone:
+                if refusals.is_fresh(self.patience.quiet_s) and not refusals.is_in_vain:
+                    continue
+                return replace(before, is_dry=not refusals.is_fresh(self.patience.quiet_s))
             try:
                 wait_s = min(self.patience.return_s, left_s)
                 endpoint = await line.arrival(identity, timeout_s=wait_s, after=endpoint.opened_at)

@@ -23,8 +23,6 @@ LOOK_S = 2.0
 PATIENCE_S = 1800.0
 STUCK = 3
 """The same message so often, although it was answered: the unit is stuck on it (connection-failures 13) [OURS]."""
-REFUSALS = 10
-"""So often a message is refused before it counts as one that the unit never gives up [OURS]."""
 MAX_MARKS = 200
 
 
@@ -66,14 +64,14 @@ async def drain(
                     heard = await _next(events, endpoint)
             except TimeoutError:
                 is_quiet = quiet_at <= ends_at
-                return book.state(is_dry=is_quiet and not book.is_hopeless)
+                return book.state(is_dry=is_quiet and not book.is_stuck)
             if heard is None:
                 return book.state(is_gone=True)
             book.enter(heard)
-            if not book.is_hopeless:
-                quiet_at = loop.time() + quiet_s
             if book.is_stuck:
                 stuck(heard)
+            else:
+                quiet_at = loop.time() + quiet_s
             told(book.state())
 
 
@@ -98,11 +96,6 @@ class _Book:
     def is_stuck(self) -> bool:
         """Say whether the last message came again and again."""
         return self._times >= STUCK
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Say whether it came on although it was refused as often as any unit tries."""
-        return self._times > STUCK + REFUSALS
 
     def enter(self, heard: Heard) -> None:
         """Take a message."""

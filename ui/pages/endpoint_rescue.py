@@ -92,7 +92,7 @@ class RescuePage(ServicePage):
             messages=max(self._count, sum(item.messages for item in kept)),
             quiet_s=max(0.0, quiet_s),
             needed_s=self.bench.rescue.patience.quiet_s,
-            stuck=self._stuck,
+            stuck=self._stuck if quiet_s < self.bench.rescue.patience.quiet_s else "",
         )
 
     def _show(self) -> None:
