@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,14 +18,18 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
+from app.model.address import NetAddress
 from app.model.backend import JoinRule
+from app.model.finding import Finding, Severity
 from app.model.frame import Knock
 from app.model.profile import Profile, parse
+from app.model.unit import Identity, SourceKind, Unit, Way
 from ui.models.dialling import for_profile
 from ui.models.knocks import KNOCK_FIELDS, knock_key
 from ui.models.listing import Listing
-from ui.pages.endpoint import CHARGERS, KNOCKS, STRINGS, EndpointPage
+from ui.pages.endpoint import CHARGERS, KNOCKS, LISTENING, STRINGS, EndpointPage
 from ui.pages.endpoint_unit import FINDINGS, HANDSHAKE
+from ui.pages.unit_known import gather
 from ui.widgets.copy import CopyField
 
 LIMIT_S = 10
@@ -219,7 +224,51 @@ async def test_strings_follow_the_identity_and_can_be_copied(bench: Any) -> None
         assert QGuiApplication.clipboard().text() == f"ws://127.0.0.1:{bench.server.state.port}/"
 
 
+async def test_over_tls_the_texts_change_and_lead_to_our_root(bench: Any) -> None:
+    async with opened(bench) as page:
+        page.tabs.setCurrentIndex(STRINGS)
+        strings = page.strings
+        await until(strings.door.isVisible)
+        assert not strings.trust.isVisible()
+        QTest.keyClick(strings.door, Qt.Key.Key_Down)
+        assert strings.trust.isVisible()
+        fields = await until(lambda: [one for one in strings.findChildren(CopyField) if one.isVisible()])
+        assert all(field.text.startswith("wss://") for field in fields)
+        assert fields[0].text == f"wss://127.0.0.1:{bench.server.state.port}/"
+        click(strings.root)
+        assert page.tabs.currentIndex() == LISTENING
+        await until(lambda: page.door.root.isVisible() and not page.door.root.save["pem"].visibleRegion().isEmpty())
+        await bench.adopt_plan(replace(bench.server.plan, tls=False))
+        await until(lambda: not strings.is_secure)
+        page.tabs.setCurrentIndex(STRINGS)
+        assert not strings.door.isVisible()
+        assert not strings.trust.isVisible()
+
+
+def test_a_model_without_tls_says_so() -> None:
+    plain = for_profile(profile("append", schemes=["ws"]), "wss://h:1/", "ID")
+    assert not plain.is_possible
+    assert "wss://" in plain.notes[0]
+
+
 # Chargers
+
+
+async def test_the_list_leaves_the_room_to_the_charger_until_somebody_wants_it(bench: Any) -> None:
+    async with opened(bench) as page, charger(bench, "GARAGE-1"):
+        await selected(page, "GARAGE-1")
+        list_height, charger_height = page.splitter.sizes()
+        assert list_height < 0.3 * charger_height
+        page.splitter.moveSplitter(220, 1)
+        chosen = page.splitter.sizes()
+        async with charger(bench, "GARAGE-2"):
+            await until(lambda: len(page.model.items) == 2)
+            assert page.splitter.sizes() == chosen
+    async with opened(bench, port=None) as again:
+        assert again.splitter.is_chosen
+        async with charger(bench, "GARAGE-1"):
+            await selected(again, "GARAGE-1")
+            assert abs(again.splitter.sizes()[0] - chosen[0]) < 3
 
 
 async def test_connected_charger_is_listed_with_what_it_said(bench: Any) -> None:
@@ -323,9 +372,29 @@ async def test_knock_leads_to_its_charger(bench: Any) -> None:
         assert page.table.current().identity == "GARAGE-1"
 
 
-def test_rows_that_come_in_front_keep_the_selection(qapp: Any) -> None:
-    from datetime import UTC, datetime
+async def test_failed_tls_leads_to_the_charger_known_at_that_address(open_bench: Any) -> None:
+    at = datetime.now(UTC)
+    way = Way(driver_id="openevse", address=NetAddress(host="192.0.2.7"), source=SourceKind.MDNS, seen_at=at)
+    unit = Unit(unit_id="u-7", identity=Identity(serial="S-7"), ways=(way,))
+    async with open_bench() as before:
+        before.store.units.save(unit)
+    async with open_bench() as bench, opened(bench) as page:
+        wanted: list[object] = []
+        page.go.connect(lambda *where: wanted.append(where))
+        finding = Finding(code="TLS-TRUST", severity=Severity.FAULT, unit_id="", at=at)
+        bench.server.knocked("tls-failed", "It hung up.", "192.0.2.7:50000", b"", "", findings=(finding,))
+        await until(lambda: page.knocks.model.items)
+        page.tabs.setCurrentIndex(KNOCKS)
+        page.knocks.table.selectRow(0)
+        assert page.knocks.detail.show_charger.isVisible()
+        click(page.knocks.detail.show_charger)
+        assert wanted == [("unit", unit.unit_id)]
+        assert "TLS-TRUST" in {found.code for found in gather(bench, unit).findings}
+        bench.server.knocked("accepted", "It came in.", "192.0.2.7:50001", b"", "")
+        assert "TLS-TRUST" not in {found.code for found in gather(bench, unit).findings}
 
+
+def test_rows_that_come_in_front_keep_the_selection(qapp: Any) -> None:
     from ui.widgets.listview import ListView
 
     def knock(seq: int) -> Knock:

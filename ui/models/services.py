@@ -134,8 +134,8 @@ _TONES = {"info": "", "warning": "attention", "fault": "fault"}
 
 TOLD_FIELDS: tuple[Field[tuple[int, Told]], ...] = (
     Field("Came", lambda row: clock_text(row[1].at)[:8], 10),
-    Field("Its own time", lambda row: visible(row[1].stamp, 30) or "–", 25, lambda _: "text2"),
-    Field("About", lambda row: visible(row[1].subject, 80), 26, lambda row: _TONES[row[1].severity.value]),
+    Field("Its own time", lambda row: visible(row[1].stamp, 30) or "–", 28, lambda _: "text2"),
+    Field("About", lambda row: visible(row[1].subject, 80), 25, lambda row: _TONES[row[1].severity.value]),
     Field("What it told", lambda row: visible(row[1].text, 300), 40),
 )
 

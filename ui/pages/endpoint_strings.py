@@ -68,6 +68,7 @@ class StringsPanel(QWidget):
         self.cards.column.setContentsMargins(0, 0, SPACE_8, 0)
         hint = plain_label(self, "caption", is_wrapped=True)
         hint.setText(self.tr(FIREWALL))
+        QWidget.setTabOrder(self.door, self.search)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, SPACE_8, 0, 0)
         layout.setSpacing(SPACE_8)

@@ -171,9 +171,9 @@ class VariableTree(QWidget):
         set_role(button, "menu")
         menu = QMenu(button)
         menu.addAction(self.tr("Export as JSON …"), self._export_chosen).setData("json")
-        menu.addAction(self.tr("Export as CSV …"), self._export_chosen).setData("csv")
+        menu.addAction(self.tr("Export as CSV…"), self._export_chosen).setData("csv")
         menu.addSeparator()
-        menu.addAction(self.tr("Compare with a file …"), self.import_asked.emit)
+        menu.addAction(self.tr("Compare with a file…"), self.import_asked.emit)
         button.setMenu(menu)
         return button
 
