@@ -303,12 +303,16 @@ class Stage:
     def cards(self, status: Callable[[str], str]) -> None:
         """Answer every authorisation of this unit by ``status(tag)`` until the case is over."""
         server, ours, usual = self._server, self.identity, self._server.authorise
+        is_over = False
 
         def decide(identity: str, token: Any) -> str:
-            return status(token.value) if identity == ours else usual(identity, token)
+            return status(token.value) if identity == ours and not is_over else usual(identity, token)
 
         async def back() -> str:
-            server.authorise = usual
+            nonlocal is_over
+            is_over = True
+            if server.authorise is decide:  # another unit's case may have put its own before it
+                server.authorise = usual
             return ""
 
         self.undo("authorisation", back)

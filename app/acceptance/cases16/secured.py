@@ -299,6 +299,7 @@ def judge_request(take: Take) -> Iterator[Check]:
 )
 async def request(stage: Stage) -> None:
     """Trigger SignChargePointCertificate, and look at the request. No certificate is sent."""
+    stage.reply("SignCertificate", {"status": "Rejected"})  # else this program would sign it
     reply = await stage.offered("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
     if reply.status == "Accepted":
         await stage.heard("SignCertificate", within_s=60)
