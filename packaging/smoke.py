@@ -90,6 +90,25 @@ def contents(frozen: Frozen) -> str:
     return ", ".join(f"{len(v) if isinstance(v, list) else v} {name}" for name, v in held.items() if name != "version")
 
 
+def acceptance(frozen: Frozen) -> str:
+    """Every acceptance case of the source tree is there; they are found by folder."""
+    wanted = ["accept", "--list", "--suite", "full"]
+    held = frozen.start("rehome", *wanted)
+    source = finish([sys.executable, "-m", "app", *wanted], cwd=ROOT, env=dict(os.environ))
+    if held != source or "A16-" not in held or "A201-" not in held:
+        raise Failed(f"the frozen program lists other cases:\n{held}")
+    return f"{held.count('A16-')} and {held.count('A201-')} acceptance cases"
+
+
+def trust(frozen: Frozen) -> str:
+    """Its own authority is made on first use, and its root exported."""
+    root = frozen.work / "root.cer"
+    frozen.start("rehome", "trust", "export", str(root))
+    if not root.read_bytes():
+        raise Failed("the root certificate is empty")
+    return "a root certificate"
+
+
 def demo(frozen: Frozen) -> str:
     """One complete job on simulated chargers, with its report."""
     folder = frozen.work / "report"
@@ -116,7 +135,7 @@ def window(frozen: Frozen) -> str:
     return frozen.start("rehome-gui", "--demo", "--smoke").strip() or "opened and closed"
 
 
-CHECKS: Sequence[Callable[[Frozen], str]] = (version, contents, demo, printing, window)
+CHECKS: Sequence[Callable[[Frozen], str]] = (version, contents, acceptance, trust, demo, printing, window)
 
 
 def main(argv: Sequence[str]) -> int:
