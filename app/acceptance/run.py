@@ -107,6 +107,8 @@ class Run:
 
     async def go(self) -> RunResult:
         """Run all cases and return the result; what came of them is stored on the way. Never raises AppError."""
+        manner = self._server.manner(self.result.identity)
+        manner.is_left_alone = True  # or the judges would take others' questions for those of the case
         try:
             async with Scope(f"acceptance {self.id}", report=self._report) as scope:
                 scope.required("frames", self._recorder.watch_frames(self._server.frames))
@@ -115,6 +117,7 @@ class Run:
                 await asyncio.sleep(0)  # all three listen from here on
                 await self._go(scope)
         finally:
+            manner.is_left_alone = False
             self._over()
         return self.result
 

@@ -106,7 +106,8 @@ class OcppLocal(Session):
     async def _open(self) -> None:
         endpoint = self.endpoint
         self.offers = _ALWAYS
-        if endpoint.is_ready and endpoint.habits.settings is None and not endpoint.habits.is_looked:
+        is_known = endpoint.habits.settings is not None or endpoint.habits.is_looked
+        if endpoint.is_ready and not is_known and not endpoint.is_left_alone:
             await self._look(endpoint)
         self._judge_offers()
 

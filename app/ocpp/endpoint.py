@@ -49,6 +49,11 @@ class Endpoint(SwiftReception):
         return self.is_open and self._turn.is_free
 
     @property
+    def is_left_alone(self) -> bool:
+        """Say whether nobody may ask it anything by himself: it is being tested."""
+        return self._manner.is_left_alone
+
+    @property
     def address(self) -> OcppAddress:
         """Return the address of this unit on our endpoint."""
         return OcppAddress(identity=self.identity)

@@ -27,6 +27,8 @@ class Manner:
     """HTTP status with which its next dial-ins are refused; ``0`` = let in."""
     speaks_early: bool = False
     """Send commands without waiting for its Boot (to reproduce failures 9)."""
+    is_left_alone: bool = False
+    """It is being tested: nobody else asks it anything by himself meanwhile."""
 
     @property
     def is_usual(self) -> bool:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from app.acceptance.tempo import Tempo
 from app.model.acceptance import Answer, Verdict
-from app.model.frame import Direction
+from app.model.frame import Direction, FrameKind
+from app.settings import Settings
 from app.trust.authority import Authority
 from app.trust.wardrobe import Wardrobe
+from app.workbench import Workbench
 from tests.acceptance.kit import central, run_cases, told
 from tests.foreign.package2 import living
 
@@ -87,3 +91,18 @@ async def test_a_program_that_never_boots_again_fails_its_case_and_no_other(
     assert [item.verdict for item in result.results] == [Verdict.FAIL, Verdict.PASS, Verdict.PASS], everything
     assert not result.results[0].unrestored
     assert life.times >= 3  # it was made to dial anew, so that it boots
+
+
+async def test_nobody_else_asks_a_station_that_is_being_tested(tmp_path: Path):
+    """What the program asks of every unit that dials would be judged as if the case had asked it."""
+    settings = replace(Settings(), endpoint_on=False)
+    async with Workbench(settings, home=tmp_path / "home", with_discovery=False) as bench:
+        await bench.server.start("127.0.0.1", 0)
+        async with living("2.0.1", f"{bench.server.state.url}CP-1"):
+            await bench.server.arrival("CP-1", timeout_s=10)
+            chosen = frozenset({"A201-RESET-01", "A201-CONF-06"})
+            result = await bench.acceptance.prepare("CP-1", "full", skips_prompts=True, only=chosen).go()
+    assert [item.verdict for item in result.results] == [Verdict.PASS, Verdict.PASS]
+    back = next(item for item in result.results if item.case_id == "A201-RESET-01")
+    said = [frame.action for frame in back.frames if frame.direction is Direction.OUT and frame.kind is FrameKind.CALL]
+    assert said == ["Reset"]
