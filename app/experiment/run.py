@@ -88,11 +88,15 @@ class Run:
 
     async def go(self) -> Result:
         """Play all rounds and return what follows from them. Never raises AppError."""
+        is_whole = False
         try:
             async with Scope(f"experiment {self.experiment.experiment_id}", report=self._report) as scope:
                 with self._witness.listening(self._server, scope):
                     await self._play(scope)
+            is_whole = True
         finally:
+            if not is_whole:
+                self._stopped = self._stopped or "It was interrupted."
             self._over()
         return self.result
 

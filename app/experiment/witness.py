@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from app.experiment.values import Subject
@@ -26,6 +27,8 @@ Look = Callable[[Sequence[Happening]], T | None]
 
 KEPT = 1000
 """Happenings of one round that are kept; the oldest go."""
+SHOWN = 2000
+"""Characters of a frame that are kept."""
 
 
 class Witness:
@@ -76,9 +79,12 @@ class Witness:
         return found
 
     def _take(self, happening: Happening) -> None:
-        if self._concerns(happening):
-            self.happened.append(happening)
-            self._news.set()
+        if not self._concerns(happening):
+            return
+        if isinstance(happening, Frame):
+            happening = replace(happening, text=happening.text[:SHOWN], raw=None)
+        self.happened.append(happening)
+        self._news.set()
 
     def _concerns(self, happening: Happening) -> bool:
         subject = self.subject

@@ -38,6 +38,7 @@ async def test_an_experiment_ends_with_its_scope() -> None:
             await place.desk._scope.close()
         place.is_put_back("CP-1")
     assert run.is_over
+    assert (run.result.sign, run.result.why) == ("", "It was interrupted.")
 
 
 async def test_an_experiment_that_fails_itself_puts_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 
 from app.experiment.values import Tempo
+from app.model.frame import Frame
 from tests.experiment.lab import Unit, healthy, lab, living
 from tests.ocpp.endpoint_kit import BOOT
 
@@ -242,3 +243,20 @@ async def test_a_unit_that_crashes_on_one_setting() -> None:
         async with living(unit):
             result = await place.ends("key", "big-answer")
     assert "ConnectionTimeOut" in result.rounds[0].seen
+
+
+async def test_a_unit_that_floods_us_holds_nobody_up() -> None:
+    async def flooding(unit: Unit) -> None:
+        await unit.boot()
+        long = "x" * 60_000
+        for number in range(300):
+            await unit.link.send(json.dumps([2, f"f{number}", "DataTransfer", {"vendorId": "V", "data": long}]))
+        await unit.serve()
+
+    async with lab(tempo=Tempo(pace=0.0005, least_s=0.3)) as place, living(Unit(place, flooding)):
+        run = place.desk.prepare("answer-delay", identity="CP-1")
+        result = await asyncio.wait_for(run.go(), 15)
+        kept = [item for item in run._witness.happened if isinstance(item, Frame)]
+    assert kept
+    assert max(len(item.text) for item in kept) <= 2000
+    assert result.ended_at is not None
