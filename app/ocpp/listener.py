@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from app.errors import BadCertificate
 from app.model.frame import Hello
 from app.model.listening import ListenPlan
+from app.ocpp import ports
 from app.ocpp.channel import Bounds, Channel, Keeper, Receiver, Text, host_of
 from app.ocpp.peer import MAX_MESSAGE, Peer
 from app.ocpp.visitor import Visitor
@@ -71,6 +72,7 @@ class Listener:
     async def open(self, host: str, port: int) -> None:
         """Listen. Raises OSError."""
         loop = asyncio.get_running_loop()
+        ports.allow_many()
         self._server = await loop.create_server(lambda: Visitor(self), host, port, backlog=ACCEPTED_AT_ONCE)
         for listening in self._server.sockets:
             # asyncio takes its backlog also as the number it accepts in one go; the queue itself may be longer.

@@ -18,6 +18,8 @@ TRIES = 50
 """Ports tried for a suggestion, upwards from the wanted one."""
 LOOK_S = 2.0
 """How long netstat or lsof may take."""
+OPEN_FILES = 16_384
+"""Open files this program asks for: each charger holds one, and macOS starts programs with 256, Linux with 1,024."""
 _ADDRESS_GONE = {errno.EADDRNOTAVAIL, getattr(errno, "WSAEADDRNOTAVAIL", errno.EADDRNOTAVAIL)}
 
 
@@ -42,6 +44,20 @@ async def explain(error: Exception, host: str, port: int) -> ServerError:
     if error.errno in _ADDRESS_GONE or isinstance(error, socket.gaierror):
         return ServerError(f"This computer has no address {host}.", "Choose a network adapter that is connected.")
     return ServerError(f"Port {port} can't be opened: {error.strerror or error}.", "Choose another port or adapter.")
+
+
+def allow_many() -> int:
+    """Raise the number of files this program may have open, as far as the system lets it; return it (0 = unknown)."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit for sockets
+        return 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if 0 <= soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def free_port(host: str, port: int) -> int:

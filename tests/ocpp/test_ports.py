@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import socket
+import subprocess
+import sys
+
+import pytest
 
 from app.errors import PortInUse, ServerError
 from app.ocpp import ports
@@ -48,3 +52,15 @@ async def test_each_refusal_of_the_system_has_its_advice():
         error = await ports.explain(OSError(code, "no"), "127.0.0.1", 80)
         assert isinstance(error, ServerError)
         assert error.advice
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count sockets as files")
+def test_many_chargers_may_be_open_at_once() -> None:
+    code = (
+        "import resource; _, hard = resource.getrlimit(resource.RLIMIT_NOFILE);"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard));"
+        "from app.ocpp.ports import allow_many; print(allow_many(), hard)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    allowed, hard = map(int, done.stdout.split())
+    assert allowed == min(16_384, hard) if hard > 0 else allowed == 16_384
