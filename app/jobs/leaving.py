@@ -6,8 +6,9 @@ else has set it. A unit left Inoperative would be worse than found (decision 002
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from app.diagnosis.naming import found
 from app.errors import AppError, LinkLost, StoreError
@@ -18,7 +19,6 @@ from app.ocpp.endpoint import Endpoint
 from app.rescue.draining import STUCK, Drained
 from app.rescue.files import Ledger
 
-TOLD = ("card", "started_at", "stopped_at", "energy_wh", "state")
 MOST_TOLD = 30
 """Sessions named in the job and its report; the files hold all."""
 RETURN_S = 60.0
@@ -74,13 +74,20 @@ def _stuck(step: StepRun, drained: Drained) -> None:
 def _archived(step: StepRun, ledger: Ledger, files: list[str]) -> None:
     count, lines = len(ledger.kept), step.bench.rescue.rows(ledger) if step.bench.rescue is not None else []
     kept = [line for line in lines if line["is_replayed"]]
-    told = [" · ".join(str(line[name]) for name in TOLD if line[name] not in ("", None)) for line in kept[:MOST_TOLD]]
+    told = [_line(row) for row in kept[:MOST_TOLD]]
     many = "One session" if count == 1 else f"{count} sessions"
     step.note(
         f"{many} that no backend had got: {ledger.kept_wh / 1000:.1f} kWh archived.",
         detail="\n".join([*files, *told]),
         facts={"rescue": {"sessions": count, "energy_wh": ledger.kept_wh, "files": files}},
     )
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    """Write one session for the job and its report: no card, only its pseudonym."""
+    energy = f"{row['energy_wh'] / 1000:.3f} kWh" if row["energy_wh"] is not None else "energy unknown"
+    times = f"{row['started_at'] or '?'} – {row['stopped_at'] or '?'}"
+    return " · ".join(part for part in (times, energy, row["card"], row["state"]) if part)
 
 
 @asynccontextmanager

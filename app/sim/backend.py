@@ -30,7 +30,7 @@ from app.sim.backend2 import entered2
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL = Subprotocol("ocpp1.6")
-SUBPROTOCOLS = {"1.6": SUBPROTOCOL, "2.0.1": Subprotocol("ocpp2.0.1")}
+SUBPROTOCOLS = {"1.6": SUBPROTOCOL, "2.0.1": Subprotocol("ocpp2.0.1"), "2.1": Subprotocol("ocpp2.1")}
 CALL_LIMIT_S = 30.0
 MAX_FRAME = 1_000_000
 MAX_SAMPLES = 10_000
@@ -136,7 +136,7 @@ class NewBackend:
         return f"http://{self._host}:{self._port}/api/stations"
 
     def provision(self, identity: str, password: str = "", *, version: str = "1.6") -> None:
-        """Make an identity known, with the one version it is to speak (``1.6`` or ``2.0.1``)."""
+        """Make an identity known, with the one version it is to speak (``1.6``, ``2.0.1``, ``2.1``)."""
         self.passwords[identity] = password
         self.versions[identity] = version
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from app.diagnosis.catalogue import explain
 from app.model.address import OcppAddress
 from app.model.job import JobState, StepKind, StepState
@@ -43,13 +45,14 @@ def station(version: str = "2.0.1", *faults: Fault) -> Station2:
     return Station2(OLD, "CS-9", version, time_scale=0.01, faults=faults, variables=BACK_OFF)
 
 
-async def test_a_station_is_moved_over_a_free_slot_and_keeps_its_old_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+async def test_a_station_is_moved_over_a_free_slot_and_keeps_its_old_one(tmp_path: Path, version: str) -> None:
     async with (
         NewBackend({"CS-9": PASSWORD}) as new,
-        station() as unit,
+        station(version) as unit,
         MiniBench(tmp_path, timing=QUICK) as bench,
     ):
-        new.provision("CS-9", PASSWORD, version="2.0.1")
+        new.provision("CS-9", PASSWORD, version=version)
         job_id = await begun(bench, unit)
         job = await drive(bench, job_id, wanted(new.url, "CS-9", PASSWORD))
         assert job.state is JobState.DONE, facts({job_id: job})
