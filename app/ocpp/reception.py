@@ -14,6 +14,7 @@ from app.errors import AppError, LinkLost
 from app.feed import Feed
 from app.model.finding import Finding
 from app.model.frame import Boot, Direction, FrameKind, Handshake
+from app.model.observation import Answered as AnswerSeen
 from app.model.observation import Backlog, Observation, Unbooted
 from app.model.secret import Secret
 from app.ocpp import masking, schema
@@ -202,6 +203,8 @@ class Reception:
     def _one(self, text: Text, at: datetime) -> None:
         hearing = self.ear.heard(text.text, at, text.notes)
         event = hearing.event
+        if isinstance(event, RefusedCall) and not self._tap.is_open:
+            self._hush(event, hearing)
         if type(event) is Asked:
             self._asked(event, hearing, text, at)
         elif isinstance(event, Told):
@@ -219,6 +222,15 @@ class Reception:
             self.observe(hearing.observations)
         if len(text.text) > LONG_TEXT:
             self.ledger.settle()
+
+    def _hush(self, event: RefusedCall, hearing: Hearing) -> None:
+        """Take known passwords out of the words of a refusal: some units repeat the value they do not like."""
+        error = event.error
+        error.description = self._tap.masked(error.description)
+        hearing.observations = [
+            replace(seen, error_text=error.description) if isinstance(seen, AnswerSeen) else seen
+            for seen in hearing.observations
+        ]
 
     def _asked(self, event: Asked, hearing: Hearing, text: Text, at: datetime) -> None:
         call = event.call

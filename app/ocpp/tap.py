@@ -30,6 +30,10 @@ class Tap:
             for value in masking.secret_values(action, payload):
                 self._forms += masking.spellings(Secret(value))
 
+    def masked(self, text: str) -> str:
+        """Return a text of the unit's without the passwords that are known."""
+        return masking.masked_known(text, self._forms) if self._forms else text
+
     @property
     def is_open(self) -> bool:
         """Say whether nothing has to be looked for and masked."""

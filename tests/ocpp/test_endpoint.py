@@ -325,6 +325,22 @@ async def test_a_password_is_in_no_frame():
             assert told not in texts
 
 
+async def test_a_password_that_a_unit_repeats_in_its_refusal_is_told_nobody():
+    async with site() as here, unit(here) as link:
+        endpoint = here.server.endpoints["CP-1"]
+
+        async def refuse() -> None:
+            call = await heard(link)
+            await link.send(json.dumps([4, call[1], "InternalError", "can't store hidden-pass-22", {}]))
+
+        writing = endpoint.set_setting("AuthorizationKey", "hidden-pass-22")
+        told, _ = await asyncio.gather(writing, refuse(), return_exceptions=True)
+        assert isinstance(told, Refused)
+        assert "hidden-pass" not in f"{told!r} {told.message}"
+        assert MASK in told.message
+        assert "hidden-pass" not in str(here.findings.take())
+
+
 async def test_values_that_ocpp_cannot_carry_are_refused_before_they_are_sent():
     async with site() as here, unit(here):
         endpoint = here.server.endpoints["CP-1"]
