@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 5_000
 """Frames kept of one case [OURS]; more are counted, not kept."""
+MAX_TEXT = 16_000_000
+"""Characters of all frames of one case [OURS]; what comes then is counted, not kept."""
+MAX_STORED = 1_000_000
+"""Characters of all frames of one case in the result; of what comes then the numbers and actions remain [OURS]."""
 MAX_MARKS = 500
 MAX_KEPT_TEXT = 16_384
 """Characters kept of one frame's text; the whole stands in the traffic [OURS]."""
@@ -32,6 +36,7 @@ class Recorder:
         self.messages: list[Message] = []
         self.marks: list[Mark] = []
         self.dropped = 0
+        self._text = 0
         self._last_seq = 0
         self._waiters: set[asyncio.Future[None]] = set()
 
@@ -43,11 +48,11 @@ class Recorder:
     @property
     def frames(self) -> tuple[Frame, ...]:
         """Return what was captured, texts bounded."""
-        return tuple(_bounded(message.frame) for message in self.messages)
+        return tuple(_bounded(message.frame for message in self.messages))
 
     def restart(self) -> None:
         """Begin an empty recording."""
-        self.messages, self.marks, self.dropped = [], [], 0
+        self.messages, self.marks, self.dropped, self._text = [], [], 0, 0
 
     def mark(self, name: str, text: str = "", /, **facts: object) -> Mark:
         """Note a moment that is no frame."""
@@ -111,9 +116,10 @@ class Recorder:
 
     def _take(self, frame: Frame) -> None:
         self._last_seq = frame.seq
-        if len(self.messages) >= MAX_FRAMES:
+        if len(self.messages) >= MAX_FRAMES or self._text + len(frame.text) > MAX_TEXT:
             self.dropped += 1
         else:
+            self._text += len(frame.text)
             self.messages.append(read(frame))
         self.wake()
 
@@ -126,7 +132,10 @@ class Recorder:
             self._waiters.discard(waiter)
 
 
-def _bounded(frame: Frame) -> Frame:
-    if frame.raw is None and len(frame.text) <= MAX_KEPT_TEXT:
-        return frame
-    return replace(frame, raw=None, text=frame.text[:MAX_KEPT_TEXT])
+def _bounded(frames: Iterable[Frame]) -> Iterator[Frame]:
+    left = MAX_STORED
+    for frame in frames:
+        room = min(MAX_KEPT_TEXT, left)
+        left -= min(room, len(frame.text))
+        whole = frame.raw is None and len(frame.text) <= room
+        yield frame if whole else replace(frame, raw=None, text=frame.text[:room])
