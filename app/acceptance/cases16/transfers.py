@@ -41,12 +41,12 @@ def _judge_file(take: Take) -> Iterator[Check]:
 
 def judge_diagnostics(take: Take) -> Iterator[Check]:
     """Look at the answer, the course and the file."""
-    for ask in take.asked("GetDiagnostics")[:1]:
+    for ask in take.asked("GetDiagnostics")[-1:]:
         yield must("GetDiagnostics is answered (§5.9)", ask.is_answered, ask.status, *ask.seqs)
         name = ask.answer.text("fileName") if ask.answer else ""
         yield must("with the name of a file", bool(name), f"“{name}”", *ask.seqs)
         if name:
-            yield from _judge_course(take, "DiagnosticsStatusNotification", "Uploaded", ("UploadFailed",))
+            yield from _judge_course(take.after(ask), "DiagnosticsStatusNotification", "Uploaded", ("UploadFailed",))
             yield from _judge_file(take)
 
 
@@ -65,7 +65,9 @@ async def diagnostics(stage: Stage) -> None:
             reply = await stage.call("GetDiagnostics", {"location": location, "retries": 0})
             if reply.answer is None or not reply.answer.text("fileName"):
                 return
-            if await _followed(stage, "DiagnosticsStatusNotification", ("Uploaded", "UploadFailed")):
+            await _followed(stage, "DiagnosticsStatusNotification", ("Uploaded", "UploadFailed"))
+            told = stage.take.after(reply).heard("DiagnosticsStatusNotification")
+            if any(message.text("status") == "Uploaded" for message in told):
                 return
 
 
