@@ -28,6 +28,8 @@ KEY_NAME = "site/card-key"
 """Where the vault keeps what makes the pseudonyms of cards."""
 FOLDER = "rescued"
 RETURN_S = 120.0
+RETRY_S = 150.0
+"""Usual is a pause of 60 s that grows by itself each time (TransactionMessageRetryInterval) [OURS]."""
 LISTENING_S = 7 * 86_400.0
 """Timers of the window's loop end before 25 days."""
 PAGE = 2_000
@@ -64,6 +66,8 @@ class Patience:
     longest_s: float = PATIENCE_S
     return_s: float = RETURN_S
     """How long a unit that hung up in the middle is waited for."""
+    retry_s: float = RETRY_S
+    """How long a unit may think before it tries again what was refused."""
 
 
 class RescueDesk:
@@ -110,9 +114,11 @@ class RescueDesk:
             if left_s <= 0:
                 return before
             if not found.is_gone:
-                if refusals.is_fresh(self.patience.quiet_s) and not refusals.is_in_vain:
-                    continue
-                return replace(before, is_dry=not refusals.is_fresh(self.patience.quiet_s))
+                if not refusals.is_fresh(self.patience.retry_s):
+                    return replace(before, is_dry=True)
+                if refusals.is_in_vain:
+                    return replace(before, is_dry=False)
+                continue
             try:
                 wait_s = min(self.patience.return_s, left_s)
                 endpoint = await line.arrival(identity, timeout_s=wait_s, after=endpoint.opened_at)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app.diagnosis.catalogue import explain
 from app.model.address import OcppAddress
 from app.model.job import JobState, StepKind, StepState, Strength
 from app.model.profile import Timing
@@ -185,3 +188,34 @@ async def test_sessions_that_no_backend_had_got_are_archived_before_it_leaves(tm
         assert [order["type"] for order in orders] == ["Inoperative", "Operative"]
         assert unit.queued == 0
         assert (await new.arrival("CP-7", timeout_s=5)).is_connected
+
+
+async def test_a_station_that_is_stuck_on_an_old_message_is_named_and_helped_over_it(tmp_path: Path) -> None:
+    start = {"connectorId": 1, "idTag": "04AABBCC", "meterStart": 10, "timestamp": "2026-10-01T08:00:00Z"}
+    async with (
+        NewBackend({"CP-7": PASSWORD}) as new,
+        station() as unit,
+        MiniBench(tmp_path, timing=QUICK) as bench,
+    ):
+        bench.rescue.patience = replace(bench.rescue.patience, retry_s=2.0)
+        job_id = await begun(bench, unit)
+
+        async def stick() -> None:
+            with bench.desk.progress.subscribe() as steps:
+                async for step in steps:
+                    if "dead backend" in step.text:
+                        break
+            for _ in range(5):
+                unit.say("StartTransaction", start)
+            unit.remember_session("04AABBCC", days_ago=2.0, energy_wh=5000)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stick())
+            job = await drive(bench, job_id, wanted(new.url, "CP-7"))
+        assert job.state is JobState.DONE, facts({job_id: job})
+        switch = told(job, StepKind.SWITCH)
+        assert "StartTransaction 2026-10-01T08:00:00Z again and again; it was kept, then refused" in switch
+        (finding,) = (item for item in job.findings if item.code == "PAST-QUEUE")
+        assert "came 3 or more times" in explain(finding).cause
+        assert job.facts["rescue"]["sessions"] == 2
+        assert job.facts["rescue"]["energy_wh"] == 5000

@@ -17,7 +17,7 @@ from app.storage.vault import MemoryVault
 from tests.ocpp.endpoint_kit import BOOT, site
 from tests.rescue.test_rescue import dialled, start
 
-QUIET = Patience(quiet_s=0.3, longest_s=10.0, return_s=0.3)
+QUIET = Patience(quiet_s=0.3, longest_s=10.0, return_s=0.3, retry_s=0.3)
 POISON = "2026-10-01T08:00:00Z"
 
 
