@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.model.trace import TraceFormat
 from app.trace.merging import Selection
 from ui.pages.endpoint import LISTENING, STRINGS
-from ui.pages.endpoint_unit import ACCEPTANCE, CONSOLE, SERVICES, SETTINGS
+from ui.pages.endpoint_unit import ACCEPTANCE, CONSOLE, SETTINGS
 from ui.shots import SETTLE_S, save
 from ui.window import MainWindow
 
@@ -63,8 +63,6 @@ class EndpointTour:
         unit.device_model.read()
         await self._until(lambda: unit.device_model.tree.model.variables)
         await self._shoot("endpoint-device-model")
-        unit.tabs.setCurrentIndex(SERVICES)
-        await self._shoot("endpoint-services")
         unit.tabs.setCurrentWidget(unit.others)
         await self._shoot("endpoint-other-backends")
 

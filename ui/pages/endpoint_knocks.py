@@ -74,6 +74,7 @@ class KnockDetail(QWidget):
         head.addStretch(1)
         head.addWidget(self.show_charger)
         parts = QSplitter(Qt.Orientation.Horizontal, self)
+        parts.setHandleWidth(SPACE_12)
         parts.setChildrenCollapsible(False)
         self.experiments.show_behind(self.cards)
         parts.addWidget(self.experiments)
