@@ -33,7 +33,8 @@ def page() -> str:
 def phrases() -> Iterator[str]:
     """List every text of the catalogue and of the experiments once, for translators; placeholders as they are."""
     told = [text for entry in catalogue().values() for text in _phrases_of(entry)]
-    told += [text for item in EXPERIMENTS.values() for text in (item.title, item.does)]
+    told += [text for item in EXPERIMENTS.values() for text in (item.title, item.does, item.risk)]
+    told += [text for item in EXPERIMENTS.values() for end in item.outcomes for text in (end.seen, end.means)]
     yield from dict.fromkeys(text for text in told if text)
 
 
