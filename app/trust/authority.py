@@ -260,7 +260,8 @@ def _request(csr_pem: str) -> x509.CertificateSigningRequest:
         request = x509.load_pem_x509_csr(csr_pem[:65_536].encode())
         is_signed = request.is_signature_valid
         public = request.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        request.subject.rfc4514_string()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise BadCertificate("This is no certificate signing request.", "Send it as PEM (PKCS#10).") from error
     if not is_signed:
         raise BadCertificate("The request's signature is wrong.", "Have the charger make a new request.")

@@ -29,7 +29,7 @@ def load(data: bytes | str) -> x509.Certificate:
         raise BadCertificate(f"The certificate is longer than {LIMIT // 1024} kB.", "Choose the certificate alone.")
     try:
         return x509.load_pem_x509_certificate(raw) if b"-----BEGIN" in raw else x509.load_der_x509_certificate(raw)
-    except (ValueError, UnsupportedAlgorithm, TypeError) as error:
+    except (ValueError, UnsupportedAlgorithm, TypeError, x509.InvalidVersion) as error:
         raise BadCertificate(f"This is no certificate: {_short(error)}.", "Choose a PEM or DER certificate.") from error
 
 
@@ -61,7 +61,7 @@ def common_name(data: bytes | str) -> str:
     """Return the subject's common name, empty where there is none. Raises BadCertificate."""
     try:
         found = load(data).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except ValueError:
+    except (ValueError, TypeError):
         return ""
     return str(found[0].value) if found else ""
 
@@ -89,7 +89,7 @@ def key_text(certificate: x509.Certificate) -> str:
 def _text(certificate: x509.Certificate, name: str) -> str:
     try:
         text = str(getattr(certificate, name).rfc4514_string())
-    except ValueError:
+    except (ValueError, TypeError):
         return ""
     return "".join(char if char.isprintable() else "·" for char in text[:500])
 

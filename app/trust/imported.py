@@ -74,7 +74,7 @@ def _pem_parts(
 ) -> tuple[list[x509.Certificate], serialization.pkcs12.PKCS12PrivateKeyTypes]:
     try:
         chain = x509.load_pem_x509_certificates(data)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise BadCertificate(
             "There is no readable certificate in the file.", "Choose a PEM or PKCS#12 file."
         ) from error
@@ -105,7 +105,7 @@ def _private(data: bytes, password: bytes | None) -> pkcs12.PKCS12PrivateKeyType
 def _pkcs12(data: bytes, password: bytes | None) -> tuple[list[x509.Certificate], pkcs12.PKCS12PrivateKeyTypes]:
     try:
         private, certificate, others = pkcs12.load_key_and_certificates(data, password)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         if "password" in str(error).lower():
             why = "The password is wrong." if password else "The file is encrypted."
             raise BadCertificate(why, "Give the password it was exported with.") from error
