@@ -14,7 +14,7 @@ from app.acceptance.prompting import Prompter
 from app.acceptance.readmitting import readmitted
 from app.acceptance.recorder import Recorder
 from app.acceptance.restoring import Restoring, Undo
-from app.acceptance.take import ANY, Exchange, Message, Take
+from app.acceptance.take import ANY, ASKED, Exchange, Message, Take
 from app.acceptance.tempo import Tempo
 from app.acceptance.tools import NO_TOOLS, Tools, watched
 from app.errors import AppError, LinkLost
@@ -162,18 +162,24 @@ class Stage:
         endpoint = await self.endpoint()
         since = self._since = self._recorder.last_seq
         self.say(f"{action} …")
+        told = dict(payload or {})
         with suppress(AppError):  # the frames tell what it was
-            await endpoint.call(action, dict(payload or {}), timeout_s=max(self.tempo.real(within_s), 0.5))
-        return await self._exchange(action, since)
+            await endpoint.call(action, told, timeout_s=max(self.tempo.real(within_s), 0.5))
+        return await self._exchange(action, told, since)
 
-    async def _exchange(self, action: str, since: int) -> Exchange:
+    async def _exchange(self, action: str, payload: Mapping[str, Any], since: int) -> Exchange:
+        def sent() -> tuple[Exchange, ...]:
+            return Take(self._recorder.messages, pace=self.tempo.pace, ours={}).after(since).asked(action)
+
         def found() -> Exchange | None:
-            return next(iter(self.take.after(since).asked(action)), None)
+            return next((item for item in sent() if item.request.payload == payload), None)
 
         await self.until(lambda: (there := found()) is not None and there.answer is not None, 0.2)
-        exchange = found()
+        # What is masked in the frames can't be told by its payload.
+        exchange = found() or next(iter(sent()), None)
         if exchange is None:
             raise Interrupted(f"{action} could not be sent: the charger went away.")
+        self.mark(ASKED, action, seq=exchange.request.seq)
         return exchange
 
     async def offered(self, action: str, payload: Mapping[str, Any] | None = None) -> Exchange:

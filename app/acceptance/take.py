@@ -15,6 +15,10 @@ from app.ocpp.v16 import when
 
 PUT_BACK = "put back"
 """The mark between a case and its cleaning up."""
+READS = frozenset({"GetConfiguration", "GetVariables"})
+"""What other parts of this program may ask while a case runs, most of all when the unit has just dialled."""
+ASKED = "asked"
+"""Marks a call of the case itself: its text is the action, its fact ``seq`` the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +120,18 @@ def ANY(_: Message) -> bool:
 class Take:
     """Frames and marks of one case, in order. Times between them are told in the case's own seconds."""
 
-    def __init__(self, messages: Iterable[Message], marks: Iterable[Mark] = (), *, pace: float = 1.0) -> None:
+    def __init__(
+        self,
+        messages: Iterable[Message],
+        marks: Iterable[Mark] = (),
+        *,
+        pace: float = 1.0,
+        ours: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
         self.messages = tuple(messages)
         self.marks = tuple(marks)
         self.pace = pace
+        self._ours = _asked_by_the_case(self.marks) if ours is None else ours
 
     @classmethod
     def of(cls, frames: Iterable[Frame], marks: Iterable[Mark] = (), *, pace: float = 1.0) -> Take:
@@ -146,11 +158,12 @@ class Take:
         )
 
     def asked(self, action: str = "", where: Callable[[Message], bool] = ANY) -> tuple[Exchange, ...]:
-        """Return our calls with their answers."""
+        """Return our calls with their answers. What other parts of this program ask meanwhile does not count."""
         return tuple(
             Exchange(message, self._answer_to(message))
             for message in self.messages
-            if not message.is_in and message.is_call and (not action or message.action == action) and where(message)
+            if not message.is_in and message.is_call and (not action or message.action == action)
+            if self._is_ours(message) and where(message)
         )
 
     def replied(self, call: Message) -> Message | None:
@@ -163,19 +176,21 @@ class Take:
             return self
         seq = moment if isinstance(moment, int) else _seq(moment)
         marks = [mark for mark in self.marks if mark.seq >= seq and mark is not moment]
-        return Take([message for message in self.messages if message.seq > seq], marks, pace=self.pace)
+        return Take([message for message in self.messages if message.seq > seq], marks, pace=self.pace, ours=self._ours)
 
     def before(self, moment: int | Message | Exchange | Mark) -> Take:
         """Return what came before a frame number, a message, an exchange's question, or (with its frame) a mark."""
         seq = moment if isinstance(moment, int) else _seq(moment)
         last = seq if isinstance(moment, Mark) else seq - 1
         marks = [mark for mark in self.marks if mark.seq <= last and mark is not moment]
-        return Take([message for message in self.messages if message.seq <= last], marks, pace=self.pace)
+        return Take(
+            [message for message in self.messages if message.seq <= last], marks, pace=self.pace, ours=self._ours
+        )
 
     def on(self, connection: int) -> Take:
         """Return what was said on one connection."""
         said = [message for message in self.messages if message.frame.connection == connection]
-        return Take(said, self.marks, pace=self.pace)
+        return Take(said, self.marks, pace=self.pace, ours=self._ours)
 
     def marked(self, name: str) -> tuple[Mark, ...]:
         """Return the marks of that name."""
@@ -190,6 +205,10 @@ class Take:
         """Return what a network and a busy computer may add to any time, in the case's own seconds."""
         return 0.25 / self.pace
 
+    def _is_ours(self, call: Message) -> bool:
+        known = self._ours.get(call.action) if call.action in READS else None
+        return known is None or str(call.seq) in known
+
     def _answer_to(self, call: Message) -> Message | None:
         return self._answers.get((not call.is_in, call.frame.connection, call.frame.uid))
 
@@ -200,6 +219,14 @@ class Take:
             if message.frame.kind in (FrameKind.RESULT, FrameKind.ERROR):
                 found.setdefault((message.is_in, message.frame.connection, message.frame.uid), message)
         return found
+
+
+def _asked_by_the_case(marks: Iterable[Mark]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for mark in marks:
+        if mark.name == ASKED:
+            found[mark.text] = found.get(mark.text, frozenset()) | {mark.facts.get("seq", "")}
+    return found
 
 
 def read(frame: Frame) -> Message:

@@ -1,16 +1,20 @@
-"""A case that answers in this program's stead: only its own unit, only as long as it runs, two at once."""
+"""A case beside the rest of this program: its answers hold for its own unit and time, others' questions do not count."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from app.model.acceptance import Verdict
+from app.acceptance.cases201.asking import HEARTBEAT, selector
+from app.acceptance.stage import Stage
+from app.acceptance.take import Take
+from app.model.acceptance import Check, Verdict, must
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.events import IdToken
 from app.ocpp.server import OcppServer
-from tests.acceptance.kit import central, run_cases, station, told
+from tests.acceptance.kit import central, known, run_cases, station, told
 from tests.acceptance.kit2 import CARD, helpful2, station2
 
 
@@ -68,3 +72,25 @@ async def test_two_units_at_once_leave_the_usual_verdict_on_cards_behind():
             told(run.results[0]) for run in runs
         )
         assert [server.authorise(unit.identity, IdToken(CARD, "ISO14443")) for unit in (one, other)] == ["Accepted"] * 2
+
+
+async def test_what_others_ask_meanwhile_is_no_part_of_a_case():
+    seen: list[list[str]] = []
+
+    async def steps(stage: Stage) -> None:
+        endpoint = await stage.endpoint()
+        await endpoint.get_settings(["OCPPCommCtrlr.OfflineThreshold"])
+        reply = await stage.call("GetVariables", {"getVariableData": [selector(HEARTBEAT)]})
+        await endpoint.get_settings(["OCPPCommCtrlr.ResetRetries"])
+        assert HEARTBEAT.partition(".")[2] in reply.request.frame.text
+
+    def judge(take: Take) -> Iterator[Check]:
+        asked = take.asked("GetVariables")
+        seen.append([exchange.request.text("getVariableData", 0, "variable", "name") for exchange in asked])
+        yield must("It is asked", bool(asked))
+
+    base = known("A201-CONF-06")
+    async with central() as server, station2(server):
+        result = await run_cases(server, [replace(base, steps=steps, judge=judge)], version="2.0.1")
+        assert result.verdict is Verdict.PASS, told(result.results[0])
+    assert seen == [["HeartbeatInterval"]]
