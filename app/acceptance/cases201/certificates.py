@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -197,7 +198,7 @@ def judge_request(take: Take) -> Iterator[Check]:
 def _is_sound(pem: str) -> bool:
     try:
         return x509.load_pem_x509_csr(pem.encode()).is_signature_valid
-    except ValueError:
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
         return False
 
 
