@@ -9,10 +9,11 @@ MASK = "•••"
 class Secret:
     """Hold a password; ``reveal()`` is the only way out."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_spellings", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._spellings: tuple[str, ...] | None = None
 
     def reveal(self) -> str:
         """Return the text itself. Call it only where it goes on the wire or into the keyring."""
@@ -24,14 +25,19 @@ class Secret:
             text = text.replace(spelling, MASK)
         return text
 
-    def spellings(self) -> list[str]:
-        """List the forms in which the secret may stand in a text, longest first."""
+    def spellings(self) -> tuple[str, ...]:
+        """List the forms in which it may stand in a text, longest first; worked out once: each stored frame asks."""
+        if self._spellings is None:
+            self._spellings = self._spelled()
+        return self._spellings
+
+    def _spelled(self) -> tuple[str, ...]:
         import json
         import urllib.parse
 
         raw = self._text
         if not raw:
-            return []
+            return ()
         forms = {
             raw,
             raw.encode().hex(),
@@ -41,7 +47,7 @@ class Secret:
             json.dumps(raw)[1:-1],
             json.dumps(raw, ensure_ascii=False)[1:-1],
         }
-        return sorted(forms, key=len, reverse=True)
+        return tuple(sorted(forms, key=len, reverse=True))
 
     def __bool__(self) -> bool:
         return bool(self._text)
