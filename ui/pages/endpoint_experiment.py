@@ -169,7 +169,7 @@ class ExperimentPanel(QWidget):
         step.addWidget(self.step, 1)
         scroll = ScrollColumn(self)
         column = scroll.column
-        column.setContentsMargins(0, 0, SPACE_8, 0)
+        column.setContentsMargins(0, 0, SPACE_4, 0)
         column.setSpacing(SPACE_8)
         for widget in (self.does, self.takes, self.risk, self.url, self.trouble, self.outcome):
             column.addWidget(widget)
@@ -179,7 +179,7 @@ class ExperimentPanel(QWidget):
         column.addWidget(self.rounds)
         column.addStretch(1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, SPACE_8, 0, 0)
+        layout.setContentsMargins(0, SPACE_8, SPACE_8, 0)
         layout.setSpacing(SPACE_8)
         layout.addLayout(self._head())
         layout.addWidget(scroll, 1)
