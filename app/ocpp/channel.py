@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -183,6 +184,13 @@ class Keeper(Protocol):
     def tls_failed(self, failed: TlsFailed) -> tuple[Finding, ...]:
         """Learn that a TLS handshake came to nothing; return what that means."""
         ...
+
+
+def end_writing(pipe: Pipe) -> None:
+    """End our side of a connection, if it is still there: a peer may have reset it at this very moment."""
+    if pipe.can_write_eof() and not pipe.is_closing():
+        with contextlib.suppress(OSError):
+            pipe.write_eof()
 
 
 def spelled(name: object) -> str:

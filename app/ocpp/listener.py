@@ -135,10 +135,12 @@ class Listener:
 
     def _turn(self) -> None:
         began_s = time.perf_counter()
-        self._turns[0]()
-        self._turns.popleft()
-        if self._turns:
-            asyncio.get_running_loop().call_later(time.perf_counter() - began_s, self._turn)
+        try:
+            self._turns[0]()
+        finally:  # whatever one of them does, the others have their turn
+            self._turns.popleft()
+            if self._turns:
+                asyncio.get_running_loop().call_later(time.perf_counter() - began_s, self._turn)
 
     def dress(self, hello: Hello, remote: str, local: str) -> Outfit:
         """Return the TLS face for a unit. Raises BadCertificate."""

@@ -18,7 +18,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from app.errors import LinkLost
-from app.ocpp.channel import Pipe, Receiver, Text
+from app.ocpp.channel import Pipe, Receiver, Text, end_writing
 from app.ocpp.frame import MAX_SHOWN, MAX_TEXT
 from app.ocpp.framing import Framer, text_frame
 
@@ -222,8 +222,8 @@ class Peer(asyncio.BufferedProtocol):
         spoken = ws.close_rcvd or ws.close_sent
         if spoken is not None:
             self._close = (spoken.code, spoken.reason)
-        if ws.eof_sent and self._pipe.can_write_eof() and not self._pipe.is_closing():
-            self._pipe.write_eof()
+        if ws.eof_sent:
+            end_writing(self._pipe)
         self._end_within(self._listener.bounds.closing_s)
 
     def _end_within(self, limit_s: float) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from app.errors import BadCertificate, Garbled
 from app.model.frame import Certificate, Hello, TlsSession
 from app.model.observation import TlsEnd
-from app.ocpp.channel import Pipe
+from app.ocpp.channel import Pipe, end_writing
 from app.ocpp.hello import read_alert, sent_messages
 from app.ocpp.tlsnames import ALERTS
 
@@ -130,8 +130,7 @@ class Front(asyncio.BufferedProtocol):
             with contextlib.suppress(ssl.SSLError):
                 self._machine.unwrap()
             self._send()
-        if self._below.can_write_eof():
-            self._below.write_eof()
+        end_writing(self._below)
 
     def can_write_eof(self) -> bool:
         """Say that our side can end alone."""

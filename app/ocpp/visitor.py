@@ -21,7 +21,7 @@ from app.model.finding import Finding
 from app.model.frame import Handshake, Hello, TlsSession
 from app.model.observation import TlsEnd, TlsFailed
 from app.ocpp import pages, strict
-from app.ocpp.channel import Pipe, spelled
+from app.ocpp.channel import Pipe, end_writing, spelled
 from app.ocpp.handshake import accept_key, read_handshake, speaks_only_other
 from app.ocpp.hello import HELLO_LIMIT, HelloReader
 from app.ocpp.peer import Peer
@@ -328,8 +328,7 @@ class Visitor(asyncio.Protocol):
         self._head.clear()
         if answer:
             self._pipe.write(answer)
-        if self._pipe.can_write_eof():
-            self._pipe.write_eof()
+        end_writing(self._pipe)
         if not self._is_ending:
             self._is_ending = True
             if self._timer is not None:
