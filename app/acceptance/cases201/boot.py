@@ -213,3 +213,5 @@ async def served(stage: Stage) -> None:
         begun = await moves.event(stage, "Started", within_s=WAIT_S, since=since)
         if begun is not None:
             moves.opened(stage, begun)
+        else:  # it waits for its car, and would charge it in a later case
+            await restarted(stage, "Immediate")
