@@ -65,10 +65,19 @@ class Dates:
             backlog = self._backlog(action, payload, stamp, at, (told_at, is_past, is_repeated))
             if backlog is not None:
                 found.append(backlog)
+            if backlog is not None or self._may_be_kept(action, told_at):
                 is_live = False
         if told_at is not None and is_live and (drift := self._drift(action, stamp, told_at, at)) is not None:
             found.append(drift)
         return found
+
+    def _may_be_kept(self, action: str, told_at: datetime | None) -> bool:
+        """Say whether a message may have waited for the connection: it says nothing about the clock then.
+
+        TransactionEvent says so itself (``offline``).
+        """
+        opened_at = self._line + timedelta(seconds=PAST_S)
+        return action != "TransactionEvent" and told_at is not None and told_at < opened_at + self._slowness
 
     @property
     def _slowness(self) -> timedelta:
