@@ -151,7 +151,8 @@ async def outcome(protocol: str, talk: Iterable[tuple[str, Any]]) -> dict[str, A
             endpoint = admitted(server, protocol, wire)
             with endpoint.events.subscribe(10_000) as events, server.findings.subscribe(10_000) as findings:
                 for number, (action, payload) in enumerate(talk):
-                    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+                    sent_at = endpoint.opened_at + timedelta(seconds=1 + number)
+                    now = sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
                     text = json.dumps([2, f"m{number}", action, payload]).replace("{now}", now)
                     endpoint.received([Text(text), Text(text)] if number % 5 == 0 else [Text(text)])
                 happened = [(type(item).__name__, getattr(item, "action", "")) for item in events.take()]
