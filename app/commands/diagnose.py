@@ -12,6 +12,7 @@ from app.model.finding import Severity
 from app.trace.judging import Found, Judgement, judge
 from app.trace.recording import Recording, Told
 
+
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument("file", type=Path, help="a trace of Rehome's, OCPP Trace JSONL, or a backend's log")

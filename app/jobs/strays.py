@@ -41,9 +41,6 @@ def _tell(step: StepRun, knock: Knock, identity: str, hosts: set[str], told: set
     told.add(mark)
     came = f"came as “{knock.identity}”" if knock.identity else knock.text
     step.progress(f"Something from {knock.remote} {came}; still waiting for “{identity}”")
-    if knock.verdict == "tls-failed":
-        for finding in step.bench.server.findings_of(knock)[:1]:
-            step.found(finding)
     for finding in step.bench.server.findings_of(knock):
         step.found(finding)
     if knock.verdict == "accepted":

@@ -9,7 +9,6 @@ from enum import Enum
 
 from app.model.frame import Frame
 
-
 MAX_WORDS = 300
 """Characters kept of a sentence's halves: what was seen comes from the charger."""
 

@@ -65,7 +65,8 @@ CERTIFICATE_PERSONALITY = Experiment(
     experiment_id="certificate-personality",
     title="Show it other certificates",
     does="The endpoint shows one certificate after another and lets the charger dial again each time: another key, "
-    "the name in the common name alone or not there at all, an older TLS version, one valid since 1970, a shorter chain.",
+    "the name in the common name alone or not there at all, an older TLS version, one valid since 1970, a shorter "
+    "chain.",
     separates=("TLS-TRUST", "TLS-NAME", "TLS-SUITE", "CLOCK"),
     ground=Ground.LISTENER,
     rounds=("rsa", "ec", "tls12", "cn", "san", "timeless", "short"),

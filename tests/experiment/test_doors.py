@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from asyncio.subprocess import DEVNULL
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from websockets.typing import Subprotocol
 
+from app import programs
 from app.experiment.values import Tempo
 from app.trust.wardrobe import Wardrobe
 from tests.catalogue.kit import Rig
@@ -156,13 +156,7 @@ async def test_openssl_is_asked_too(wardrobe: Wardrobe) -> None:
         async def _visit(self) -> None:
             place = f"{HOST}:{self.lab.site.port}"
             command = ("openssl", "s_client", "-connect", place, "-servername", NAME, "-verify_return_error", "-brief")
-            process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
-            try:
-                assert await process.wait() != 0
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
+            assert (await programs.run(*command, timeout_s=10)).code != 0
 
     async with lab(wardrobe) as place, living(Foreign(place, healthy), connects=False):
         await place.ends("none", "certificate-personality", remote=HOST)
