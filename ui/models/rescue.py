@@ -83,8 +83,8 @@ def state_words(queue: Queue) -> tuple[str, str]:
     left = f"{max(1.0, queue.needed_s - queue.quiet_s):.0f}"
     if queue.messages:
         text = "Kept messages taken: {count}. Empty in {left} s if nothing old comes any more."
-        return worded(text, count=str(queue.messages), left=left), "attention"
-    return worded("Waiting whether it has something to tell: {left} s.", left=left), "attention"
+        return worded(text, count=str(queue.messages), left=left), "working"
+    return worded("Waiting whether it has something to tell: {left} s.", left=left), "working"
 
 
 def energy_text(energy_wh: float | None) -> str:

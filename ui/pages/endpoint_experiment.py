@@ -260,7 +260,7 @@ class ExperimentPanel(QWidget):
         left_s = progress.left_s(self._bench.now()) if progress is not None and is_going else 0.0
         self.count.setVisible(left_s > 0)
         self.step.setVisible(is_going)
-        self.count.setText(f"{left_s:.0f}")
+        self.count.setText(self.tr("{left} s").format(left=f"{left_s:.0f}"))
         self.step.setText(visible(progress.step, 300) if progress is not None else "")
         self._show_state(progress)
 

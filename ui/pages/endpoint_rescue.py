@@ -61,6 +61,7 @@ class RescuePage(ServicePage):
         self.body.addWidget(self.sums)
         self.body.addWidget(self.none)
         self.body.addWidget(self.table, 1)
+        self.body.addStretch(0)
         self.body.addLayout(self.row(self.save, 1))
 
     def charger_changed(self) -> None:
