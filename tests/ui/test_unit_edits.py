@@ -70,8 +70,9 @@ async def test_the_history_lists_edits_and_undoes_them(open_bench: Any) -> None:
             await type_hostname(page, "stall-one")
             await until(lambda: page.settings_table.model.rows[0].state is WriteState.PROVED)
             page.tabs.setCurrentIndex(HISTORY)
-            (card,) = await until(lambda: cards(page))
-            assert "hostname: before → stall-one. Changed by hand" in card.accessibleName()
+            told = "hostname: before → stall-one. Changed by hand"
+            await until(lambda: [card for card in cards(page) if told in card.accessibleName()])
+            (card,) = cards(page)
             (button,) = card.findChildren(QPushButton)
             assert "hostname" in button.accessibleName()
             QTest.mouseClick(button, Qt.MouseButton.LeftButton)
