@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,12 @@ INSERT = f"INSERT OR IGNORE INTO traffic ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 
 def microseconds(at: datetime) -> int:
     """Return a UTC time as the database keeps it."""
     return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+@functools.lru_cache(maxsize=2)
+def _same_microseconds(at: datetime) -> int:
+    """A request and its answer mostly share their time."""
+    return microseconds(at)
 
 
 def moment(stamp: int) -> datetime:
@@ -154,8 +161,8 @@ class TrafficStore:
 def frame_row(frame: Frame, text: str) -> tuple[Any, ...]:
     """Return a frame as a row of the table, with the text that is to be kept."""
     return (
-        frame.seq, microseconds(frame.at), frame.identity, frame.connection, frame.direction.value,
-        frame.kind.value, frame.uid, frame.action, text, frame.raw, " ".join(frame.notes),
+        frame.seq, _same_microseconds(frame.at), frame.identity, frame.connection, frame.direction._value_,
+        frame.kind._value_, frame.uid, frame.action, text, frame.raw, " ".join(frame.notes) if frame.notes else "",
     )  # fmt: skip
 
 
