@@ -64,6 +64,11 @@ class Tasks:
             old.cancel()
         return self.start(name, coro)
 
+    @property
+    def is_closed(self) -> bool:
+        """Say whether nothing starts any more: what still arrives comes too late."""
+        return self._is_closed
+
     def is_running(self, name: str) -> bool:
         """Say whether a coroutine of that name runs."""
         task = self._tasks.get(name)

@@ -195,7 +195,7 @@ class UnitPage(Page):
         self.session = None
 
     def _visit(self, *, is_anew: bool = False) -> None:
-        if self.unit_id:
+        if self.unit_id and not self.tasks.is_closed:
             self._visits += 1
             before = {task for task in self._open_visits if not task.done()}
             visit = self._visiting(self.unit_id, self._visits, before, is_anew=is_anew)
