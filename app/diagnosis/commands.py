@@ -176,11 +176,15 @@ def at_silence(seen: Unanswered) -> Iterator[Finding]:
         yield big(seen.action, f"no answer within {span(seen.waited_s)}", seen.request, seen)
 
 
+POLITE = (1000, 1001)
+"""Close codes of one who has decided to leave (RFC 6455 §7.4.1): a charger that has just been moved elsewhere does."""
+
+
 def at_drop(seen: Ended, limits: Thresholds) -> Iterator[Finding]:
     """Judge a connection that ended right after a question of ours, unanswered."""
     if seen.is_by_us or seen.is_answered or not seen.last_sent or seen.last_sent_s > limits.drops_crash_s:
         return
-    if seen.last_sent in RESTARTING or not seen.has_booted:
+    if seen.last_sent in RESTARTING or seen.code in POLITE or not seen.has_booted:
         return
     after = span(seen.last_sent_s)
     if seen.last_sent in READS:

@@ -98,6 +98,8 @@ def test_a_drop_right_after_a_question_is_told_by_the_question() -> None:
     crash = ended(last_sent="ChangeConfiguration", last_sent_s=1.0, is_answered=False)
     assert codes(crash) == ["PROBE-CRASH"]
     assert codes(replace(crash, last_sent="GetConfiguration")) == ["BIG-MESSAGE"]
+    assert codes(replace(crash, code=1000)) == []
+    assert codes(replace(crash, last_sent="GetConfiguration", code=1001)) == []
     for harmless in (
         replace(crash, is_answered=True),
         replace(crash, last_sent_s=60.0),
