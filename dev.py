@@ -364,7 +364,7 @@ def stages(python: str, pytest_arguments: Sequence[str]) -> Iterable[tuple[str, 
     yield "tests", [python, "-m", "pytest", *(pytest_arguments or ["-q", "-n", WORKERS, "--dist", "loadgroup"])]
 
 
-WORKERS = "4"
+WORKERS = "3"
 """Processes that run tests side by side, on two cores too: most tests mostly wait for a simulated charger."""
 
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as lint; lint()"
