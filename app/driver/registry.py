@@ -15,7 +15,8 @@ from app.driver.session import Session
 from app.errors import ProfileError
 from app.links.link import Links
 from app.model.address import Address
-from app.model.profile import Profile, parse
+from app.model.profile import Profile
+from app.model.profile_reading import parse
 from app.model.unit import Identity, Sighting, SourceKind
 
 Opener = Callable[[Address, Profile, Links], Session]

@@ -1,14 +1,10 @@
-"""What we know of a product family: TOML facts, each with source and evidence grade. Strictly read."""
+"""What we know of a product family: facts, each with source and evidence grade. ``profile_reading`` reads them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
-from app.errors import ProfileError
 from app.model.backend import JoinRule
 
 
@@ -23,6 +19,40 @@ class Grade(Enum):
     """Seen by us on real units."""
     UNVERIFIED = "unverified"
     """General knowledge; never the ground for a write."""
+
+
+class Approach(Enum):
+    """How the backend address of a family is changed."""
+
+    DIRECT = "direct"
+    """Rehome writes it over the charger's own interface."""
+    OCPP = "ocpp"
+    """Rehome writes it over OCPP while the charger is on our endpoint."""
+    GUIDED = "guided"
+    """A person types it into the vendor's app, portal or page; Rehome says exactly what, and proves the result."""
+    DIAGNOSE = "diagnose"
+    """It can be read only; nobody found a way to change its backend, or it has none."""
+    NONE = "none"
+    """Nobody is known to serve it: what is left to try stands under ``tries``."""
+
+
+class Verdict(Enum):
+    """What can become of a charger on this visit."""
+
+    NOW = "now"
+    """Repoint now."""
+    AFTER = "after"
+    """Repoint after something else is done: firmware, login, switch, unplugging."""
+    BRIDGE = "bridge"
+    """It needs something between it and the backend: TLS, a translator, a name looked up otherwise."""
+    SIM = "sim"
+    """It needs a new SIM card or access point name."""
+    BOARD = "board"
+    """Its controller must be swapped."""
+    NOT_HERE = "not-here"
+    """It can't be saved here."""
+    UNKNOWN = "unknown"
+    """Too little is known of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +74,20 @@ class Match:
     boot_vendor_like: str = ""
     boot_model_like: str = ""
     ports: tuple[int, ...] = ()
+    """Ports it listens on, spoken to by ``scheme``; 443 with ``http`` means ``https``."""
+    scheme: str = "http"
+    """``http``, ``https``, ``udp``, ``modbus``, ``mqtt`` or ``tcp``."""
+    mac_prefixes: tuple[str, ...] = ()
+    """``AA:BB:CC`` prefixes of the IEEE registry: a hint, never a proof."""
+    ssid_like: str = ""
+    """The name of its own access point."""
+    access_point_hosts: tuple[str, ...] = ()
+    """Its address while this computer is on its own access point."""
+    ble_services: tuple[str, ...] = ()
+    """Bluetooth LE service UUIDs it advertises, lower case."""
+    ble_name_like: str = ""
+    serial_like: str = ""
+    """Its serial number, as on the label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +148,77 @@ class BackendKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuideField:
+    """One field a person fills in at the charger, its app or its portal.
+
+    ``label`` is the field's name as the vendor prints it. ``holds`` says what it takes: ``url`` (the base address, or
+    the full one where ``[url] join`` is ``as_is``), ``host``, ``port``, ``host-port``, ``path``, ``identity``,
+    ``secret``, ``subprotocol``, ``certificate`` (our or the backend's root, PEM) or ``choice`` (then ``value`` is what
+    to choose). ``form``: for addresses ``no-scheme``, ``trailing-slash`` or ``no-trailing-slash``; for a secret
+    ``text``, ``hex`` or ``hex40`` (exactly 40 digits, padded with zero bytes at the end).
+    """
+
+    label: str
+    holds: str
+    evidence: Evidence
+    form: str = ""
+    value: str = ""
+    note: str = ""
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """How a person changes the backend: with which tool, where, in which steps, and what the charger does then."""
+
+    tool: str
+    """What must be at hand: the app, the portal with whose account, a cable."""
+    place: str
+    """Where in it, as a path of labels joined by `` › ``."""
+    evidence: Evidence
+    steps: tuple[str, ...] = ()
+    fields: tuple[GuideField, ...] = ()
+    default_address: str = ""
+    login: str = ""
+    """Where the login is found. Never a password nobody has published."""
+    restart: str = "unknown"
+    """``none``, ``automatic``, ``by-hand`` or ``unknown``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareRule:
+    """A firmware limit: ``needs`` is what this version (``minimum``, or up to ``maximum``) is needed for."""
+
+    needs: str
+    evidence: Evidence
+    minimum: str = ""
+    maximum: str = ""
+    update: str = ""
+    """How to get it there, where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """What can still be tried. ``way`` is an id of ``resources/rescue/ways.toml``; ``note`` is special to the family."""
+
+    way: str
+    evidence: Evidence
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a visit to this family means. ``minutes`` and ``visits`` are planning figures of the evidence's grade."""
+
+    verdict: Verdict
+    reason: str
+    evidence: Evidence
+    needs: tuple[str, ...] = ()
+    minutes: int = 30
+    visits: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """Everything Rehome knows of one product family."""
 
@@ -111,6 +226,8 @@ class Profile:
     family: str
     vendor: str
     driver: str
+    """The id of the driver that talks to it."""
+    approach: Approach
     evidence: tuple[Evidence, ...]
     summary: str = ""
     match: Match = field(default_factory=Match)
@@ -124,164 +241,15 @@ class Profile:
     priority: int = 0
     """Higher wins when several profiles match."""
     picture: str = "plug-zap"
+    models: tuple[str, ...] = ()
+    """Products sold under other names that are this family."""
+    guide: Guide | None = None
+    firmware: tuple[FirmwareRule, ...] = ()
+    tries: tuple[Try, ...] = ()
+    outlook: Outlook | None = None
 
     @property
     def grade(self) -> Grade:
         """Return the best grade any of its evidence has."""
         order = [Grade.PROVED, Grade.SOURCE, Grade.REPORTED, Grade.UNVERIFIED]
         return min((item.grade for item in self.evidence), key=order.index)
-
-
-def parse(document: Mapping[str, Any], *, origin: str) -> Profile:
-    """Read a profile from a TOML document. Raises ProfileError on an unknown key, a wrong type or missing evidence."""
-    return _Reader(origin).profile(dict(document))
-
-
-class _Reader:
-    def __init__(self, origin: str) -> None:
-        self._origin = origin
-
-    def fail(self, message: str) -> ProfileError:
-        return ProfileError(f"{self._origin}: {message}", "Correct the profile file; docs/profiles.md lists all keys.")
-
-    def take(self, table: dict[str, Any], key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
-        if key not in table:
-            if default is ...:
-                raise self.fail(f"“{key}” is missing")
-            return default
-        value = table.pop(key)
-        wrong_bool = isinstance(value, bool) and kind is not bool
-        if not isinstance(value, kind) or wrong_bool:
-            raise self.fail(f"“{key}” has the wrong type ({type(value).__name__})")
-        return value
-
-    def done(self, table: dict[str, Any], where: str) -> None:
-        if table:
-            raise self.fail(f"unknown key “{sorted(table)[0]}” in {where}")
-
-    def texts(self, table: dict[str, Any], key: str) -> tuple[str, ...]:
-        values = self.take(table, key, list, [])
-        if not all(isinstance(value, str) for value in values):
-            raise self.fail(f"“{key}” must be a list of texts")
-        return tuple(values)
-
-    def tables(self, table: dict[str, Any], key: str) -> list[dict[str, Any]]:
-        values = self.take(table, key, list, [])
-        if not all(isinstance(value, dict) for value in values):
-            raise self.fail(f"“{key}” must be a list of tables")
-        return [dict(value) for value in values]
-
-    def regex(self, table: dict[str, Any], key: str) -> str:
-        text: str = self.take(table, key, str, "")
-        try:
-            re.compile(text)
-        except re.error as error:
-            raise self.fail(f"“{key}” is not a valid pattern: {error}") from error
-        return text
-
-    def evidence(self, table: dict[str, Any], where: str) -> Evidence:
-        source: str = self.take(table, "source", str)
-        if not source.strip():
-            raise self.fail(f"{where}: the source is empty")
-        grade = self.take(table, "grade", str)
-        try:
-            return Evidence(source=source, grade=Grade(grade))
-        except ValueError as error:
-            raise self.fail(f"{where}: unknown evidence grade “{grade}”") from error
-
-    def profile(self, doc: dict[str, Any]) -> Profile:
-        evidence = []
-        for item in self.tables(doc, "evidence"):
-            evidence.append(self.evidence(item, "evidence"))
-            self.done(item, "evidence")
-        if not evidence:
-            raise self.fail("a profile without evidence claims nothing; add [[evidence]]")
-        result = Profile(
-            id=self.take(doc, "id", str),
-            family=self.take(doc, "family", str),
-            vendor=self.take(doc, "vendor", str),
-            driver=self.take(doc, "driver", str),
-            summary=self.take(doc, "summary", str, ""),
-            evidence=tuple(evidence),
-            match=self.match(dict(self.take(doc, "match", dict, {}))),
-            url=self.url(dict(self.take(doc, "url", dict))) if "url" in doc else None,
-            timing=self.timing(dict(self.take(doc, "timing", dict))),
-            connectors=self.take(doc, "connectors", int, 1),
-            instructions=self.texts(doc, "instructions"),
-            quirks=tuple(self.quirk(item) for item in self.tables(doc, "quirks")),
-            one_way_doors=tuple(self.door(item) for item in self.tables(doc, "one_way_doors")),
-            backend_keys=tuple(self.backend_key(item) for item in self.tables(doc, "backend_keys")),
-            priority=self.take(doc, "priority", int, 0),
-            picture=self.take(doc, "picture", str, "plug-zap"),
-        )
-        self.done(doc, "the profile")
-        return result
-
-    def match(self, table: dict[str, Any]) -> Match:
-        ports = tuple(self.take(table, "ports", list, []))
-        if not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
-            raise self.fail("“ports” must be a list of port numbers")
-        result = Match(
-            mdns_types=self.texts(table, "mdns_types"),
-            mdns_name_like=self.regex(table, "mdns_name_like"),
-            usb_ids=tuple(text.upper() for text in self.texts(table, "usb_ids")),
-            boot_vendor_like=self.regex(table, "boot_vendor_like"),
-            boot_model_like=self.regex(table, "boot_model_like"),
-            ports=ports,
-        )
-        self.done(table, "[match]")
-        return result
-
-    def url(self, table: dict[str, Any]) -> UrlHabit:
-        join = self.take(table, "join", str)
-        try:
-            rule = JoinRule(join)
-        except ValueError as error:
-            raise self.fail(f"unknown join rule “{join}”") from error
-        result = UrlHabit(
-            join=rule,
-            limit=self.take(table, "limit", int, None),
-            schemes=self.texts(table, "schemes") or ("ws", "wss"),
-            secret_limit_bytes=self.take(table, "secret_limit_bytes", int, None),
-            note=self.take(table, "note", str, ""),
-        )
-        self.done(table, "[url]")
-        return result
-
-    def timing(self, table: dict[str, Any]) -> Timing:
-        result = Timing(
-            restart_s=float(self.take(table, "restart_s", (int, float))),
-            redial_s=float(self.take(table, "redial_s", (int, float))),
-            patience_s=float(self.take(table, "patience_s", (int, float))),
-        )
-        self.done(table, "[timing]")
-        return result
-
-    def quirk(self, table: dict[str, Any]) -> Quirk:
-        result = Quirk(
-            id=self.take(table, "id", str),
-            text=self.take(table, "text", str),
-            firmware=self.take(table, "firmware", str, ""),
-            evidence=self.evidence(table, "quirk"),
-        )
-        self.done(table, "a quirk")
-        return result
-
-    def door(self, table: dict[str, Any]) -> OneWayDoor:
-        result = OneWayDoor(
-            id=self.take(table, "id", str), text=self.take(table, "text", str), evidence=self.evidence(table, "door")
-        )
-        self.done(table, "a one-way door")
-        return result
-
-    def backend_key(self, table: dict[str, Any]) -> BackendKey:
-        result = BackendKey(
-            key=self.take(table, "key", str),
-            holds=self.take(table, "holds", str),
-            note=self.take(table, "note", str, ""),
-            form=self.take(table, "form", str, ""),
-            value=self.take(table, "value", str, ""),
-            evidence=self.evidence(table, "backend key"),
-        )
-        self.done(table, "a backend key")
-        return result

@@ -22,7 +22,8 @@ from app.model.address import NetAddress
 from app.model.backend import JoinRule
 from app.model.finding import Finding, Severity
 from app.model.frame import Knock
-from app.model.profile import Profile, parse
+from app.model.profile import Profile
+from app.model.profile_reading import parse
 from app.model.unit import Identity, SourceKind, Unit, Way
 from ui.models.dialling import for_profile
 from ui.models.knocks import KNOCK_FIELDS, knock_key

@@ -17,7 +17,8 @@ from app.driver import described, states
 from app.driver.registry import load_profiles
 from app.errors import ProfileError
 from app.model.backend import JoinRule
-from app.model.profile import Grade, parse
+from app.model.profile import Approach, Grade
+from app.model.profile_reading import parse
 
 EVIDENCE = [{"source": "repo:path", "grade": "source"}]
 LEAST: dict[str, Any] = {
@@ -25,9 +26,14 @@ LEAST: dict[str, Any] = {
     "family": "X",
     "vendor": "X",
     "driver": "d",
+    "approach": "direct",
     "evidence": EVIDENCE,
     "timing": {"restart_s": 1, "redial_s": 2, "patience_s": 3},
 }
+
+
+FIELD = {"label": "Server", "holds": "url", "source": "x", "grade": "source"}
+GUIDE = {"tool": "The app", "place": "Settings › OCPP", "source": "x", "grade": "source"}
 
 
 def read(**changes: Any) -> Any:
@@ -59,6 +65,18 @@ def test_the_least_profile():
         ({"quirks": [{"id": "q", "text": "t"}]}, "source"),
         ({"one_way_doors": [{"id": "q", "text": "t", "source": "x"}]}, "grade"),
         ({"instructions": [1]}, "instructions"),
+        ({"approach": "magic"}, "magic"),
+        ({"approach": "guided"}, "[guide]"),
+        ({"guide": GUIDE}, "[guide]"),
+        ({"approach": "guided", "guide": GUIDE | {"restart": "often"}}, "often"),
+        ({"approach": "guided", "guide": GUIDE | {"fields": [FIELD | {"holds": "colour"}]}}, "colour"),
+        ({"approach": "guided", "guide": GUIDE | {"fields": [FIELD | {"form": "hex"}]}}, "hex"),
+        ({"approach": "guided", "guide": GUIDE | {"fields": [FIELD | {"holds": "choice"}]}}, "value"),
+        ({"approach": "guided", "guide": GUIDE | {"fields": [{"label": "URL", "holds": "url"}]}}, "source"),
+        ({"firmware": [{"needs": "OCPP", "source": "x", "grade": "source"}]}, "minimum"),
+        ({"tries": [{"way": "dns"}]}, "source"),
+        ({"outlook": {"verdict": "maybe", "reason": "x", "source": "x", "grade": "source"}}, "maybe"),
+        ({"match": {"scheme": "gopher"}}, "gopher"),
     ],
 )
 def test_a_wrong_profile_is_refused_by_name(changes: dict[str, Any], names: str):
@@ -92,6 +110,17 @@ def test_every_shipped_profile_is_read_and_founded():
         assert profile.grade is not Grade.UNVERIFIED
 
 
+def test_a_guide_is_read_whole():
+    profile = read(approach="guided", guide=GUIDE | {"fields": [FIELD | {"form": "no-scheme", "limit": 60}]})
+    assert profile.approach is Approach.GUIDED
+    assert profile.guide is not None
+    assert (profile.guide.fields[0].form, profile.guide.fields[0].limit, profile.guide.restart) == (
+        "no-scheme",
+        60,
+        "unknown",
+    )
+
+
 def test_openevse_habits():
     profile = next(p for p in load_profiles(resources.texts("profiles", ".toml")) if p.id == "openevse-wifi")
     assert profile.url is not None
@@ -100,8 +129,8 @@ def test_openevse_habits():
 
 
 def test_the_page_names_every_key_of_the_reader():
-    reader = Path("app/model/profile.py").read_text(encoding="utf-8")
-    keys = set(re.findall(r'self\.(?:take|texts|tables|regex)\(\w+, "(\w+)"', reader))
+    reader = Path("app/model/profile_reading.py").read_text(encoding="utf-8")
+    keys = set(re.findall(r'self\.(?:take|texts|tables|regex|choice|one_of)\(\w+, "(\w+)"', reader))
     page = Path("docs/profiles.md").read_text(encoding="utf-8")
     assert keys
     assert {
