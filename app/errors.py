@@ -7,6 +7,7 @@
     ├── ProfileError
     ├── JobError         StepBlocked · VerifyFailed
     ├── ServerError      PortInUse · BadCertificate (KeyMissing)
+    ├── LabelError       UnreadablePhoto · TooMuchText
     └── StoreError       NewerFile · DamagedFile · DiskFull
 
 Foreign exceptions are translated once, at the edge, with ``from``. Anything outside this tree is a bug.
@@ -115,6 +116,18 @@ class BadCertificate(ServerError):
 
 class KeyMissing(BadCertificate):
     """A certificate came without its key."""
+
+
+class LabelError(AppError):
+    """A label can't be read or drawn."""
+
+
+class UnreadablePhoto(LabelError):
+    """A photo is damaged, of an unknown kind, or too large."""
+
+
+class TooMuchText(LabelError):
+    """A text does not fit into a code, or can't stand in one."""
 
 
 class StoreError(AppError):

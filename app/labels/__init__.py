@@ -1,0 +1,1 @@
+"""Labels on chargers: read from photos and readers, matched to the site, and drawn for people."""
