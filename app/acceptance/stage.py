@@ -280,8 +280,12 @@ class Stage:
             self.mark("manner", f"{name} = {value}", manner=name, value=value)
 
     def withhold(self, *actions: str) -> None:
-        """Take these actions in and never answer them until the case is over, or until ``treat(withheld=set())``."""
+        """Take these actions in and never answer them (``Manner.withheld``) until the case is over, or ``answer``."""
         self.treat(withheld={*self.manner.withheld, *actions})
+
+    def answer(self, *actions: str) -> None:
+        """Answer again what was withheld."""
+        self.manner.withheld.difference_update(actions)
 
     def reply(self, action: str, payload: Mapping[str, Any]) -> None:
         """Answer an action of this unit so, whatever this program would do about it, until the case is over."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 BOOT_INTERVAL_S = 300
 """Heartbeat interval we hand out (commissioning §4: 300 s default)."""
@@ -20,7 +22,7 @@ class Manner:
     answer_delay_s: float = 0.0
     """How long each answer of ours is held back."""
     withheld: set[str] = field(default_factory=set)
-    """Actions that are taken in and never answered."""
+    """Actions that are taken in and never answered; ``TransactionEvent/Ended`` names its events of one type."""
     ping_s: float | None = None
     """Our ping rhythm; ``None`` = the listener's, ``0`` = never."""
     refuses_upgrade: int = 0
@@ -29,6 +31,10 @@ class Manner:
     """Send commands without waiting for its Boot (to reproduce failures 9)."""
     is_left_alone: bool = False
     """It is being tested: nobody else asks it anything by himself meanwhile."""
+
+    def withholds(self, action: str, payload: Mapping[str, Any]) -> bool:
+        """Say whether a request of the unit gets no answer."""
+        return bool(self.withheld) and bool(self.withheld & {action, f"{action}/{payload.get('eventType')}"})
 
     @property
     def is_usual(self) -> bool:

@@ -292,7 +292,7 @@ class Reception:
         return encode_error(call.echo, spelled_code(code, self.version), text)
 
     def _reply(self, call: Call, payload: dict[str, Any] | None, text: str, at: datetime) -> None:
-        if call.action not in self._manner.withheld:
+        if not self._manner.withholds(call.action, call.payload):
             self.ear.replied(call.uid, call.action, text, payload, at)
             self._answer(call, text)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.acceptance.case import cases
+from app.acceptance.cases201 import moves
 from app.acceptance.judging import again
 from app.acceptance.suites import suites
+from app.acceptance.take import Take
 from app.acceptance.tools import Tools
 from app.model.acceptance import RunResult, Verdict
 from app.model.coding import decode, encode
 from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
+from app.sim.station2_evse import Json
 from app.sim.station2_model import DeviceModel
 from app.trust.authority import Authority
 from app.trust.wardrobe import Wardrobe
@@ -119,6 +124,21 @@ async def test_no_certificate_of_ours_is_signed_or_left_behind(authority: Author
         assert not unit.certificates.has_client
         unit.security.sign("ChargingStationCertificate")
         await unit.until(lambda: bool(signed))
+
+
+async def test_what_a_station_tells_just_before_the_end_does_not_hold_up_the_end():
+    async with central() as server, station2(server) as unit:
+        stop = unit.answers["RequestStopTransaction"]
+
+        def measures_and_stops(payload: Json) -> Any:
+            unit.transactions.metered(unit.evses[0], "MeterValuePeriodic", "Sample.Periodic")
+            return stop(payload)
+
+        unit.answers["RequestStopTransaction"] = measures_and_stops
+        result = await run_one(server, "A201-QUEUE-02", person=helpful2(unit), version="2.0.1")
+        assert result.verdict is Verdict.PASS, told(result)
+        kinds = [moves.kind_of(event) for event in moves.events(Take.of(result.frames))]
+        assert kinds[-3:] == ["Updated", "Ended", "Ended"]
 
 
 async def test_a_stored_run_is_judged_again_from_its_frames_alone():

@@ -238,7 +238,7 @@ async def repeated(stage: Stage) -> None:
     number = await moves.must_begin(stage)
     stage.withhold("StopTransaction")
     first = await moves.ended(stage, number)
-    stage.manner.withheld.discard("StopTransaction")
+    stage.answer("StopTransaction")
     if first is not None:
         await moves.stop_of(stage, number, first.seq, 200)
         await stage.pause(2)
