@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -102,27 +103,43 @@ async def selected(page: EndpointPage, identity: str) -> None:
 # Listening
 
 
-async def test_started_moved_and_stopped_by_mouse(bench: Any, free_port: int) -> None:
-    async with opened(bench, port=None) as page:
-        panel = page.listen_panel
-        await until(lambda: page.empty.accessibleName() == "The endpoint is off")
-        panel.adapter.setCurrentIndex(panel.adapter.findData("127.0.0.1"))
-        panel.port.setText(str(free_port))
-        click(panel.main)
-        await until(lambda: page.state.text == "Listening")
-        assert panel.url.text == f"ws://127.0.0.1:{free_port}/"
-        assert not panel.main.isVisible()
-        with socket.create_connection(("127.0.0.1", free_port), timeout=5):
-            pass
-        panel.port.selectAll()
-        QTest.keyClicks(panel.port, str(free_port + 1))
-        assert panel.main.text() == "Move here"
-        QTest.keyClick(panel.port, Qt.Key.Key_Return)
-        await until(lambda: bench.server.state.port == free_port + 1)
-        with pytest.raises(OSError):
-            socket.create_connection(("127.0.0.1", free_port), timeout=5)
-        click(panel.stop)
-        await until(lambda: page.state.text == "Off")
+@contextmanager
+def two_ports() -> Iterator[tuple[int, int]]:
+    """Give two free ports. On Linux nobody else is given them meanwhile: what is bound and does not listen keeps them."""
+    with socket.socket() as one, socket.socket() as other:
+        for probe in (one, other):
+            if sys.platform == "linux":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", 0))
+        ports = one.getsockname()[1], other.getsockname()[1]
+        if sys.platform != "linux":
+            one.close()
+            other.close()
+        yield ports
+
+
+async def test_started_moved_and_stopped_by_mouse(bench: Any) -> None:
+    with two_ports() as (first, second):
+        async with opened(bench, port=None) as page:
+            panel = page.listen_panel
+            await until(lambda: page.empty.accessibleName() == "The endpoint is off")
+            panel.adapter.setCurrentIndex(panel.adapter.findData("127.0.0.1"))
+            panel.port.setText(str(first))
+            click(panel.main)
+            await until(lambda: page.state.text == "Listening")
+            assert panel.url.text == f"ws://127.0.0.1:{first}/"
+            assert not panel.main.isVisible()
+            with socket.create_connection(("127.0.0.1", first), timeout=5):
+                pass
+            panel.port.selectAll()
+            QTest.keyClicks(panel.port, str(second))
+            assert panel.main.text() == "Move here"
+            QTest.keyClick(panel.port, Qt.Key.Key_Return)
+            await until(lambda: bench.server.state.port == second)
+            with pytest.raises(OSError):
+                socket.create_connection(("127.0.0.1", first), timeout=5)
+            click(panel.stop)
+            await until(lambda: page.state.text == "Off")
 
 
 async def test_taken_port_is_explained_and_the_next_one_is_a_click_away(bench: Any) -> None:
