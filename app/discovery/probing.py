@@ -116,10 +116,7 @@ def candidates(registry: Registry, sighting: Sighting) -> list[tuple[Driver, Pro
     pairs = [(registry.driver_of(profile), profile) for profile in registry.candidates(sighting)]
     if serial:
         return [(driver, profile) for driver, profile in pairs if _may_speak(profile, sighting)]
-    if isinstance(sighting.address, OcppAddress):
-        return pairs
-    only_here = {SourceKind.SERIAL, SourceKind.DIAL_IN}
-    return [(driver, profile) for driver, profile in pairs if not driver.sources & only_here]
+    return pairs
 
 
 def _may_speak(profile: Profile, sighting: Sighting) -> bool:

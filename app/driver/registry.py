@@ -14,10 +14,13 @@ from typing import Any
 from app.driver.session import Session
 from app.errors import ProfileError
 from app.links.link import Links
-from app.model.address import Address
+from app.model.address import Address, BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.profile import Profile
 from app.model.profile_reading import parse
 from app.model.unit import Identity, Sighting, SourceKind
+
+OFF_THE_NETWORK = frozenset({SourceKind.SERIAL, SourceKind.DIAL_IN, SourceKind.BLUETOOTH})
+"""Sources whose drivers speak over no IP address."""
 
 Opener = Callable[[Address, Profile, Links], Session]
 
@@ -89,8 +92,35 @@ class Registry:
         return tuple(sorted({kind for profile in self.profiles.values() for kind in profile.match.mdns_types}))
 
 
+def reaches(driver: Driver, profile: Profile, address: Address) -> bool:
+    """Say whether a driver speaks over this kind of address at all, for this profile."""
+    match address:
+        case SerialAddress():
+            return SourceKind.SERIAL in driver.sources
+        case OcppAddress():
+            return SourceKind.DIAL_IN in driver.sources
+        case BleAddress():
+            return SourceKind.BLUETOOTH in driver.sources
+        case NetAddress():
+            speaks = "web" if profile.match.scheme in ("http", "https") else profile.match.scheme
+            return not driver.sources & OFF_THE_NETWORK and speaks == ("web" if address.is_web else address.scheme)
+
+
+def addresses(profile: Profile, host: str) -> tuple[NetAddress, ...]:
+    """List where on a host a family may listen, by its profile."""
+    rules = profile.match
+    return tuple(
+        NetAddress(host=host, port=port, scheme="https" if rules.scheme == "http" and port == 443 else rules.scheme)
+        for port in rules.ports
+    )
+
+
 def _fits(profile: Profile, driver: Driver, sighting: Sighting) -> bool:
     hints = sighting.hints
+    if not reaches(driver, profile, sighting.address):
+        return False
+    if sighting.source is SourceKind.MANUAL:
+        return True
     if sighting.source not in driver.sources:
         return False
     match sighting.source:
@@ -105,8 +135,14 @@ def _fits(profile: Profile, driver: Driver, sighting: Sighting) -> bool:
             return not profile.match.usb_ids or usb in profile.match.usb_ids or hints.get("chosen") == "yes"
         case SourceKind.DIAL_IN:
             return _boot_fits(profile, hints.get("chargePointVendor", ""), hints.get("chargePointModel", ""))
-        case SourceKind.MANUAL:
-            return True
+        case SourceKind.LAN | SourceKind.BROADCAST:
+            address = sighting.address
+            return isinstance(address, NetAddress) and address in addresses(profile, address.host)
+        case SourceKind.BLUETOOTH:
+            services = set(hints.get("services", "").lower().split())
+            like = profile.match.ble_name_like
+            named = bool(like) and re.search(like, hints.get("name", ""), re.IGNORECASE) is not None
+            return named or bool(services & set(profile.match.ble_services))
 
 
 def _boot_fits(profile: Profile, vendor: str, model: str) -> bool:

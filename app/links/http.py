@@ -6,14 +6,16 @@ import asyncio
 import base64
 import ipaddress
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import orjson
 
 from app.errors import AppError, Garbled, LinkError, LinkLost, NotReachable, TimedOut, TlsRejected
-from app.links.link import Credentials, HttpAnswer
+from app.links.link import USUAL, Credentials, HttpAnswer, HttpManner, Login, TextChannel
 from app.model.address import NetAddress
 
 OPEN_LIMIT_S = 5.0
@@ -29,11 +31,17 @@ class RealHttp:
     """
 
     def __init__(
-        self, address: NetAddress, *, adapter_address: str = "", credentials: Credentials | None = None
+        self,
+        address: NetAddress,
+        *,
+        adapter_address: str = "",
+        credentials: Credentials | None = None,
+        manner: HttpManner = USUAL,
     ) -> None:
         self._address = address
         self._adapter = adapter_address
         self._credentials = credentials
+        self._manner = manner
         self._session: Any = None
         self._is_closed = False
 
@@ -66,12 +74,7 @@ class RealHttp:
         """Yield the text messages of a WebSocket; see ``app.links.link.HttpLink``."""
         from aiohttp import WSMsgType
 
-        session = self._open()
-        with self._translated(OPEN_LIMIT_S):
-            async with asyncio.timeout(OPEN_LIMIT_S):
-                stream = await session.ws_connect(
-                    self._url(path), max_msg_size=limit, heartbeat=QUIET_LIMIT_S / 2.5, autoclose=True
-                )
+        stream = await self._connected(path, limit)
         try:
             while True:
                 with self._translated(QUIET_LIMIT_S):
@@ -84,6 +87,18 @@ class RealHttp:
                     return
         finally:
             await stream.close()
+
+    async def channel(self, path: str, *, limit: int = 1_000_000) -> TextChannel:
+        """Open a WebSocket to talk over; see ``app.links.link.HttpLink``."""
+        return Channel(self, await self._connected(path, limit), limit)
+
+    async def _connected(self, path: str, limit: int) -> Any:
+        session = self._open()
+        with self._translated(OPEN_LIMIT_S):
+            async with asyncio.timeout(OPEN_LIMIT_S):
+                return await session.ws_connect(
+                    self._url(path), max_msg_size=limit, heartbeat=QUIET_LIMIT_S / 2.5, autoclose=True
+                )
 
     async def close(self) -> None:
         """Close all connections. Idempotent."""
@@ -106,11 +121,22 @@ class RealHttp:
         if "%" in self._address.host:
             # the scope of a link-local address means nothing to the charger (RFC 6874 §4)
             headers["Host"] = f"[{self._address.host.partition('%')[0]}]:{self._address.port}"
-        if self._credentials is not None:
-            headers["Authorization"] = basic(self._credentials)
+        login, middlewares = self._credentials, []
+        if login is not None and self._manner.login is Login.BASIC:
+            headers["Authorization"] = basic(login)
+        elif login is not None and self._manner.login is Login.DIGEST:
+            middlewares.append(aiohttp.DigestAuthMiddleware(login.user, login.password.reveal()))
+        single = self._manner.is_single
+        keeps = self._manner.keeps_cookies
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=2, local_addr=self._local(), keepalive_timeout=15),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=aiohttp.TCPConnector(
+                limit=1 if single else 2,
+                local_addr=self._local(),
+                keepalive_timeout=120 if single else 15,
+                ssl=unverified() if self._address.scheme == "https" else True,
+            ),
+            cookie_jar=aiohttp.CookieJar(unsafe=True) if keeps else aiohttp.DummyCookieJar(),
+            middlewares=middlewares,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=OPEN_LIMIT_S),
             headers=headers,
             auto_decompress=False,
@@ -177,6 +203,53 @@ class RealHttp:
             ) from error
         except ConnectionError as error:
             raise _lost(where) from error
+
+
+class Channel:
+    """A WebSocket in both directions."""
+
+    def __init__(self, http: RealHttp, stream: Any, limit: int) -> None:
+        self._http = http
+        self._stream = stream
+        self._limit = limit
+
+    async def send(self, text: str) -> None:
+        """Send one message; raises LinkLost."""
+        if self._stream.closed:
+            raise _lost(self._http._address)
+        with self._http._translated(OPEN_LIMIT_S):
+            async with asyncio.timeout(OPEN_LIMIT_S):
+                await self._stream.send_str(text)
+
+    async def receive(self, *, timeout_s: float) -> str:
+        """Return the next text message; raises TimedOut, LinkLost, Garbled."""
+        from aiohttp import WSMsgType
+
+        while True:
+            with self._http._translated(timeout_s):
+                async with asyncio.timeout(timeout_s):
+                    message = await self._stream.receive()
+            if message.type is WSMsgType.TEXT:
+                return str(message.data)
+            if message.type is WSMsgType.ERROR:
+                raise self._http._broken_stream(message.data, self._limit)
+            if message.type is not WSMsgType.BINARY:
+                raise _lost(self._http._address)
+
+    async def close(self) -> None:
+        """Close it. Idempotent."""
+        await self._stream.close()
+
+
+@cache
+def unverified() -> ssl.SSLContext:
+    """Return a TLS context for a charger's own web page: self-signed, with old ciphers, for an address and no name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context
 
 
 def local_address(adapter: str, host: str) -> tuple[str, int] | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Protocol
 
-from app.model.address import NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.secret import Secret
 
 
@@ -33,6 +34,49 @@ class Credentials:
     password: Secret = field(default_factory=lambda: Secret(""))
 
 
+class Login(Enum):
+    """How the vault's login is shown to a charger's web interface."""
+
+    BASIC = "basic"
+    """With each request (RFC 7617)."""
+    DIGEST = "digest"
+    """After its challenge (RFC 7616)."""
+    NONE = "none"
+    """Not by HTTP: the driver logs in itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpManner:
+    """How a family's web interface wants to be spoken to.
+
+    ``is_single``: everything over one connection, for a session that is bound to it. ``keeps_cookies``: cookies it
+    sets are sent back. A charger's own certificate is never verified: it is self-signed and names no address.
+    """
+
+    login: Login = Login.BASIC
+    is_single: bool = False
+    keeps_cookies: bool = False
+
+
+USUAL = HttpManner()
+
+
+class TextChannel(Protocol):
+    """A WebSocket in both directions, text messages only."""
+
+    async def send(self, text: str) -> None:
+        """Send one message; raises LinkLost."""
+        ...
+
+    async def receive(self, *, timeout_s: float) -> str:
+        """Return the next message; raises TimedOut, LinkLost, Garbled."""
+        ...
+
+    async def close(self) -> None:
+        """Close it. Idempotent."""
+        ...
+
+
 class HttpLink(Protocol):
     """HTTP exchanges with one charger over one kept-alive connection."""
 
@@ -52,6 +96,10 @@ class HttpLink(Protocol):
 
     def websocket(self, path: str, *, limit: int = 1_000_000) -> AsyncIterator[str]:
         """Open a WebSocket and yield text messages until the link closes; raises like ``request``."""
+        ...
+
+    async def channel(self, path: str, *, limit: int = 1_000_000) -> TextChannel:
+        """Open a WebSocket to talk over; raises like ``request``. It ends with the link at the latest."""
         ...
 
     async def close(self) -> None:
@@ -91,6 +139,70 @@ class DatagramLink(Protocol):
         ...
 
 
+class ModbusLink(Protocol):
+    """Modbus TCP to one unit. Only function codes that read."""
+
+    async def holding(self, start: int, count: int, *, unit: int = 1, timeout_s: float = 3.0) -> Sequence[int]:
+        """Read ``count`` (1 to 125) holding registers, 0 to 65535 each.
+
+        Raises TimedOut, LinkLost, Garbled, and NotSupported where the unit answers with an exception code.
+        """
+        ...
+
+    async def inputs(self, start: int, count: int, *, unit: int = 1, timeout_s: float = 3.0) -> Sequence[int]:
+        """Read input registers; like ``holding``."""
+        ...
+
+    async def close(self) -> None:
+        """Close it. Idempotent."""
+        ...
+
+
+class MqttLink(Protocol):
+    """A connection to the MQTT broker of a charger."""
+
+    async def publish(self, topic: str, payload: str) -> None:
+        """Publish with QoS 1, not retained; raises LinkLost, TimedOut."""
+        ...
+
+    async def subscribe(self, topic: str) -> None:
+        """Subscribe with QoS 1; raises LinkLost, TimedOut, NotSupported where the broker refuses."""
+        ...
+
+    async def receive(self, *, timeout_s: float) -> tuple[str, str]:
+        """Return topic and payload of the next message; raises TimedOut, LinkLost, Garbled (not UTF-8, too long)."""
+        ...
+
+    async def close(self) -> None:
+        """Close it. Idempotent."""
+        ...
+
+
+class BleLink(Protocol):
+    """A GATT connection to one unit."""
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Return the UUIDs of its services, lower case."""
+        ...
+
+    async def listen(self, characteristic: str) -> None:
+        """Ask for its notifications; raises LinkLost, NotSupported where there is no such characteristic."""
+        ...
+
+    async def write(self, characteristic: str, data: bytes) -> None:
+        """Write one value with response; raises LinkLost, TimedOut, NotSupported."""
+        ...
+
+    async def receive(self, *, timeout_s: float) -> tuple[str, bytes]:
+        """Return characteristic and value of the next notification; raises TimedOut, LinkLost."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect. Idempotent."""
+        ...
+
+
 class OcppLink(Protocol):
     """A unit connected to our own endpoint; the verbs of ``app.ocpp.endpoint.Endpoint``."""
 
@@ -103,7 +215,9 @@ class OcppLink(Protocol):
 class Links(Protocol):
     """Opens links. The real one binds to the chosen adapter and records; tests replay."""
 
-    async def http(self, address: NetAddress, *, credentials: Credentials | None = None) -> HttpLink:
+    async def http(
+        self, address: NetAddress, *, credentials: Credentials | None = None, manner: HttpManner = USUAL
+    ) -> HttpLink:
         """Prepare HTTP to an address (connects on the first request)."""
         ...
 
@@ -115,14 +229,26 @@ class Links(Protocol):
         """Open a TCP connection."""
         ...
 
-    async def udp(self, address: NetAddress) -> DatagramLink:
-        """Open a UDP socket connected to an address."""
+    async def udp(self, address: NetAddress, *, local_port: int = 0) -> DatagramLink:
+        """Open UDP to an address; with ``local_port`` from that port, which all links of one program share."""
+        ...
+
+    async def modbus(self, address: NetAddress) -> ModbusLink:
+        """Open Modbus TCP; raises NotReachable."""
+        ...
+
+    async def mqtt(self, address: NetAddress, *, credentials: Credentials | None = None) -> MqttLink:
+        """Connect to a broker; raises NotReachable, AuthFailed."""
+        ...
+
+    async def ble(self, address: BleAddress) -> BleLink:
+        """Connect over Bluetooth LE; raises NotReachable (out of reach, Bluetooth off), NotSupported (no adapter)."""
         ...
 
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Return the link to a unit on our endpoint."""
         ...
 
-    def credentials(self, address: NetAddress) -> Credentials | None:
+    def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:
         """Return what the vault holds for that charger, if anything."""
         ...

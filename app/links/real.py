@@ -7,11 +7,19 @@ from typing import Any, Protocol
 
 from app.errors import LinkLost
 from app.links.http import RealHttp
-from app.links.link import Credentials, DatagramLink, HttpLink, LineLink, OcppLink
+from app.links.link import (
+    USUAL,
+    Credentials,
+    DatagramLink,
+    HttpLink,
+    HttpManner,
+    LineLink,
+    OcppLink,
+)
 from app.links.recording import RecordedDatagrams, RecordedHttp, RecordedLine, Recorder
 from app.links.serial import SerialLine
 from app.links.streams import TcpLine, UdpLink
-from app.model.address import NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.secret import Secret
 
 
@@ -61,10 +69,12 @@ class RealLinks:
         self._vault = vault
         self._ocpp = ocpp
 
-    async def http(self, address: NetAddress, *, credentials: Credentials | None = None) -> HttpLink:
+    async def http(
+        self, address: NetAddress, *, credentials: Credentials | None = None, manner: HttpManner = USUAL
+    ) -> HttpLink:
         """Prepare HTTP to an address; without ``credentials`` those of the vault are used."""
         used = credentials or self.credentials(address)
-        link = RealHttp(address, adapter_address=self.adapter_address, credentials=used)
+        link = RealHttp(address, adapter_address=self.adapter_address, credentials=used, manner=manner)
         if self._recorder is None:
             return link
         if used is not None:
@@ -89,14 +99,15 @@ class RealLinks:
         """Return the link to a unit on our endpoint."""
         return OcppWay(address, self._ocpp)
 
-    def credentials(self, address: NetAddress) -> Credentials | None:
+    def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:
         """Return the login the vault holds for that charger, if any."""
         if self._vault is None:
             return None
-        password = self._vault.get(f"charger/{address.host}/password")
+        where = address.host if isinstance(address, NetAddress) else str(address)
+        password = self._vault.get(f"charger/{where}/password")
         if password is None:
             return None
-        user = self._vault.get(f"charger/{address.host}/user")
+        user = self._vault.get(f"charger/{where}/user")
         return Credentials(user=user.reveal() if user else "", password=password)
 
     def _line(self, link: LineLink, kind: str, where: str) -> LineLink:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from app.errors import AppError
-from app.links.link import DatagramLink, HttpAnswer, HttpLink, LineLink
+from app.links.link import DatagramLink, HttpAnswer, HttpLink, LineLink, TextChannel
 from app.links.redaction import Redactor
 from app.model.secret import Secret
 
@@ -131,8 +131,38 @@ class RecordedHttp:
             self._recorder.note(self._name, "end", socket=path, error=type(error).__name__, text=error.message)
             raise
 
+    async def channel(self, path: str, *, limit: int = 1_000_000) -> TextChannel:
+        """Open a WebSocket that is written down in both directions."""
+        self._recorder.note(self._name, "out", channel=path)
+        return RecordedChannel(await self._inner.channel(path, limit=limit), self._recorder, self._name, path)
+
     async def close(self) -> None:
         """Close the link."""
+        await self._inner.close()
+
+
+class RecordedChannel:
+    """A WebSocket in both directions that is written down."""
+
+    def __init__(self, inner: TextChannel, recorder: Recorder, name: str, path: str) -> None:
+        self._inner = inner
+        self._recorder = recorder
+        self._name = name
+        self._path = path
+
+    async def send(self, text: str) -> None:
+        """Send one message and write it down."""
+        self._recorder.note(self._name, "out", text, channel=self._path)
+        await self._inner.send(text)
+
+    async def receive(self, *, timeout_s: float) -> str:
+        """Return the next message, written down."""
+        text = await self._inner.receive(timeout_s=timeout_s)
+        self._recorder.note(self._name, "in", text, channel=self._path)
+        return text
+
+    async def close(self) -> None:
+        """Close it."""
         await self._inner.close()
 
 

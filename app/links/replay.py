@@ -16,9 +16,19 @@ import orjson
 
 from app import errors
 from app.errors import AppError, Garbled, LinkLost, NotReachable, TimedOut, Unexpected
-from app.links.link import Credentials, DatagramLink, HttpAnswer, HttpLink, LineLink, OcppLink
+from app.links.link import (
+    USUAL,
+    Credentials,
+    DatagramLink,
+    HttpAnswer,
+    HttpLink,
+    HttpManner,
+    LineLink,
+    OcppLink,
+    TextChannel,
+)
 from app.links.redaction import Redactor
-from app.model.address import NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
 
 Line = dict[str, Any]
 
@@ -48,9 +58,11 @@ class ReplayLinks:
         """Replay a file."""
         return cls(load(file))
 
-    async def http(self, address: NetAddress, *, credentials: Credentials | None = None) -> HttpLink:
+    async def http(
+        self, address: NetAddress, *, credentials: Credentials | None = None, manner: HttpManner = USUAL
+    ) -> HttpLink:
         """Return HTTP from all recorded exchanges; the recording's address does not matter."""
-        del credentials
+        del credentials, manner
         return ReplayedHttp(self._of("http", str(address)))
 
     async def serial(self, address: SerialAddress) -> LineLink:
@@ -61,15 +73,16 @@ class ReplayLinks:
         """Return the recorded TCP stream."""
         return ReplayedLine(self._of("tcp", str(address)))
 
-    async def udp(self, address: NetAddress) -> DatagramLink:
+    async def udp(self, address: NetAddress, *, local_port: int = 0) -> DatagramLink:
         """Return the recorded datagrams."""
+        del local_port
         return ReplayedDatagrams(self._of("udp", str(address)))
 
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Refuse: OCPP traffic is replayed from the traffic store."""
         raise LinkLost(f"“{address.identity}” is not in this recording.", "Open the traffic of that charger instead.")
 
-    def credentials(self, address: NetAddress) -> Credentials | None:
+    def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:
         """Return ``None``: a recording holds no secrets."""
         del address
         return None
@@ -87,11 +100,14 @@ class ReplayedHttp:
     def __init__(self, lines: list[Line]) -> None:
         self._answers: dict[tuple[str, str], deque[Line]] = {}
         self._messages: dict[str, list[Line]] = {}
+        self._channels: dict[str, list[Line]] = {}
         self._closed = asyncio.Event()
         for line in lines:
             self._sort_in(line)
 
     def _sort_in(self, line: Line) -> None:
+        if "channel" in line:
+            self._channels.setdefault(line["channel"], []).append(line)
         if line["direction"] == "out":
             return
         if "socket" in line:
@@ -133,6 +149,14 @@ class ReplayedHttp:
                 raise _recorded_error(line)
             yield payload(line).decode()
         await self._closed.wait()
+
+    async def channel(self, path: str, *, limit: int = 1_000_000) -> TextChannel:
+        """Follow the recorded talk; raises NotReachable where none was recorded."""
+        del limit
+        lines = [line for line in self._channels.get(path, []) if "json" in line or "text" in line]
+        if not lines:
+            raise NotReachable(f"The recording has no talk over {path}.", "Choose another recording.")
+        return ReplayedChannel(lines)
 
     async def close(self) -> None:
         """End the stream and refuse further requests."""
@@ -184,6 +208,25 @@ class ReplayedLine:
     def _check(self) -> None:
         if self._is_closed:
             raise _closed()
+
+
+class ReplayedChannel:
+    """A WebSocket in both directions that follows a recording."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self._line = ReplayedLine(lines)
+
+    async def send(self, text: str) -> None:
+        """Go to the place where this was sent."""
+        await self._line.write(text.encode())
+
+    async def receive(self, *, timeout_s: float) -> str:
+        """Return the message recorded next."""
+        return (await self._line.read(timeout_s=timeout_s)).decode()
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._line.close()
 
 
 class ReplayedDatagrams:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetAddress:
-    """An IP address (or name) and port on the LAN. ``host`` of an IPv6 link-local address carries its ``%scope``."""
+    """An IP address (or name) and port on the LAN. ``host`` of an IPv6 link-local address carries its ``%scope``.
+
+    ``scheme`` says what is spoken there: ``http``, ``https``, ``udp``, ``modbus``, ``mqtt`` or ``tcp``.
+    """
 
     host: str
     port: int = 80
@@ -16,6 +19,11 @@ class NetAddress:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+    @property
+    def is_web(self) -> bool:
+        """Say whether HTTP is spoken there."""
+        return self.scheme in ("http", "https")
 
     @property
     def url(self) -> str:
@@ -44,4 +52,15 @@ class OcppAddress:
         return f"ocpp:{self.identity}"
 
 
-Address = NetAddress | SerialAddress | OcppAddress
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BleAddress:
+    """A charger in Bluetooth LE range: the system's name for it (a MAC; on macOS a UUID), and what it advertises."""
+
+    device: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"ble:{self.device}"
+
+
+Address = NetAddress | SerialAddress | OcppAddress | BleAddress

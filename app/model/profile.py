@@ -199,7 +199,7 @@ class FirmwareRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """What can still be tried. ``way`` is an id of ``resources/rescue/ways.toml``; ``note`` is special to the family."""
+    """What can still be tried. ``way`` is an id of ``resources/rescue/ways.toml``; ``note``: for this family."""
 
     way: str
     evidence: Evidence

@@ -18,6 +18,12 @@ class SourceKind(Enum):
     SERIAL = "serial"
     DIAL_IN = "dial-in"
     MANUAL = "manual"
+    LAN = "lan"
+    """Asked for on this network, address by address."""
+    BROADCAST = "broadcast"
+    """It answered a question to everybody."""
+    BLUETOOTH = "bluetooth"
+    """It advertises itself over Bluetooth LE."""
 
 
 class Adoption(Enum):

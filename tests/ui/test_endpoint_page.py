@@ -191,6 +191,7 @@ def profile(join: str, **url: Any) -> Profile:
             "family": "Family <i>X</i>",
             "vendor": "V",
             "driver": "ocpp-local",
+            "approach": "ocpp",
             "evidence": [{"source": "a", "grade": "reported"}],
             "timing": {"restart_s": 1, "redial_s": 1, "patience_s": 1},
             "url": {"join": join, **url},

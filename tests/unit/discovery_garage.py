@@ -19,7 +19,7 @@ from app.errors import AuthFailed, Busy, Garbled, NotReachable
 from app.links.link import Links
 from app.model.address import Address, NetAddress, SerialAddress
 from app.model.backend import Backend
-from app.model.profile import Evidence, Grade, Match, Profile
+from app.model.profile import Approach, Evidence, Grade, Match, Profile
 from app.model.unit import ClaimKind, Identity, LinkState, Sighting, SourceKind, Unit, claim
 from app.scope import Scope
 
@@ -230,6 +230,7 @@ def registry() -> Registry:
 def _profile(name: str, driver: str, match: Match, *, priority: int) -> Profile:
     evidence = (Evidence(source="tests", grade=Grade.UNVERIFIED),)
     return Profile(
+        approach=Approach.DIRECT,
         id=name, family=name, vendor="Test", driver=driver, match=match, priority=priority, evidence=evidence
     )
 
