@@ -36,6 +36,8 @@ from ui.wiring import Wiring
 
 CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit)
 FIND_S = 20
+STANDING = (frozenset[str](), frozenset({"rescue watch"}), frozenset({"visit", "stream"}))
+"""What a page that has read everything still does: nothing, or what it does for as long as it is shown."""
 
 
 @asynccontextmanager
@@ -77,6 +79,24 @@ def controls(window: QWidget) -> list[QWidget]:
     return found
 
 
+async def settled(window: MainWindow) -> None:
+    """Wait until a page is shown, has read what it shows, and looks the same twice."""
+    before, now = None, look_of(window)
+    async with asyncio.timeout(FIND_S):
+        while before != now or not is_read(window):
+            await asyncio.sleep(0.01)
+            before, now = now, look_of(window)
+
+
+def look_of(window: MainWindow) -> object:
+    return window.size(), [(id(one), one.isEnabled(), one.geometry()) for one in controls(window)]
+
+
+def is_read(window: MainWindow) -> bool:
+    page = window.page
+    return page is not None and page.isVisible() and {name.split("#")[0] for name in page.tasks._tasks} in STANDING
+
+
 def name_of(widget: QWidget) -> str:
     interface = QAccessible.queryAccessibleInterface(widget)
     return str(interface.text(QAccessible.Text.Name)).strip() if interface is not None else ""
@@ -115,11 +135,11 @@ async def test_every_control_of_every_page_is_named_large_enough_and_fits(home: 
         words = [part for unit in bench.finder.units.values() for part in (unit.title, unit.identity.serial) if part]
         for page_id, argument in places(bench):
             window.go(page_id, argument)
-            await asyncio.sleep(0.3)
+            await settled(window)
             found = nameless(window) | too_small(window) | rich(window, words)
             for size in (QSize(1280, 720), QSize(640, 360)):
                 window.resize(size)
-                await asyncio.sleep(0.05)
+                await settled(window)
                 if window.width() > size.width() or window.height() > size.height():
                     found.add(f"does not fit {size.toTuple()}: {window.size().toTuple()}")
             faults |= {f"{page_id}: {fault}" for fault in found}
@@ -154,7 +174,7 @@ async def test_tab_reaches_every_control_of_a_page(bench: Any, qtbot: Any, page_
     async with plain_window(bench) as window:
         window.activateWindow()
         window.go(page_id)
-        await asyncio.sleep(0.2)
+        await settled(window)
         on_rail = window.rail.findChildren(QAbstractButton)
         one_by_tab = [widget for widget in controls(window) if widget.isEnabled() and not by_arrows(widget)]
         wanted = {name_of(widget) for widget in one_by_tab if widget not in on_rail}
