@@ -238,7 +238,7 @@ SICK: dict[str, Sick] = {
     "A16-TRIG-06": Sick(says("TriggerMessage", status="NotImplemented"), "is known", P),
     "A16-TRIG-07": Sick(says("TriggerMessage", **ACCEPTED), "not accepted"),
     "A16-WIRE-01": Sick(fault(Fault.CRASHES_ON_UNKNOWN), "unknown action"),
-    "A16-WIRE-02": Sick(says("UnlockConnector", status="Unlocked"), "not acted on"),
+    "A16-WIRE-02": Sick(LIE, "not acted on"),
     "A16-WIRE-03": Sick(deaf_to_utf8, "UTF-8"),
     "A16-WIRE-04": Sick(drops_on_long, "stays connected"),
     "A16-DATA-01": Sick(says("DataTransfer", **ACCEPTED), "UnknownVendorId"),

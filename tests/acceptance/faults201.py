@@ -306,7 +306,7 @@ SICK: dict[str, Sick] = {
     "A201-TRIG-06": Sick(says("TriggerMessage", **ACCEPTED), "not accepted"),
     "A201-TRIG-07": Sick(around("TriggerMessage", boots_on_demand), "rejects a trigger of the Boot", P),
     "A201-WIRE-01": Sick(fault(Fault.CRASHES_ON_UNKNOWN), "answered with a CALLERROR"),
-    "A201-WIRE-02": Sick(replies("UnlockConnector", status="Unlocked"), "not acted on"),
+    "A201-WIRE-02": Sick(replies("TriggerMessage", **ACCEPTED), "not acted on"),
     "A201-WIRE-03": Sick(around("DataTransfer", hangs_up), "UTF-8 text is answered"),
     "A201-WIRE-04": Sick(around("DataTransfer", hangs_up), "stays connected"),
     "A201-DATA-01": Sick(says("DataTransfer", **ACCEPTED), "unknown vendor is refused"),

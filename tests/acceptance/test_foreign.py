@@ -144,7 +144,6 @@ async def test_the_ocpp_package_as_a_charge_point_gets_the_verdicts_it_earns(all
         "A16-CONF-06": Verdict.FAIL,  # takes “often” for a number
         "A16-SMART-01": Verdict.NOT_APPLICABLE,  # not claimed
         "A16-WIRE-01": Verdict.PARTIAL,  # says NotSupported of what it does not know
-        "A16-WIRE-02": Verdict.PARTIAL,  # says NotImplemented of what it does not offer
         "A16-SESS-01": Verdict.FAIL,  # its register falls from 100 to 90 Wh
     }
     for case_id in chosen:

@@ -64,11 +64,11 @@ async def unknown_action(stage: Stage) -> None:
 
 def judge_payload(take: Take) -> Iterator[Check]:
     """Look at the answer to a payload against the schema."""
-    asked = take.asked("UnlockConnector")
+    asked = take.asked("ChangeConfiguration", lambda message: not message.payload)
     for exchange in asked:
         is_error = exchange.answer is not None and bool(exchange.answer.code)
         yield must("A malformed request is answered", exchange.answer is not None, exchange.status, *exchange.seqs)
-        yield must("and not acted on", exchange.status != "Unlocked", exchange.status, *exchange.seqs)
+        yield must("and not acted on", exchange.status != "Accepted", exchange.status, *exchange.seqs)
         yield should("The answer is a CALLERROR (J16 §4.2.3)", is_error, exchange.status, *exchange.seqs)
         yield should("that tells what is wrong with it", exchange.status in MALFORMED, exchange.status, *exchange.seqs)
     if asked:
@@ -83,8 +83,8 @@ def judge_payload(take: Take) -> Iterator[Check]:
     budget_s=60,
 )
 async def malformed(stage: Stage) -> None:
-    """Send UnlockConnector without its connector, then an ordinary question."""
-    await stage.call("UnlockConnector", {}, within_s=15)
+    """Send ChangeConfiguration without its key and its value, then an ordinary question."""
+    await stage.call("ChangeConfiguration", {}, within_s=15)
     await _goes_on(stage)
 
 

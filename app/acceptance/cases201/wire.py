@@ -67,11 +67,11 @@ async def unknown_action(stage: Stage) -> None:
 
 def judge_payload(take: Take) -> Iterator[Check]:
     """Look at the answer to a payload against the schema."""
-    asked = take.asked("UnlockConnector")
+    asked = take.asked("TriggerMessage", lambda message: not message.payload)
     for exchange in asked:
         is_error = exchange.answer is not None and bool(exchange.answer.code)
         yield must("A malformed request is answered", exchange.answer is not None, exchange.status, *exchange.seqs)
-        yield must("and not acted on", exchange.status != "Unlocked", exchange.status, *exchange.seqs)
+        yield must("and not acted on", exchange.status != "Accepted", exchange.status, *exchange.seqs)
         yield should("The answer is a CALLERROR (part 4 §4.3)", is_error, exchange.status, *exchange.seqs)
         yield should("that tells what is wrong with it", exchange.status in MALFORMED, exchange.status, *exchange.seqs)
     if asked:
@@ -86,8 +86,8 @@ def judge_payload(take: Take) -> Iterator[Check]:
     budget_s=60,
 )
 async def malformed(stage: Stage) -> None:
-    """Send UnlockConnector without its connector, then an ordinary question."""
-    await stage.call("UnlockConnector", {}, within_s=15)
+    """Send TriggerMessage without its message, then an ordinary question."""
+    await stage.call("TriggerMessage", {}, within_s=15)
     await _goes_on(stage)
 
 
