@@ -25,6 +25,7 @@ COMMANDS = {
     "rescue": "bring home the sessions that a charger kept for its dead backend (CSV, JSON)",
     "experiment": "find out which of two causes that look alike it is",
     "diagnose": "name what is wrong in a trace or a log file",
+    "explain": "explain a saved configuration key by key and check it against what the site wants",
     "trace": "write recorded traffic to a file, read, convert and check such files",
     "trust": "show and export our own root certificate, issue client certificates, import another one",
     "undo": "take back what a job changed",

@@ -11,6 +11,10 @@ from app.model.secret import MASK
 SECRET_KEYS = frozenset({"authorizationkey", "basicauthpassword"})
 """OCPP 1.6 security white paper §3 (AuthorizationKey); OCPP 2.0.1 part 2 SecurityCtrlr.BasicAuthPassword."""
 
+_SECRET_NAME = re.compile(
+    r"authori[sz]ationkey|password|passwd|passphrase|secret|\APW-|psk|simpin|pin\Z|(?:_|[a-z])pass\Z", re.IGNORECASE
+)
+
 FEW_KEYS = 64
 """So many keys are looked for one by one before a text is taken apart [OURS]."""
 
@@ -22,6 +26,11 @@ _NAME = re.compile(rf'"(?:key|name)"\s*+:\s*+({_TEXT})', re.IGNORECASE | re.DOTA
 _VALUE = re.compile(rf'("(?:value|attributeValue)"\s*+:\s*+)({_TEXT}|{_SCALAR})', re.IGNORECASE | re.DOTALL)
 _NAMING = ("key", "name")
 _VALUES = ("value", "attributevalue")
+
+
+def is_secret_key(key: str) -> bool:
+    """Say whether a configuration key holds a password by its name (``AuthorizationKey``, ``evb_APNPass`` …)."""
+    return _SECRET_NAME.search(key) is not None
 
 
 def mask_secrets(text: str, keys: Iterable[str] = ()) -> str:

@@ -7,15 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.model import masking
 from app.model.masking import mask_secrets
 from app.model.secret import MASK, Secret
 
 MIN_SECRET = 6
 """Shorter known secrets are not searched for in texts: they would mask half of everything."""
 
-_SECRET_KEY = re.compile(
-    r"authori[sz]ationkey|password|passwd|passphrase|secret|\APW-|psk|simpin|pin\Z|(?:_|[a-z])pass\Z", re.IGNORECASE
-)
+is_secret_key = masking.is_secret_key
 SECRET_FIELDS = ("apnPassword", "basicAuthPassword", "password", "key", "simPin")
 """Fields of SetNetworkProfile's connectionData that are secrets (part 2 §2.5, §2.36, §2.52; 2.1 adds the second)."""
 _SPELLED = r'("(?:[^"\\]|\\.)*"|[^",{}\[\]\s]+)'
@@ -36,11 +35,6 @@ _LOGIN = re.compile(r'(:(?:\\?/){2}[^/@\s":\\]*:)[^/\s"\\]+(?=@)')
 CARRIERS = frozenset({"ChangeConfiguration", "SetNetworkProfile", *_LISTS, *TRANSFERS})
 """Messages that may carry a secret."""
 _NAME = re.compile(r'"(?:key|name)"\s*:\s*"([^"\\]{1,100})"', re.IGNORECASE)
-
-
-def is_secret_key(key: str) -> bool:
-    """Say whether a configuration key holds a password by its name (``AuthorizationKey``, ``evb_APNPass`` …)."""
-    return _SECRET_KEY.search(key) is not None
 
 
 def masked_request(text: str, action: str, payload: Mapping[str, Any]) -> str:
