@@ -98,6 +98,9 @@ class UrlHabit:
     limit: int | None = None
     schemes: tuple[str, ...] = ("ws", "wss")
     secret_limit_bytes: int | None = None
+    trust: str = ""
+    """With ``wss``: ``unverified`` (takes any certificate), ``public`` (built-in roots), ``upload`` (takes a root of
+    ours), ``fixed`` (its maker's alone); empty = not known."""
     note: str = ""
 
 

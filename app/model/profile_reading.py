@@ -32,6 +32,7 @@ E = TypeVar("E", bound=Enum)
 
 SCHEMES = frozenset({"http", "https", "udp", "modbus", "mqtt", "tcp"})
 RESTARTS = frozenset({"none", "automatic", "by-hand", "unknown"})
+TRUSTS = frozenset({"", "unverified", "public", "upload", "fixed"})
 HOLDS: Mapping[str, frozenset[str]] = {
     "url": frozenset({"", "no-scheme", "trailing-slash", "no-trailing-slash"}),
     "host": frozenset({""}),
@@ -177,6 +178,7 @@ class _Reader:
             limit=self.take(table, "limit", int, None),
             schemes=self.texts(table, "schemes") or ("ws", "wss"),
             secret_limit_bytes=self.take(table, "secret_limit_bytes", int, None),
+            trust=self.one_of(table, "trust", TRUSTS, ""),
             note=self.take(table, "note", str, ""),
         )
         self.done(table, "[url]")
