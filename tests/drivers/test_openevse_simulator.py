@@ -298,6 +298,7 @@ async def test_it_lies_about_its_connection():
 # mDNS
 
 
+@pytest.mark.xdist_group("mdns")  # as test_mdns: a flood in another process would drown its goodbye
 async def test_it_is_announced_on_the_named_address_and_says_goodbye():
     seen: asyncio.Queue[tuple[str, ServiceStateChange]] = asyncio.Queue()
 

@@ -21,7 +21,8 @@ from tests.e2e.kit import Visit, until
 from tests.e2e.test_window_mouse import write
 
 Visiting = Callable[..., AbstractAsyncContextManager[Visit]]
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("mdns")]
+"""Not beside the flood of the mDNS tests: this neighbourhood is loud enough."""
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = 12
 GROWTH_KB = 200 * 1024

@@ -22,6 +22,9 @@ from app.model.frame import SourceHealth
 from app.model.unit import Unit
 from tests.unit.discovery_garage import KIND, Charger, finder, mdns, until
 
+pytestmark = pytest.mark.xdist_group("mdns")
+"""One after the other: a flood on loopback's one multicast group drowns what is said there once, in every process."""
+
 LO = "127.0.0.1"
 GROUP = ("224.0.0.251", 5353)
 FLOOD = 5000

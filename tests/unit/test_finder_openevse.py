@@ -24,6 +24,9 @@ from app.sim.openevse import OpenEvseGateway
 from app.sim.rapi import RapiController
 from tests.unit.discovery_garage import until
 
+pytestmark = pytest.mark.xdist_group("mdns")
+"""One after the other: a flood on loopback's one multicast group drowns what is said there once, in every process."""
+
 LO = "127.0.0.1"
 SERIAL = f"24{secrets.token_hex(5).upper()}"
 MCU = f"OEVSE1{secrets.token_hex(4).upper()}"

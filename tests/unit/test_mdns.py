@@ -18,6 +18,9 @@ from app.model.unit import Sighting
 from app.scope import Scope
 from tests.unit.discovery_garage import KIND, ODD_KINDS, Charger, finder, until
 
+pytestmark = pytest.mark.xdist_group("mdns")
+"""One after the other: a flood on loopback's one multicast group drowns what is said there once, in every process."""
+
 LO = "127.0.0.1"
 LOOPBACK = Network(adapter=Adapter(name="lo", address=LO, is_loopback=True), prefix=8, index=1)
 
