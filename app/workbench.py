@@ -24,12 +24,13 @@ from app.discovery.adapters import default_adapter
 from app.discovery.finder import Finder
 from app.discovery.mdns import MdnsSource
 from app.discovery.noticing import Notices
+from app.discovery.remembering import remember
 from app.discovery.serialports import SerialSource
 from app.discovery.source import Source
 from app.driver.capability import WriteResult
 from app.driver.registry import Registry, load_drivers, load_profiles
 from app.driver.session import Session
-from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse, StoreError
+from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse
 from app.experiment.desk import Experimenter
 from app.feed import Feed
 from app.jobs import checking
@@ -44,7 +45,7 @@ from app.model.query import TrafficQuery
 from app.model.reading import Sampled, StateChange
 from app.model.secret import Secret
 from app.model.setting import Change
-from app.model.unit import Sighting, Unit, UnitChange, Way, authority
+from app.model.unit import Sighting, Unit, Way, authority
 from app.ocpp.server import OcppServer
 from app.ocpp.services.desk import ServiceDesk
 from app.rescue.desk import RescueDesk
@@ -54,6 +55,7 @@ from app.standin.fileservice import FileService
 from app.storage.db import Store
 from app.storage.vault import KeyringVault, MemoryVault, Vault
 from app.trace.desk import TraceDesk
+from app.triage.desk import TriageDesk
 from app.trust.desk import TrustDesk
 
 if TYPE_CHECKING:
@@ -65,9 +67,6 @@ log = logging.getLogger(__name__)
 
 DRAIN_S = 0.1
 """How often frames and samples go to the storage writer (architecture, part 4)."""
-
-REMEMBER_S = 0.5
-"""How long changes of units gather before they go to disk: a sync takes 0.2 ms on a good disk, 20 ms on a bad one."""
 
 QUEUE = 20_000
 """Frames the writer may fall behind before the oldest are dropped (two seconds at 10,000 a second)."""
@@ -118,6 +117,7 @@ class Workbench:
         self.hand: EditDesk
         self.files: FileService
         self.rescue: RescueDesk
+        self.triage: TriageDesk
         self.services: ServiceDesk
         self.acceptance: AcceptanceDesk
         self.experiments: Experimenter
@@ -192,11 +192,12 @@ class Workbench:
             hindrance=lambda identity: "It is being accepted." if self.acceptance.running(identity) else "",
             report=self._trouble,
         )
+        self.triage = TriageDesk(registry=self.registry, opens=self.open, asks=checking.answering)
         self.acceptance.tools = Tools(files=self.files, root_pem=lambda: self.authority.root.pem)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         self.scope.required("storage writer", self._drain())
-        self.scope.isolated("remember units", self._remember())
+        self.scope.isolated("remember units", remember(self.finder.changes, self.store.units, self._trouble))
         kept = (self.server.arrivals, self.findings, self.desk.changes, self.acceptance.started)
         self.scope.isolated("trace witness", self.traces.keep(*kept))
         await asyncio.sleep(0)  # both listen from here on
@@ -467,27 +468,3 @@ class Workbench:
             for sample in samples:
                 if isinstance(sample, StateChange):
                     self.finder.noted(sample)
-
-    async def _remember(self) -> None:
-        """Keep the units on disk, many in one go; what the disk does not take is kept for the next time."""
-        waiting: dict[str, UnitChange] = {}
-        changes = self.finder.changes.subscribe(QUEUE)
-        try:
-            while True:
-                first = await anext(changes)
-                waiting[first.unit.unit_id] = first
-                await asyncio.sleep(REMEMBER_S)
-                waiting |= {change.unit.unit_id: change for change in changes.take()}
-                self._save_units(waiting)
-        finally:
-            waiting |= {change.unit.unit_id: change for change in changes.take()}
-            changes.close()
-            self._save_units(waiting)
-
-    def _save_units(self, waiting: dict[str, UnitChange]) -> None:
-        try:
-            self.store.units.update(waiting.values())
-        except StoreError as error:
-            self._trouble(Trouble(name="remember units", error=error))
-        else:
-            waiting.clear()

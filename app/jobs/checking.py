@@ -27,6 +27,7 @@ from app.jobs import verdicts
 from app.jobs.verdicts import SHOWN, Answer, Reply
 from app.model.finding import Finding
 from app.model.secret import Secret
+from app.model.triage import Answering
 from app.trust.describe import describe
 
 CONNECT_S = 8.0
@@ -35,6 +36,9 @@ LINGER_S = 0.2
 """How long a backend that took us may hang up at once [OURS]."""
 LIMIT = 65_536
 """Bytes of an answer that are read at most."""
+
+GONE = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+"""What a resolver says that answers, and knows no such name (RFC 3493 §6.1)."""
 
 SUBPROTOCOLS = {version: Subprotocol(f"ocpp{version}") for version in ("1.6", "2.0.1", "2.1")}
 
@@ -131,6 +135,32 @@ async def reply(url: str, *, version: str = "1.6") -> Reply:
         text = f"The backend did not answer: {said[:SHOWN]}."
         raise NotReachable(text, "Check its address, then try again.") from error
     return Reply.of(visit.response, url, path, path.rpartition("/")[2])
+
+
+async def answering(url: str) -> Answering:
+    """Ask whether a charger's backend still answers, under an identity nobody has: its own session is left alone.
+
+    An answer that a WebSocket server gives to a stranger (101, 400, 401, 403, 404, 426) counts as life. Where nothing
+    comes, only a name that is known to be gone or a refused connection is a “no”; all else may be this computer's
+    own lack of internet.
+    """
+    strange = f"REHOME-TEST-{secrets.token_hex(4).upper()}"
+    asked = f"{url.rstrip('/')}/{strange}"
+    try:
+        async with asyncio.timeout(CONNECT_S + ANSWER_S):
+            response = (await _visit(asked, strange, Secret(""), SUBPROTOCOLS["1.6"])).response
+    except socket.gaierror as error:
+        return Answering.NO if error.errno in GONE else Answering.CANT_TELL
+    except ConnectionRefusedError:
+        return Answering.NO
+    except ssl.SSLError:
+        return Answering.REFUSES
+    except (ConnectionResetError, InvalidHandshake, InvalidURI, ProtocolError, EOFError, ValueError):
+        return Answering.REFUSES
+    except OSError:
+        return Answering.CANT_TELL
+    alive = response is not None and response.status_code in (101, 400, 401, 403, 404, 426)
+    return Answering.YES if alive else Answering.REFUSES
 
 
 async def _visit(url: str, identity: str, secret: Secret, offered: Subprotocol) -> _Visit:

@@ -16,8 +16,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.utils import accept_key
 
 from app.diagnosis.catalogue import explain
+from app.jobs import checking
 from app.jobs.checking import ask
 from app.model.secret import Secret
+from app.model.triage import Answering
 from app.sim.backend import NewBackend
 from tests.catalogue.kit import is_told_whole
 
@@ -285,3 +287,28 @@ async def test_the_login_stands_in_no_log(caplog: pytest.LogCaptureFixture) -> N
         await ask(f"ws://127.0.0.1:{port}/CP1", identity="CP1", secret=SECRET)
     assert b"Q1AxOm9wZW46c2VzYW1lLzE=" in heard[0]
     assert "Q1AxOm9wZW46c2VzYW1lLzE=" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "verdict"),
+    [
+        (http("401 Unauthorized"), Answering.YES),
+        (http("404 Not Found"), Answering.YES),
+        (http("502 Bad Gateway"), Answering.REFUSES),
+        (http("301 Moved", "Location: https://sale.example\r\n"), Answering.REFUSES),
+        (b"SSH-2.0-OpenSSH\r\n", Answering.REFUSES),
+        (b"", Answering.REFUSES),
+    ],
+)
+async def test_what_answers_at_an_old_address_is_told_apart(bytes_: bytes, verdict: Answering) -> None:
+    async with answering(bytes_) as (port, heard):
+        assert await checking.answering(f"ws://127.0.0.1:{port}/ocpp") is verdict
+    assert b"REHOME-TEST-" in heard[0]  # never under the charger's own identity
+
+
+async def test_a_backend_that_lives_keeps_its_charger(free_port: int) -> None:
+    async with NewBackend({"CP1": SECRET.reveal()}) as new:
+        assert await checking.answering(new.url) is Answering.YES
+        assert not new.stations
+    assert await checking.answering(f"ws://127.0.0.1:{free_port}/ocpp") is Answering.NO
+    assert await checking.answering("ws://no-such-host.invalid/ocpp") in (Answering.NO, Answering.CANT_TELL)

@@ -1,0 +1,162 @@
+"""Judge the chargers of a site: ask each what it is and offers, ask its present backend for life, write nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from app.driver.capability import ReportsStatus, SetsBackend
+from app.driver.registry import Registry
+from app.driver.session import Session
+from app.errors import AppError, AuthFailed
+from app.model.address import OcppAddress
+from app.model.backend import Backend
+from app.model.finding import Finding
+from app.model.profile import Profile
+from app.model.triage import Answering, Case, Judgement
+from app.model.unit import Unit, authority
+from app.scope import Scope
+from app.triage.judging import Way, judge
+
+AT_ONCE = 8
+"""Chargers asked at the same time."""
+
+UNIT_S = 25.0
+"""Time for one charger: opening, status and backend have deadlines of their own, this one bounds their sum."""
+
+CHARGING = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
+
+Opens = Callable[[str], AbstractAsyncContextManager[Session]]
+Asks = Callable[[str], Awaitable[Answering]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What opening a charger told."""
+
+    offers: frozenset[str] | None = None
+    present: Backend | None = None
+    state: str = ""
+    is_locked: bool = False
+    trouble: str = ""
+
+
+UNOPENED = Seen()
+
+
+class TriageDesk:
+    """Judges chargers.
+
+    ``opens`` gives a session to a unit, ``asks`` tells whether a backend answers, ``known`` the findings that stand
+    against a unit, ``ways`` the methods that are left. Each backend is asked once in an assessment.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        opens: Opens,
+        asks: Asks,
+        known: Callable[[Unit], Sequence[Finding]] = lambda _unit: (),
+        ways: Callable[[], Mapping[str, Way]] = dict,
+    ) -> None:
+        self._registry = registry
+        self._opens = opens
+        self._asks = asks
+        self._known = known
+        self._ways = ways
+
+    async def assess(
+        self,
+        units: Sequence[Unit],
+        wanted: Backend | None,
+        *,
+        progress: Callable[[int, int, Judgement], None] = lambda *_: None,
+    ) -> list[Judgement]:
+        """Judge these units, in their order. ``progress(done, total, judgement)`` is called as each is ready.
+
+        Cancelling stops all sessions. One charger that fails is judged on what is known of it.
+        """
+        gate = asyncio.Semaphore(AT_ONCE)
+        backends: dict[str, asyncio.Task[Answering]] = {}
+        found: dict[str, Judgement] = {}
+        async with Scope("triage") as scope:
+
+            async def one(unit: Unit) -> None:
+                async with gate:
+                    found[unit.unit_id] = await self._one(unit, wanted, scope, backends)
+                progress(len(found), len(units), found[unit.unit_id])
+
+            await asyncio.gather(*(scope.required(f"triage/{unit.unit_id}", one(unit)) for unit in units))
+        return [found[unit.unit_id] for unit in units]
+
+    async def _one(
+        self, unit: Unit, wanted: Backend | None, scope: Scope, backends: dict[str, asyncio.Task[Answering]]
+    ) -> Judgement:
+        seen = await self._look(unit)
+        present = seen.present or unit.backend
+        return self.judged(unit, wanted, seen, await self._answering(present, scope, backends))
+
+    def judged(
+        self, unit: Unit, wanted: Backend | None, seen: Seen = UNOPENED, answering: Answering = Answering.UNASKED
+    ) -> Judgement:
+        """Judge on what is known, without asking anybody."""
+        present = seen.present or unit.backend
+        if wanted is not None and not wanted.identity and present is not None:
+            wanted = replace(wanted, identity=present.identity)
+        case = Case(
+            unit=unit,
+            wanted=wanted,
+            present=present.without_secret() if present else None,
+            answering=answering,
+            is_locked=seen.is_locked or unit.identity.extra.get("locked") == "yes",
+            is_charging=(seen.state or unit.state) in CHARGING,
+            is_dialled_in=any(isinstance(way.address, OcppAddress) and way.is_present for way in unit.ways),
+            offers=seen.offers,
+            codes=frozenset(finding.code for finding in self._known(unit)),
+            troubles=tuple(way.trouble for way in unit.ways if way.trouble),
+        )
+        return judge(case, self.profile(unit), self._ways(), datetime.now(UTC))
+
+    def profile(self, unit: Unit) -> Profile | None:
+        """Return the profile of a unit's family, ``None`` where it is not known."""
+        return self._registry.profiles.get(unit.identity.profile_id)
+
+    async def _look(self, unit: Unit) -> Seen:
+        if not unit.is_present:
+            return Seen()
+        seen = Seen()
+        try:
+            async with asyncio.timeout(UNIT_S), self._opens(unit.unit_id) as session:
+                seen = Seen(offers=frozenset(item.__name__ for item in session.offers))
+                if session.has(ReportsStatus):
+                    seen = replace(seen, state=(await session.ask(ReportsStatus).status()).state)
+                # some chargers choke on reading all of their OCPP configuration, so it is not asked for here
+                if session.has(SetsBackend) and not isinstance(session.address, OcppAddress):
+                    seen = replace(seen, present=await session.ask(SetsBackend).read_backend())
+        except AuthFailed as error:
+            return replace(seen, is_locked=True, trouble=error.message)
+        except AppError as error:
+            return replace(seen, trouble=error.message)
+        except TimeoutError:
+            return replace(seen, trouble=f"It did not answer within {UNIT_S:.0f} s.")
+        return seen
+
+    async def _answering(
+        self, present: Backend | None, scope: Scope, backends: dict[str, asyncio.Task[Answering]]
+    ) -> Answering:
+        if present is None or not present.url:
+            return Answering.UNASKED
+        where = authority(present.url)
+        if where not in backends:
+            backends[where] = scope.isolated(f"ask/{where}", self._asked(present.url))
+        return await asyncio.shield(backends[where])
+
+    async def _asked(self, url: str) -> Answering:
+        try:
+            return await self._asks(url)
+        except AppError:
+            return Answering.CANT_TELL
