@@ -130,12 +130,24 @@ def printing(frozen: Frozen) -> str:
     return f"{pdf.stat().st_size} bytes"
 
 
+def label(frozen: Frozen) -> str:
+    """A photo of a label is decoded, read, and matched to the list of a site."""
+    photo = ROOT / "tests" / "labels" / "photos" / "photo.jpg"
+    home = frozen.work / "listed"
+    home.mkdir()
+    (home / "settings.toml").write_text('[[listed]]\nserial = "WB-4711-0042"\n', encoding="utf-8")
+    said = json.loads(frozen.start("rehome", "label", "--json", "--home", str(home), str(photo)))
+    if {item["verdict"] for item in said} != {"exact"}:
+        raise Failed(f"the label was read as {said}")
+    return f"{len(said)} codes of a photo"
+
+
 def window(frozen: Frozen) -> str:
     """The window opens on the demo garage and shows every page."""
     return frozen.start("rehome-gui", "--demo", "--smoke").strip() or "opened and closed"
 
 
-CHECKS: Sequence[Callable[[Frozen], str]] = (version, contents, acceptance, trust, demo, printing, window)
+CHECKS: Sequence[Callable[[Frozen], str]] = (version, contents, acceptance, trust, demo, printing, label, window)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -64,6 +64,7 @@ def test_the_recipe_carries_drivers_data_and_launchers() -> None:
         "rehome": [True, ["rehome"]],
         "rehome-gui": [False, ["rehome-gui"]],
         "rehome-print": [True, ["rehome-print"]],
+        "rehome-photo": [True, ["rehome-photo"]],
     }
 
 
