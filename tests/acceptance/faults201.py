@@ -11,7 +11,7 @@ from app.sim.answers import Refusal
 from app.sim.fault import Fault
 from app.sim.station2 import Station2
 from app.sim.station2_evse import IdToken, Json
-from tests.acceptance.kit2 import CARD
+from tests.acceptance.people import CARD
 
 Sicken = Callable[[Station2], None]
 Act = Callable[[Station2], Callable[[Prompt], Answer | None]]

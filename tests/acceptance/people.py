@@ -1,4 +1,4 @@
-"""Persons who do with a simulated station what a prompt asks."""
+"""Persons who do with a simulated station what a prompt asks, whatever version it speaks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable
 from app.model.acceptance import Answer, Prompt
 from app.sim.errands import Errands, FirmwareErrand
 from app.sim.station import OcppStation
+from app.sim.station2 import Station2
 
 CARD = "04A1B2C3"
+Simulated = OcppStation | Station2
 
 
-def helpful(unit: OcppStation) -> Callable[[Prompt], Answer | None]:
+def helpful(unit: Simulated) -> Callable[[Prompt], Answer | None]:
     """Do everything at once; prompts that close by themselves are left to do so."""
 
     def act(prompt: Prompt) -> Answer | None:
@@ -45,6 +47,6 @@ class _CarefulErrands(Errands):
         self.firmware_status, self.firmware_id = "Idle", None
 
 
-def careful(unit: OcppStation) -> None:
+def careful(unit: Simulated) -> None:
     """Let a station look into an image before it installs it; the simulated one installs anything."""
     unit.errands.__class__ = _CarefulErrands

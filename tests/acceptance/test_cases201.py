@@ -21,7 +21,8 @@ from app.sim.station2_model import DeviceModel
 from app.trust.authority import Authority
 from app.trust.wardrobe import Wardrobe
 from tests.acceptance.kit import central, run_cases, run_one, told
-from tests.acceptance.kit2 import careful2, helpful2, station2
+from tests.acceptance.kit2 import station2
+from tests.acceptance.people import careful, helpful
 
 
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
@@ -33,9 +34,9 @@ async def test_a_healthy_station_passes_the_whole_suite(
         central(wardrobe=lambda: wardrobe) as server,
         station2(server, version, security_profile=2, password="0123456789abcdef", tls=tls) as unit,
     ):
-        careful2(unit)
+        careful(unit)
         chosen = suites()["full"].cases(version)
-        result = await run_cases(server, chosen, person=helpful2(unit), tools=hands, version=version)
+        result = await run_cases(server, chosen, person=helpful(unit), tools=hands, version=version)
         assert not result.stopped
         bad = [told(item) for item in result.results if item.verdict is not Verdict.PASS or item.unrestored]
         assert not bad, "\n".join(bad)
@@ -80,7 +81,7 @@ async def test_what_a_station_does_not_claim_is_never_sent():
             one for one in unit.model if not one.component.endswith("Ctrlr") or one.component in SPARE
         )
         chosen = [case for case in suites()["full"].cases("2.0.1") if case.id.split("-")[1] in OPTIONS]
-        result = await run_cases(server, chosen, person=helpful2(unit), version="2.0.1")
+        result = await run_cases(server, chosen, person=helpful(unit), version="2.0.1")
         sent = {action for action, _ in unit.heard} - {"GetBaseReport"}
         assert not sent
         assert len(result.results) > 20
@@ -105,7 +106,7 @@ async def test_what_a_case_changed_is_put_back_when_it_fails():
     async with central() as server, station2(server) as unit:
         before = unit.model.text("SampledDataCtrlr", "TxUpdatedInterval")
         unit.faults.add(Fault.REGISTER_FALLS)
-        result = await run_one(server, "A201-METER-01", person=helpful2(unit), version="2.0.1")
+        result = await run_one(server, "A201-METER-01", person=helpful(unit), version="2.0.1")
         assert result.verdict is Verdict.FAIL
         assert not result.unrestored
         assert unit.model.text("SampledDataCtrlr", "TxUpdatedInterval") == before
@@ -135,7 +136,7 @@ async def test_what_a_station_tells_just_before_the_end_does_not_hold_up_the_end
             return stop(payload)
 
         unit.answers["RequestStopTransaction"] = measures_and_stops
-        result = await run_one(server, "A201-QUEUE-02", person=helpful2(unit), version="2.0.1")
+        result = await run_one(server, "A201-QUEUE-02", person=helpful(unit), version="2.0.1")
         assert result.verdict is Verdict.PASS, told(result)
         kinds = [moves.kind_of(event) for event in moves.events(Take.of(result.frames))]
         assert kinds[-3:] == ["Updated", "Ended", "Ended"]
@@ -144,6 +145,6 @@ async def test_what_a_station_tells_just_before_the_end_does_not_hold_up_the_end
 async def test_a_stored_run_is_judged_again_from_its_frames_alone():
     async with central() as server, station2(server) as unit:
         ids = ["A201-CONF-01", "A201-SESS-01", "A201-RESET-01"]
-        result = await run_cases(server, ids, person=helpful2(unit), version="2.0.1")
+        result = await run_cases(server, ids, person=helpful(unit), version="2.0.1")
         stored: RunResult = decode(RunResult, encode(result))
         assert [item.checks for item in again(stored).results] == [item.checks for item in result.results]

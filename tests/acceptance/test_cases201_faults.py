@@ -10,7 +10,8 @@ from app.acceptance.tools import Tools
 from app.sim import calls
 from tests.acceptance.faults201 import SICK
 from tests.acceptance.kit import central, run_one, told
-from tests.acceptance.kit2 import helpful2, station2
+from tests.acceptance.kit2 import station2
+from tests.acceptance.people import helpful
 
 PACE = 0.01
 TEMPO = Tempo(pace=PACE, least_s=0.35, returns_s=30.0, restores_s=30.0)
@@ -30,7 +31,7 @@ async def test_a_sick_station_does_not_pass(case_id: str, hands: Tools, monkeypa
         station2(server, version, security_profile=1, password="0123456789abcdef", time_scale=PACE) as unit,
     ):
         sick.sicken(unit)
-        person = (sick.person or helpful2)(unit)
+        person = (sick.person or helpful)(unit)
         result = await run_one(server, case_id, person=person, tools=hands, tempo=TEMPO, version=version)
         assert result.verdict is sick.verdict, told(result)
         unmet = [check.sentence for check in result.checks if not check.is_met]

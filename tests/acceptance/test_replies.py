@@ -15,7 +15,8 @@ from app.ocpp.endpoint import Endpoint
 from app.ocpp.events import IdToken
 from app.ocpp.server import OcppServer
 from tests.acceptance.kit import central, known, run_cases, station, told
-from tests.acceptance.kit2 import CARD, helpful2, station2
+from tests.acceptance.kit2 import station2
+from tests.acceptance.people import CARD, helpful
 
 
 def signs(server: OcppServer) -> list[str]:
@@ -65,8 +66,8 @@ async def test_two_units_at_once_leave_the_usual_verdict_on_cards_behind():
         station2(server, "2.1", identity="CP-2") as other,
     ):
         runs = await asyncio.gather(
-            run_cases(server, ["A201-AUTH-01"], identity="CP-1", version="2.0.1", person=helpful2(one)),
-            run_cases(server, ["A201-AUTH-01"], identity="CP-2", version="2.1", person=helpful2(other)),
+            run_cases(server, ["A201-AUTH-01"], identity="CP-1", version="2.0.1", person=helpful(one)),
+            run_cases(server, ["A201-AUTH-01"], identity="CP-2", version="2.1", person=helpful(other)),
         )
         assert [run.verdict for run in runs] == [Verdict.PASS, Verdict.PASS], "".join(
             told(run.results[0]) for run in runs
