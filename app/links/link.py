@@ -230,7 +230,10 @@ class Links(Protocol):
         ...
 
     async def udp(self, address: NetAddress, *, local_port: int = 0) -> DatagramLink:
-        """Open UDP to an address; with ``local_port`` from that port, which all links of one program share."""
+        """Open UDP to an address; with ``local_port`` from that port, which all links of one program share.
+
+        Raises NotReachable, and PortInUse where another program holds the port.
+        """
         ...
 
     async def modbus(self, address: NetAddress) -> ModbusLink:

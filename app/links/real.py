@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from app.errors import LinkLost
+from app.links.datagrams import SharedLink, SharedSockets
 from app.links.http import RealHttp
 from app.links.link import (
     USUAL,
@@ -68,6 +69,7 @@ class RealLinks:
         self._recorder = recorder
         self._vault = vault
         self._ocpp = ocpp
+        self._sockets = SharedSockets()
 
     async def http(
         self, address: NetAddress, *, credentials: Credentials | None = None, manner: HttpManner = USUAL
@@ -90,10 +92,18 @@ class RealLinks:
         link = await TcpLine.open(address, adapter_address=self.adapter_address)
         return self._line(link, "tcp", str(address))
 
-    async def udp(self, address: NetAddress) -> DatagramLink:
-        """Open a UDP socket connected to an address; raises NotReachable."""
-        link = await UdpLink.open(address, adapter_address=self.adapter_address)
+    async def udp(self, address: NetAddress, *, local_port: int = 0) -> DatagramLink:
+        """Open UDP to an address; raises NotReachable, and PortInUse where another program holds ``local_port``."""
+        link: DatagramLink
+        if local_port:
+            link = await self._sockets.link(address, local_port, adapter_address=self.adapter_address)
+        else:
+            link = await UdpLink.open(address, adapter_address=self.adapter_address)
         return link if self._recorder is None else RecordedDatagrams(link, self._recorder, str(address))
+
+    async def everybody(self, address: NetAddress, *, local_port: int) -> SharedLink:
+        """Open UDP to all behind a broadcast address; raises NotReachable, PortInUse."""
+        return await self._sockets.call(address, local_port, adapter_address=self.adapter_address)
 
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Return the link to a unit on our endpoint."""
