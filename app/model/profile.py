@@ -158,7 +158,8 @@ class GuideField:
     the full one where ``[url] join`` is ``as_is``), ``host``, ``port``, ``host-port``, ``path``, ``identity``,
     ``secret``, ``subprotocol``, ``certificate`` (our or the backend's root, PEM) or ``choice`` (then ``value`` is what
     to choose). ``form``: for addresses ``no-scheme``, ``trailing-slash`` or ``no-trailing-slash``; for a secret
-    ``text``, ``hex`` or ``hex40`` (exactly 40 digits, padded with zero bytes at the end).
+    ``text``, ``hex`` or ``hex40`` (exactly 40 digits, padded with zero bytes at the end); for a subprotocol
+    ``s-if-tls`` (an ``s`` before it with TLS).
     """
 
     label: str

@@ -41,7 +41,7 @@ HOLDS: Mapping[str, frozenset[str]] = {
     "path": frozenset({""}),
     "identity": frozenset({""}),
     "secret": frozenset({"text", "hex", "hex40"}),
-    "subprotocol": frozenset({""}),
+    "subprotocol": frozenset({"", "s-if-tls"}),
     "certificate": frozenset({""}),
     "choice": frozenset({""}),
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.model.backend import JoinRule, dialled_url
-from app.model.profile import Grade, Profile, UrlHabit
+from app.model.backend import Backend
+from app.model.guidance import URL_LIKE, Guidance, render
+from app.model.profile import Grade, Profile
 from ui.i18n import worded
 
 PLACEHOLDER = "<identity>"
+QUOTED_PLACEHOLDER = "%3Cidentity%3E"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,33 +42,23 @@ def general(base_url: str, identity: str) -> Dialling:
 
 
 def for_profile(profile: Profile, base_url: str, identity: str) -> Dialling:
-    """Return the text one model needs."""
-    habit = profile.url
-    if habit is None:
-        plain = general(base_url, identity)
-        return Dialling(
-            title=profile.family, typed=plain.typed, dialled=plain.dialled, notes=plain.notes, grade=profile.grade
-        )
-    typed = _typed(habit, base_url.rstrip("/"), identity)
-    dialled = dialled_url(typed, identity or PLACEHOLDER, habit.join).replace("%3Cidentity%3E", PLACEHOLDER)
-    notes = [habit.note] if habit.note else []
-    if habit.limit is not None and len(typed) > habit.limit:
-        text = "Too long: this model keeps {limit} characters, this is {count}."
-        notes.insert(0, worded(text, limit=habit.limit, count=len(typed)))
-    scheme = base_url.partition(":")[0]
-    if scheme not in habit.schemes:
-        notes.insert(0, worded("This model can't dial {scheme}://.", scheme=scheme))
+    """Return the text one model needs: what the guidance types into the first field for an address."""
+    guidance = render(profile, Backend(url=base_url, identity=identity or PLACEHOLDER))
+    line = next((line for line in guidance.lines if line.holds in URL_LIKE), None)
+    label = f"{line.label}: {line.note}" if line is not None and line.note else ""
     return Dialling(
         title=profile.family,
-        typed=typed,
-        dialled=dialled,
-        notes=tuple(notes),
+        typed=_readable(line.text) if line is not None else "",
+        dialled=_readable(guidance.dials),
+        notes=tuple(note for note in (*_obstacles(guidance), guidance.place, label, *guidance.notes) if note),
         grade=profile.grade,
-        is_possible=scheme in habit.schemes and (habit.limit is None or len(typed) <= habit.limit),
+        is_possible=guidance.is_possible,
     )
 
 
-def _typed(habit: UrlHabit, url: str, identity: str) -> str:
-    if habit.join is JoinRule.AS_IS:
-        return f"{url}/{identity or PLACEHOLDER}"
-    return f"{url}/" if habit.join is JoinRule.APPEND_IF_MISSING else url
+def _obstacles(guidance: Guidance) -> list[str]:
+    return [problem.message for problem in guidance.all_problems if problem.blocks]
+
+
+def _readable(text: str) -> str:
+    return text.replace(QUOTED_PLACEHOLDER, PLACEHOLDER)

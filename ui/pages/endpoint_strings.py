@@ -131,7 +131,7 @@ class StringsPanel(QWidget):
         url = url or f"ws://this-computer:{self._bench.settings.endpoint_port}/"
         self.trust.setVisible(self.is_secure)
         profiles = sorted(self._bench.registry.profiles.values(), key=lambda profile: profile.family.lower())
-        known = [for_profile(profile, url, identity) for profile in profiles if profile.url is not None]
+        known = [for_profile(profile, url, identity) for profile in profiles if profile.url or profile.guide]
         self._made = [self._card(dialling) for dialling in (general(url, identity), *known)]
         while self.cards.column.count():
             self.cards.column.takeAt(0)
