@@ -79,6 +79,15 @@ class VendorKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How its configuration must be read. ``singly``: key by key, it drops when asked for everything."""
+
+    singly: bool
+    text: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """An OCPP implementation as its keys show it. ``profile`` is the id of the profile it leads to, empty = none."""
 
@@ -90,6 +99,11 @@ class Stack:
     """Pattern of the vendor in its Boot."""
     marks: tuple[Mark, ...] = ()
     keys: tuple[VendorKey, ...] = ()
+    reading: Reading | None = None
+
+    def says(self, vendor: str) -> bool:
+        """Say whether the vendor in a Boot is this one."""
+        return bool(self.vendor_like and re.search(self.vendor_like, vendor[:100], re.IGNORECASE))
 
     def key(self, key: str) -> VendorKey | None:
         """Return what is known of this key."""
@@ -149,11 +163,16 @@ def _candidate(stack: Stack, keys: Collection[str], vendor: str) -> Candidate | 
         fitting = [key for key in keys if mark.fits(key)] if mark.is_prefix else [mark.text][: mark.text in keys]
         weight += mark.weight if fitting else 0
         proofs += fitting
-    says = bool(stack.vendor_like and re.search(stack.vendor_like, vendor[:100], re.IGNORECASE))
+    says = stack.says(vendor)
     weight += SURE if says else 0
     if not weight:
         return None
     return Candidate(stack=stack, weight=weight, proofs=tuple(dict.fromkeys(proofs))[:MOST_PROOFS], says_vendor=says)
+
+
+def is_read_singly(vendor: str) -> bool:
+    """Say whether units of this vendor (of their Boot) must be asked key by key."""
+    return any(stack.reading is not None and stack.reading.singly and stack.says(vendor) for stack in stacks())
 
 
 def vendor_key(key: str) -> tuple[Stack, VendorKey] | None:
@@ -181,6 +200,7 @@ def _stack(name: str, table: dict[str, Any]) -> Stack:
         address=_statement(table.pop("address")),
         marks=tuple(_mark(dict(item)) for item in table.pop("marks", [])),
         keys=tuple(_vendor_key(dict(item)) for item in table.pop("keys", [])),
+        reading=_reading(dict(table.pop("reading"))) if "reading" in table else None,
     )
     _must_be_empty(table)
     if stack.id != name or not (stack.marks or stack.vendor_like):
@@ -194,6 +214,12 @@ def _statement(table: Mapping[str, Any]) -> Statement:
     rest = dict(table)
     found = Statement(offered=Offered(rest.pop("offered")), text=_text(rest, "text"), evidence=_evidence(rest))
     _must_be_empty(rest)
+    return found
+
+
+def _reading(table: dict[str, Any]) -> Reading:
+    found = Reading(singly=bool(table.pop("singly")), text=_text(table, "text"), evidence=_evidence(table))
+    _must_be_empty(table)
     return found
 
 

@@ -15,6 +15,7 @@ from functools import cache
 from typing import ClassVar
 
 from app import resources
+from app.diagnosis import stacks
 from app.driver.capability import (
     Identifies,
     Meters,
@@ -79,7 +80,7 @@ def family_of(profile: Profile, keys: frozenset[str]) -> Profile:
     """Return the profile whose address keys the unit reported: the one found by Boot if it has any, else the best."""
 
     def hits(candidate: Profile) -> int:
-        return sum(item.key in keys for item in candidate.backend_keys)
+        return sum(item.key in keys and item.holds in repoint.ADDRESSES for item in candidate.backend_keys)
 
     return profile if hits(profile) else max((profile, *families()), key=hits)
 
@@ -161,6 +162,7 @@ class OcppLocal(Session):
     async def read_settings(self) -> Snapshot:
         """Read the whole configuration, as gently as this unit needs it."""
         async with self.call("read the settings", deadline_s=READ_S):
+            self._spare(self.endpoint)
             found = await self.endpoint.get_settings()
             if self._is_old and not any(setting.key == repoint.AUTHORIZATION_KEY for setting in found):
                 found += await self._hidden_key()
@@ -208,9 +210,11 @@ class OcppLocal(Session):
 
     async def read_backend(self) -> Backend | None:
         """Read from its keys or slots where it dials; ``None`` where nothing tells."""
-        if not self._is_old:
-            return repoint2.read(await self._slots_target())
-        return repoint.read(await self._target())
+        if self._is_old:
+            return repoint.read(await self._target())
+        slots = await self._slots_target()
+        own = self._variables_target(self.endpoint)
+        return repoint.read(own) if own is not None and not repoint2.can_repoint(slots) else repoint2.read(slots)
 
     async def plan_backend(self, backend: Backend, snapshot: Snapshot) -> Sequence[Change]:
         """Render the changes from the snapshot, URL last. Raises ValueRejected, NotSupported."""
@@ -279,7 +283,8 @@ class OcppLocal(Session):
         """Ask once for the known address keys only: gentler than the whole configuration, on which some units drop."""
         endpoint.habits.is_looked = True
         known = [key for profile in (self._profile, *families()) for key in profile.backend_keys]
-        keys = [key.key for key in known if key.holds in repoint.ADDRESSES] if self._is_old else repoint2.NEEDED
+        own = [key.key for key in known if key.holds in repoint.ADDRESSES and ("." in key.key) is not self._is_old]
+        keys = own if self._is_old else [*repoint2.NEEDED, *own]
         try:
             async with asyncio.timeout(LOOK_S):
                 found = await endpoint.get_settings(tuple(dict.fromkeys(keys)))
@@ -329,9 +334,21 @@ class OcppLocal(Session):
             slots=habits.slots,
         )
 
+    def _variables_target(self, endpoint: Endpoint) -> repoint.Target | None:
+        """Return how a 2.x station dials that keeps its address in variables of its own; ``None`` for all others."""
+        target = self._known_target(endpoint)
+        own = {key.key for key in target.keys if "." in key.key}
+        settings = {key: item for key, item in {**endpoint.habits.addresses, **target.settings}.items() if key in own}
+        target = replace(target, settings=settings)
+        return target if repoint.can_repoint(target) else None
+
     async def _plan_slots(self, backend: Backend, snapshot: Snapshot) -> Sequence[Change]:
         target = await self._slots_target()
         told = {setting.key: setting for setting in snapshot.settings}
+        own = self._variables_target(self.endpoint)
+        if own is not None and not repoint2.can_repoint(target):
+            fresh = {key: told.get(key, item) for key, item in own.settings.items()}
+            return repoint.plan(replace(own, settings=fresh), backend)
         changes = repoint2.plan(replace(target, settings={**told, **target.settings}), backend)
         if backend.url.lower().startswith("wss:") and not await self._has_root():
             raise ValueRejected(
@@ -376,8 +393,15 @@ class OcppLocal(Session):
         if self._is_old:
             is_possible = repoint.can_repoint(self._known_target(self.endpoint))
         else:
-            is_possible = repoint2.can_repoint(self._known_slots(self.endpoint))
+            has_slots = repoint2.can_repoint(self._known_slots(self.endpoint))
+            is_possible = has_slots or self._variables_target(self.endpoint) is not None
         self.offers = _ALWAYS | {SetsBackend} if is_possible else _ALWAYS
+
+    def _spare(self, endpoint: Endpoint) -> None:
+        """Ask a unit key by key from the start that is known to drop when it is asked for everything."""
+        boot = endpoint.ledger.boot
+        if boot is not None and self._is_old and stacks.is_read_singly(boot.vendor):
+            endpoint.habits.chokes_on_all = True
 
     async def _hidden_key(self) -> tuple[Setting, ...]:
         """Ask for AuthorizationKey by name: many units leave it out of the list because it can't be read."""

@@ -1,7 +1,8 @@
 """Repoint a unit over OCPP 1.6: read from its settings where it dials, and render the exact changes. Pure.
 
-Only keys that the unit itself reported are ever named in a change (chargers-commercial §3.1), in the order credential,
-identity, switches, security profile, path, URL last (§3.2).
+Only keys that the unit itself reported are ever named in a change (chargers-commercial §3.1), in the order access
+point, credential, (certificate,) identity, switches, security profile, path, URL last (§3.2). The same holds for the
+few 2.x stations that keep their address in variables of their own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from app.errors import NotSupported, ValueRejected
 from app.model.backend import Backend, JoinRule, SecurityProfile, dialled_url, split_url
@@ -17,20 +18,34 @@ from app.model.profile import BackendKey, Evidence, Grade, UrlHabit
 from app.model.secret import Secret
 from app.model.setting import Change, Setting
 
-ORDER = {"secret": 20, "identity": 40, "switch": 45, "security": 50, "path": 90, "url": 95, "priority": 99}
-"""Write order (chargers-commercial §3.2: credential, certificate, identity, URL last)."""
+ORDER = {"apn": 10, "secret": 20, "identity": 40, "switch": 45, "security": 50, "path": 90, "url": 95, "priority": 99}
+"""Write order (chargers-commercial §3.2: APN, credential, certificate, identity, URL last). Certificates (30) are no
+keys: they are installed before, by InstallCertificate."""
 
 ADDRESSES = ("url", "host", "network-profile")
 """Kinds of keys that hold an address."""
 
 KEY_BYTES = 20
 """Longest password that the hex form of AuthorizationKey holds: 40 digits (OCPP 1.6 security white paper §7.2)."""
+KEY_LIMIT = 50
 VALUE_LIMIT = 500
+"""ChangeConfiguration.req (OCPP 1.6 §6.9): CiString50 and CiString500."""
+LONG_TEXT = 16
+"""Least characters of a password that is kept as text by OpenOCPP (settings.h): form ``text16``."""
 AUTHORIZATION_KEY = "AuthorizationKey"
 SECURITY_PROFILE = "SecurityProfile"
 _SEEN = Evidence(source="the value starts with ws (chargers-commercial §3.1)", grade=Grade.REPORTED)
 _CSMS_URL = re.compile(r"(ocppCsmsUrl\{)([^{}]*)(\})")
 _PROFILE_LEVEL = re.compile(r"(securityProfile\{)([^{}]*)(\})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessPoint:
+    """The access point of a new SIM card."""
+
+    name: str
+    user: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +103,14 @@ def read(target: Target) -> Backend | None:
     return Backend(url=base, identity=identity or target.identity, security_profile=profile)
 
 
-def plan(target: Target, backend: Backend) -> tuple[Change, ...]:
-    """Render the changes that bring the unit to ``backend``, in write order.
+def plan(target: Target, backend: Backend, access_point: AccessPoint | None = None) -> tuple[Change, ...]:
+    """Render the changes that bring the unit to ``backend`` (and its SIM card to another access point), in write order.
 
     Raises ValueRejected where the unit can't take a part of it, NotSupported where it shows no key for the address.
     """
     key = _slot(target)
     changes = [
+        *(_access_changes(target, access_point) if access_point is not None else ()),
         *_secret_changes(target, backend),
         *_identity_changes(target, backend, key),
         *_switch_changes(target),
@@ -102,6 +118,8 @@ def plan(target: Target, backend: Backend) -> tuple[Change, ...]:
         *_address_changes(target, backend, key),
         *_priority_changes(target, key),
     ]
+    for change in changes:
+        _must_be_carried(target, change)
     return tuple(sorted(changes, key=lambda change: change.order))
 
 
@@ -127,7 +145,12 @@ def stored_secret(secret: Secret, form: str) -> str:
     A password that is already 32 to 40 hex digits is taken as the key itself.
     """
     text = secret.reveal()
-    if form == "text":
+    if form == "text16" and len(text) < LONG_TEXT:
+        raise ValueRejected(
+            f"The password has {len(text)} characters; this charger keeps one of at least {LONG_TEXT}.",
+            "Let the backend's operator set a longer password for this charger.",
+        )
+    if form.startswith("text"):
         return text
     if re.fullmatch(r"(?:[0-9A-Fa-f]{2}){16,20}", text):
         return text
@@ -139,6 +162,23 @@ def stored_secret(secret: Secret, form: str) -> str:
             f"Let the backend's operator set a password of at most {KEY_BYTES} characters for this charger.",
         )
     return raw.hex()
+
+
+def _access_changes(target: Target, point: AccessPoint) -> Iterable[Change]:
+    wanted = {"apn": point.name, "apn-user": point.user, "apn-secret": point.password.reveal()}
+    known = {item.holds: item for item in target.holding(*wanted)}
+    for holds, value in wanted.items():
+        item = known.get(holds)
+        if item is None:
+            if value:
+                raise ValueRejected(
+                    "This charger shows no key for the access point of its SIM card.",
+                    "Set it at the charger itself or in its vendor's app.",
+                )
+            continue
+        change = _change(target, item.key, value, "apn", "The access point of the new SIM card. It comes first.")
+        if holds == "apn-secret" or change.before != value:
+            yield replace(change, is_secret=holds == "apn-secret")
 
 
 def _secret_changes(target: Target, backend: Backend) -> Iterable[Change]:
@@ -159,7 +199,7 @@ def _secret_changes(target: Target, backend: Backend) -> Iterable[Change]:
         after=stored_secret(backend.secret, form),
         is_secret=True,
         order=ORDER["secret"],
-        reason="The backend's password, " + ("as it is." if form == "text" else "as hexadecimal digits."),
+        reason="The backend's password, " + ("as it is." if form.startswith("text") else "as hexadecimal digits."),
     )
 
 
@@ -202,6 +242,7 @@ def _security_changes(target: Target, backend: Backend) -> Iterable[Change]:
             f"Choose profile {level} for the backend, or lower it at the charger itself.",
         )
     if wanted > int(level):
+        _must_be_ready(backend)
         yield Change(
             key=SECURITY_PROFILE,
             before=level,
@@ -210,6 +251,30 @@ def _security_changes(target: Target, backend: Backend) -> Iterable[Change]:
             needs_restart=setting.needs_restart,
             order=ORDER["security"],
             reason="The backend asks for this security profile. It can't be lowered again over OCPP.",
+        )
+
+
+def _must_be_ready(backend: Backend) -> None:
+    """Raise ValueRejected where a higher security profile would be refused or cut the unit off (libocpp).
+
+    Profiles 1 and 2 want a password first, 2 and 3 an address with wss.
+    """
+    wanted = backend.security_profile
+    if wanted in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC) and not backend.secret:
+        raise ValueRejected(
+            f"Security profile {int(wanted)} needs a password, and none is given.",
+            "Get the password for this charger from the backend's operator.",
+        )
+    _must_match_scheme(backend)
+
+
+def _must_match_scheme(backend: Backend) -> None:
+    wanted = backend.security_profile
+    if backend.is_tls is not (wanted >= SecurityProfile.TLS_BASIC):
+        scheme = backend.url.partition(":")[0][:10]
+        raise ValueRejected(
+            f"Security profile {int(wanted)} and {scheme}:// do not go together on this charger.",
+            "Profiles 0 and 1 want ws://, profiles 2 and 3 want wss://.",
         )
 
 
@@ -225,10 +290,15 @@ def _address_changes(target: Target, backend: Backend, key: BackendKey) -> Itera
         if path_key is not None:
             yield _change(target, path_key.key, _like(parts.path, target.value(path_key.key)), "path", "The path.")
         wanted = _host_part(parts, target.value(key.key))
-    elif key.holds == "network-profile":
+    is_raised = False
+    if key.holds == "network-profile":
+        is_raised = _is_raised(target.value(key.key), backend)
         wanted = _in_profile(target.value(key.key), wanted, backend)
+    if key.form == "scheme-by-profile":
+        _must_match_scheme(backend)
     _must_fit(target, key, wanted)
-    yield _change(target, key.key, wanted, "url", "The new backend. It comes last.")
+    change = _change(target, key.key, wanted, "url", "The new backend. It comes last.")
+    yield replace(change, is_one_way=is_raised)
 
 
 def _priority_changes(target: Target, key: BackendKey) -> Iterable[Change]:
@@ -312,6 +382,34 @@ def _in_profile(text: str, url: str, backend: Backend) -> str:
     text = _CSMS_URL.sub(lambda match: match[1] + url + match[3], text, count=1)
     level = str(int(backend.security_profile))
     return _PROFILE_LEVEL.sub(lambda match: match[1] + level + match[3], text, count=1)
+
+
+def _is_raised(text: str, backend: Backend) -> bool:
+    """Say whether a network profile's security profile rises; it never falls over OCPP (SEC16 A00.FR.005)."""
+    match = _PROFILE_LEVEL.search(text)
+    level = int(match[2]) if match is not None and match[2] in ("0", "1", "2", "3") else None
+    wanted = int(backend.security_profile)
+    if level is not None and wanted < level:
+        raise ValueRejected(
+            f"This charger's network profile is on security profile {level}; over OCPP it only goes up.",
+            f"Choose profile {level} for the backend, or lower it at the charger itself.",
+        )
+    return level is not None and wanted > level
+
+
+def _must_be_carried(target: Target, change: Change) -> None:
+    """Raise ValueRejected where a message can't carry a change (OCPP 1.6 §6.9; a 2.x variable says its limit)."""
+    is_variable = "." in change.key
+    limit = target.settings[change.key].limit if is_variable else VALUE_LIMIT
+    if not is_variable and len(change.key) > KEY_LIMIT:
+        raise ValueRejected(
+            f"The name “{change.key[:60]}” has {len(change.key)} characters; OCPP 1.6 carries {KEY_LIMIT}.",
+            "Set it at the charger itself.",
+        )
+    if limit is not None and len(change.after) > limit:
+        raise ValueRejected(
+            f"“{change.key}” would get {len(change.after)} characters; {limit} can be sent.", "Use a shorter value."
+        )
 
 
 def _must_fit(target: Target, key: BackendKey, value: str) -> None:
