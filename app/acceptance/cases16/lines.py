@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 
+from app.acceptance.alike import lines
 from app.acceptance.case import case
 from app.acceptance.cases16 import moves
 from app.acceptance.facts import Facts, can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
-from app.model.acceptance import Check, Mark, must, should
+from app.model.acceptance import Check, must, should
 
-RETURN_S = 120.0
-GOOD_S = 60.0
-AWAY_S = 30.0
-
-
-async def bounced(stage: Stage, within_s: float = RETURN_S) -> bool:
-    """Close the connection and wait for the next one."""
-    began = datetime.now(UTC)
-    await stage.drop()
-    return await stage.returned(after=began, within_s=within_s)
-
-
-def _number(mark: Mark, name: str) -> float:
-    try:
-        return float(mark.facts.get(name, "0"))
-    except ValueError:
-        return 0.0
-
-
-def judge_return(take: Take) -> Iterator[Check]:
-    """Measure how long it was away after the last time it could have been here."""
-    dropped = take.marked("dropped")
-    if not dropped:
-        return
-    door = take.marked("let in")
-    since = door[-1] if door else dropped[-1]
-    back = [mark for mark in take.marked("connected") if mark.at >= since.at]
-    away_s = take.seconds(since.at, back[0].at) if back else 0.0
-    seen = f"after {away_s:.0f} s" if back else "it did not come back"
-    yield must(f"It dials again within {RETURN_S:.0f} s", bool(back), seen)
-    if not back:
-        return
-    yield should(f"and within {GOOD_S:.0f} s", away_s <= GOOD_S + take.slack_s, seen)
-    asked = [item for item in take.asked("GetConfiguration") if item.request.at >= back[0].at]
-    for question in asked[-1:]:
-        yield must("and answers", question.answer is not None, question.status, *question.seqs)
-    boots = [boot for boot in take.heard("BootNotification") if boot.at >= back[0].at]
-    yield should("without a new Boot: it has not restarted (J16 §5.4)", not boots, "", *map(seq_of, boots))
+PING = "WebSocketPingInterval"
+judge_return = partial(lines.judge_return, question="GetConfiguration", clause="J16 §5.4")
 
 
 async def _answers(stage: Stage) -> None:
@@ -60,7 +25,7 @@ async def _answers(stage: Stage) -> None:
 @case("A16-CONN-01", "It comes back when the line drops", "OCPP-J 1.6 §5.4", judge=judge_return, budget_s=150)
 async def dropped(stage: Stage) -> None:
     """Close the connection and wait for the next one."""
-    if await bounced(stage):
+    if await lines.bounced(stage):
         await _answers(stage)
 
 
@@ -73,61 +38,24 @@ async def dropped(stage: Stage) -> None:
 )
 async def door(stage: Stage) -> None:
     """Close the connection, refuse every dial-in for 30 s, let it in again."""
-    stage.keep_away()
-    await stage.drop()
-    await stage.pause(AWAY_S)
-    began = datetime.now(UTC)
-    stage.let_in()
-    if await stage.returned(after=began, within_s=RETURN_S):
+    if await lines.kept_away(stage, lines.AWAY_S):
         await _answers(stage)
 
 
-PING_S = 5.0
-WATCHED_S = 30.0
-
-
-def judge_pongs(take: Take) -> Iterator[Check]:
-    """Compare pings and pongs of the connection that was watched."""
-    watched = [mark for mark in take.marked("ended") if _number(mark, "pings") > 0]
-    yield must("A connection with our pings was watched", bool(watched), f"{len(watched)} connections")
-    if not watched:
-        return
-    pings, pongs = _number(watched[-1], "pings"), _number(watched[-1], "pongs")
-    seen = f"{pings:.0f} pings, {pongs:.0f} pongs"
-    yield must("Our pings are answered (RFC 6455 §5.5.3)", pongs >= max(1, pings - 2), seen)
-    held = _number(watched[-1], "lasted_s") / take.pace
-    yield must("The connection holds", held >= WATCHED_S * 0.8, f"{held:.0f} s, {watched[-1].text}")
-
-
-@case("A16-PING-01", "Our pings are answered", "RFC 6455 §5.5.2; J16 §5.3", judge=judge_pongs, budget_s=300)
+@case("A16-PING-01", "Our pings are answered", "RFC 6455 §5.5.2; J16 §5.3", judge=lines.judge_pongs, budget_s=300)
 async def pings(stage: Stage) -> None:
     """Ping it every 5 s for 30 s, and count what comes back."""
-    stage.treat(ping_s=stage.tempo.exactly(PING_S))
-    if await bounced(stage):
-        await stage.pause(WATCHED_S)
-        await bounced(stage)
+    await lines.watch_pongs(stage)
 
 
 def judge_rhythm(take: Take) -> Iterator[Check]:
-    """Count the pings of the unit on the connection that was watched."""
-    writes = take.asked("ChangeConfiguration", lambda m: m.get("key") == "WebSocketPingInterval")
-    for write in writes[:1]:
-        is_taken = write.status in ("Accepted", "RebootRequired")
-        yield must(f"WebSocketPingInterval = {RHYTHM_S} is accepted", is_taken, write.status, *write.seqs)
-        if not is_taken:
+    """Look at the setting, and count the pings."""
+    for write in take.asked("ChangeConfiguration", lambda message: message.get("key") == PING)[:1]:
+        taken = lines.is_taken(write.status, *write.seqs)
+        yield taken
+        if not taken.is_met:
             return
-    watched = [mark for mark in take.marked("ended") if _number(mark, "lasted_s") / take.pace >= WATCHED_S]
-    if not watched:
-        yield must("The connection holds long enough to be watched", False)
-        return
-    count = max(_number(mark, "peer_pings") for mark in watched)
-    yield must("It sends pings of its own (§9.1)", count >= 1, f"{count:.0f} pings")
-    yield should(
-        f"about every {RHYTHM_S} s", 2 <= count <= 3 * WATCHED_S / RHYTHM_S, f"{count:.0f} in {WATCHED_S:.0f} s"
-    )
-
-
-RHYTHM_S = 10
+    yield from lines.judge_rhythm(take, "§9.1")
 
 
 @case(
@@ -136,15 +64,11 @@ RHYTHM_S = 10
     "OCPP-J 1.6 §5.3; J16-E 3.11; WebSocketPingInterval (§9.1)",
     judge=judge_rhythm,
     budget_s=320,
-    needs=[can_write("WebSocketPingInterval")],
+    needs=[can_write(PING)],
 )
 async def rhythm(stage: Stage) -> None:
     """Set WebSocketPingInterval to 10 s, let it dial anew, and count its pings for 35 s."""
-    if await stage.set("WebSocketPingInterval", str(RHYTHM_S)) not in ("Accepted", "RebootRequired"):
-        return
-    if await bounced(stage):
-        await stage.pause(WATCHED_S + 5)
-        await bounced(stage)
+    await lines.watch_rhythm(stage, PING)
 
 
 def judge_queue(take: Take) -> Iterator[Check]:
@@ -159,9 +83,7 @@ def judge_queue(take: Take) -> Iterator[Check]:
     if not stops:
         return
     yield from moves.judge_stop(take, ("EVDisconnected", "Local"))
-    at = stops[0].stamp()
-    is_past = at is not None and (doors[0].at - at).total_seconds() > -1.0
-    yield must("with the time it happened, not the time it was sent", is_past, stops[0].text("timestamp"), stops[0].seq)
+    yield lines.judge_past(doors[0], stops[0])
     yield from _judge_order(told)
     twice = [stop for stop in stops[1:] if stop.get("transactionId") == stops[0].get("transactionId")]
     yield should("and only once", not twice, f"{len(stops)} times", *map(seq_of, stops))
@@ -191,14 +113,8 @@ def _judge_order(told: list[Message]) -> Iterator[Check]:
 async def queue(stage: Stage) -> None:
     """Start a session, keep the charger away, have the plug pulled, let it in again."""
     number = await moves.must_begin(stage)
-    stage.keep_away()
-    await stage.drop("kept away")
-    await stage.person("unplug-offline")
-    await stage.pause(5)
-    began = datetime.now(UTC)
     since = stage.last_seq
-    stage.let_in()
-    if await stage.returned(after=began, within_s=RETURN_S):
+    if await lines.away_while(stage, "unplug-offline"):
         await moves.stop_of(stage, number, since, 60)
         await stage.pause(3)
 
@@ -263,9 +179,7 @@ def judge_offline_card(take: Take) -> Iterator[Check]:
         "The session that began offline is told after the return (§3.5, §3.7)", bool(starts), "", *map(seq_of, starts)
     )
     for start in starts[:1]:
-        at = start.stamp()
-        is_past = at is not None and (doors[0].at - at).total_seconds() > -1.0
-        yield must("with the time it began", is_past, start.text("timestamp"), start.seq)
+        yield lines.judge_past(doors[0], start)
 
 
 @case(
@@ -281,14 +195,8 @@ def judge_offline_card(take: Take) -> Iterator[Check]:
 async def offline_card(stage: Stage) -> None:
     """Keep the charger away, have a card held that it knows from its cache or list, let it in again."""
     await moves.ready_for_card(stage)
-    stage.keep_away()
-    await stage.drop("kept away")
-    await stage.person("card-offline")
-    await stage.pause(5)
-    began = datetime.now(UTC)
     since = stage.last_seq
-    stage.let_in()
-    if await stage.returned(after=began, within_s=RETURN_S):
+    if await lines.away_while(stage, "card-offline"):
         start = await stage.heard("StartTransaction", within_s=60, since=since)
         number = moves.opened(stage, start) if start else None
         if number is not None:

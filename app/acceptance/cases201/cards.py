@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
+from app.acceptance.alike import lines
 from app.acceptance.case import COMMISSIONING
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import case201, has, is_on
-from app.acceptance.cases201.lines import RETURN_S
 from app.acceptance.facts import can_write
 from app.acceptance.stage import NotAsked, Stage
 from app.acceptance.take import Message, Take, seq_of
@@ -220,9 +219,7 @@ def judge_offline(take: Take) -> Iterator[Check]:
     yield must(text, bool(named), f"{len(late)} events", *map(seq_of, late[:4]))
     for told in named[:1]:
         yield must("as one that happened offline", told.get("offline") is True, f"{told.get('offline')}", told.seq)
-        at = told.stamp()
-        is_past = at is not None and (doors[0].at - at).total_seconds() > -1.0
-        yield must("with the time it began", is_past, told.text("timestamp"), told.seq)
+        yield lines.judge_past(doors[0], told)
 
 
 @case201(
@@ -243,13 +240,8 @@ async def offline(stage: Stage) -> None:
         raise NotAsked("The card started nothing; look at A201-AUTH-02.")
     await moves.ended(stage, moves.opened(stage, start))
     await ready_for_card(stage)
-    stage.keep_away()
-    await stage.drop("kept away")
-    await stage.person("card-offline")
-    await stage.pause(5)
-    began, since = datetime.now(UTC), stage.last_seq
-    stage.let_in()
-    if not await stage.returned(after=began, within_s=RETURN_S):
+    since = stage.last_seq
+    if not await lines.away_while(stage, "card-offline"):
         return
     late = await stage.heard(
         "TransactionEvent", where=lambda told: bool(told.text("idToken", "idToken")), within_s=60, since=since

@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 
+from app.acceptance.alike import lines
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import HEARTBEAT, PING, case201, is_on, outlets, selector, tell_facts, told_fact
+from app.acceptance.cases201.variables import told_status
 from app.acceptance.facts import can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Take, seq_of
-from app.model.acceptance import Check, Mark, must, should
+from app.model.acceptance import Check, must, should
 
-RETURN_S = 120.0
-GOOD_S = 60.0
-AWAY_S = 30.0
-PING_S = 5.0
-RHYTHM_S = 10
-WATCHED_S = 30.0
 THRESHOLD = "OCPPCommCtrlr.OfflineThreshold"
 RETRY = "OCPPCommCtrlr.MessageAttemptInterval/TransactionEvent"
 END = "TransactionEvent/Ended"
-
-
-async def bounced(stage: Stage, within_s: float = RETURN_S) -> bool:
-    """Close the connection and wait for the next one."""
-    began = datetime.now(UTC)
-    await stage.drop()
-    return await stage.returned(after=began, within_s=within_s)
-
-
-def _number(mark: Mark, name: str) -> float:
-    try:
-        return float(mark.facts.get(name, "0"))
-    except ValueError:
-        return 0.0
-
-
-def judge_return(take: Take) -> Iterator[Check]:
-    """Measure how long it was away after the last time it could have been here."""
-    dropped = take.marked("dropped")
-    if not dropped:
-        return
-    door = take.marked("let in")
-    since = door[-1] if door else dropped[-1]
-    back = [mark for mark in take.marked("connected") if mark.at >= since.at]
-    away_s = take.seconds(since.at, back[0].at) if back else 0.0
-    seen = f"after {away_s:.0f} s" if back else "it did not come back"
-    yield must(f"It dials again within {RETURN_S:.0f} s", bool(back), seen)
-    if not back:
-        return
-    yield should(f"and within {GOOD_S:.0f} s", away_s <= GOOD_S + take.slack_s, seen)
-    asked = [item for item in take.asked("GetVariables") if item.request.at >= back[0].at]
-    for question in asked[-1:]:
-        yield must("and answers", question.answer is not None, question.status, *question.seqs)
-    boots = [boot for boot in take.heard("BootNotification") if boot.at >= back[0].at]
-    yield should("without a new Boot: it has not restarted (B04)", not boots, "", *map(seq_of, boots))
+judge_return = partial(lines.judge_return, question="GetVariables", clause="B04")
 
 
 async def _answers(stage: Stage) -> None:
@@ -68,7 +30,7 @@ async def _answers(stage: Stage) -> None:
 )
 async def dropped(stage: Stage) -> None:
     """Close the connection and wait for the next one."""
-    if await bounced(stage):
+    if await lines.bounced(stage):
         await _answers(stage)
 
 
@@ -81,17 +43,8 @@ async def dropped(stage: Stage) -> None:
 )
 async def door(stage: Stage) -> None:
     """Close the connection, refuse every dial-in for 30 s, let it in again."""
-    if await _kept_away(stage, AWAY_S):
+    if await lines.kept_away(stage, lines.AWAY_S):
         await _answers(stage)
-
-
-async def _kept_away(stage: Stage, seconds: float) -> bool:
-    stage.keep_away()
-    await stage.drop("kept away")
-    await stage.pause(seconds)
-    began = datetime.now(UTC)
-    stage.let_in()
-    return await stage.returned(after=began, within_s=RETURN_S)
 
 
 def judge_told_again(take: Take) -> Iterator[Check]:
@@ -100,7 +53,7 @@ def judge_told_again(take: Take) -> Iterator[Check]:
     if not doors:
         return
     back = [mark for mark in take.marked("connected") if mark.at >= doors[-1].at]
-    yield must(f"It dials again within {RETURN_S:.0f} s", bool(back))
+    yield must(f"It dials again within {lines.RETURN_S:.0f} s", bool(back))
     if not back:
         return
     told = [message for message in take.heard("StatusNotification") if message.at >= back[0].at]
@@ -125,50 +78,27 @@ async def told_again(stage: Stage) -> None:
     if await stage.set(THRESHOLD, "5") != "Accepted":
         return
     since = stage.last_seq
-    if await _kept_away(stage, AWAY_S):
+    if await lines.kept_away(stage, lines.AWAY_S):
         await stage.heard("StatusNotification", within_s=20, since=since)
         await stage.pause(3)
 
 
-def judge_pongs(take: Take) -> Iterator[Check]:
-    """Compare pings and pongs of the connection that was watched."""
-    watched = [mark for mark in take.marked("ended") if _number(mark, "pings") > 0]
-    yield must("A connection with our pings was watched", bool(watched), f"{len(watched)} connections")
-    if not watched:
-        return
-    pings, pongs = _number(watched[-1], "pings"), _number(watched[-1], "pongs")
-    seen = f"{pings:.0f} pings, {pongs:.0f} pongs"
-    yield must("Our pings are answered (RFC 6455 §5.5.3)", pongs >= max(1, pings - 2), seen)
-    held = _number(watched[-1], "lasted_s") / take.pace
-    yield must("The connection holds", held >= WATCHED_S * 0.8, f"{held:.0f} s, {watched[-1].text}")
-
-
-@case201("A201-PING-01", "Our pings are answered", "RFC 6455 §5.5.2; part 4 §5.4", judge=judge_pongs, budget_s=300)
+@case201(
+    "A201-PING-01", "Our pings are answered", "RFC 6455 §5.5.2; part 4 §5.4", judge=lines.judge_pongs, budget_s=300
+)
 async def pings(stage: Stage) -> None:
     """Ping it every 5 s for 30 s, and count what comes back."""
-    stage.treat(ping_s=stage.tempo.exactly(PING_S))
-    if await bounced(stage):
-        await stage.pause(WATCHED_S)
-        await bounced(stage)
+    await lines.watch_pongs(stage)
 
 
 def judge_rhythm(take: Take) -> Iterator[Check]:
-    """Count the pings of the station on the connection that was watched."""
+    """Look at the setting, and count the pings."""
     for write in take.asked("SetVariables")[:1]:
-        status = write.answer.text("setVariableResult", 0, "attributeStatus") if write.answer else "no answer"
-        is_taken = status in ("Accepted", "RebootRequired")
-        yield must(f"WebSocketPingInterval = {RHYTHM_S} is accepted", is_taken, status, *write.seqs)
-        if not is_taken:
+        taken = lines.is_taken(told_status(write), *write.seqs)
+        yield taken
+        if not taken.is_met:
             return
-    watched = [mark for mark in take.marked("ended") if _number(mark, "lasted_s") / take.pace >= WATCHED_S]
-    if not watched:
-        yield must("The connection holds long enough to be watched", False)
-        return
-    # The connection before the case may have lasted longer, with another rhythm.
-    count = _number(watched[-1], "peer_pings")
-    yield must("It sends pings of its own (OCPPCommCtrlr.WebSocketPingInterval)", count >= 1, f"{count:.0f} pings")
-    is_steady = 2 <= count <= 3 * WATCHED_S / RHYTHM_S
-    yield should(f"about every {RHYTHM_S} s", is_steady, f"{count:.0f} in {WATCHED_S:.0f} s")
+    yield from lines.judge_rhythm(take, PING)
 
 
 @case201(
@@ -181,11 +111,7 @@ def judge_rhythm(take: Take) -> Iterator[Check]:
 )
 async def rhythm(stage: Stage) -> None:
     """Set WebSocketPingInterval to 10 s, let it dial anew, and count its pings for 35 s."""
-    if await stage.set(PING, str(RHYTHM_S)) not in ("Accepted", "RebootRequired"):
-        return
-    if await bounced(stage):
-        await stage.pause(WATCHED_S + 5)
-        await bounced(stage)
+    await lines.watch_rhythm(stage, PING)
 
 
 def judge_queue(take: Take) -> Iterator[Check]:
@@ -204,9 +130,7 @@ def judge_queue(take: Take) -> Iterator[Check]:
     yield must(
         "It says that it happened offline", ends[0].get("offline") is True, f"{ends[0].get('offline')}", ends[0].seq
     )
-    at = ends[0].stamp()
-    is_past = at is not None and (doors[0].at - at).total_seconds() > -1.0
-    yield must("with the time it happened, not the time it was sent", is_past, ends[0].text("timestamp"), ends[0].seq)
+    yield lines.judge_past(doors[0], ends[0])
     yield from moves.judge_sequence(take, name)
     numbers = [told.get("seqNo") for told in late]
     wrong = [b for a, b in pairwise(numbers) if isinstance(a, int) and isinstance(b, int) and b < a]
@@ -226,13 +150,8 @@ def judge_queue(take: Take) -> Iterator[Check]:
 async def queue(stage: Stage) -> None:
     """Start a transaction, keep the station away, have the plug pulled, let it in again."""
     transaction = await moves.must_begin(stage)
-    stage.keep_away()
-    await stage.drop("kept away")
-    await stage.person("unplug-offline")
-    await stage.pause(5)
-    began, since = datetime.now(UTC), stage.last_seq
-    stage.let_in()
-    if await stage.returned(after=began, within_s=RETURN_S):
+    since = stage.last_seq
+    if await lines.away_while(stage, "unplug-offline"):
         await moves.event(stage, "Ended", within_s=60, since=since, transaction=transaction)
         await stage.pause(3)
 
