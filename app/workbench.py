@@ -60,6 +60,7 @@ from app.trust.desk import TrustDesk
 
 if TYPE_CHECKING:
     from app.model.listening import ListenPlan
+    from app.model.triage import Judgement
     from app.report.build import Report
     from app.trust.authority import Authority
 
@@ -430,6 +431,12 @@ class Workbench:
         from app.report.files import write as write_report
 
         return await write_report(self.report(job_id), folder, f"rehome-{job_id}")
+
+    async def save_triage(self, judgements: Sequence[Judgement], path: Path, *, site: str) -> None:
+        """Write a triage as HTML, CSV, XLSX or JSON, as the file's name asks. Raises StoreError."""
+        from app.report.triage import save
+
+        await save(judgements, path, site=site, at=self.now())
 
     def report_html(self, job_id: str) -> str:
         """Return a job's report in its print form, for a preview."""

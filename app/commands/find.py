@@ -25,13 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 async def run(args: argparse.Namespace, console: Console) -> int:
     """Look, listen, list."""
     async with workbench(args, listens=False, searches=not args.no_search) as bench:
-        await _listen_if_possible(bench, args, console)
-        for address in args.add:
-            try:
-                await bench.finder.add(address)
-            except AppError as error:
-                console.trouble(error, is_final=False)
-        await _watch(bench, args.seconds, console)
+        await look(bench, args, console)
         units = sorted(bench.finder.units.values(), key=lambda unit: unit.title)
         present = [unit for unit in units if unit.is_present]
         for state in bench.finder.sources.values():
@@ -39,6 +33,17 @@ async def run(args: argparse.Namespace, console: Console) -> int:
                 console.progress(f"{state.source}: {state.text} {state.advice}")
     console.result(present, listing(present))
     return OK if present else NOTHING
+
+
+async def look(bench: Workbench, args: argparse.Namespace, console: Console) -> None:
+    """Listen where possible, ask the addresses of ``--add``, and watch for ``--seconds``."""
+    await _listen_if_possible(bench, args, console)
+    for address in args.add:
+        try:
+            await bench.finder.add(address)
+        except AppError as error:
+            console.trouble(error, is_final=False)
+    await _watch(bench, args.seconds, console)
 
 
 def listing(units: list[Unit]) -> str:

@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from app.diagnosis.ways import Way
+from app.diagnosis.ways import ways as all_ways
 from app.driver.capability import ReportsStatus, SetsBackend
 from app.driver.registry import Registry
 from app.driver.session import Session
@@ -19,7 +21,7 @@ from app.model.profile import Profile
 from app.model.triage import Answering, Case, Judgement
 from app.model.unit import Unit, authority
 from app.scope import Scope
-from app.triage.judging import Way, judge
+from app.triage.judging import judge
 
 AT_ONCE = 8
 """Chargers asked at the same time."""
@@ -61,7 +63,7 @@ class TriageDesk:
         opens: Opens,
         asks: Asks,
         known: Callable[[Unit], Sequence[Finding]] = lambda _unit: (),
-        ways: Callable[[], Mapping[str, Way]] = dict,
+        ways: Callable[[], Mapping[str, Way]] = all_ways,
     ) -> None:
         self._registry = registry
         self._opens = opens

@@ -7,12 +7,12 @@ it, is it in reach and open, is its firmware fit, can it hold what the new backe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from app.diagnosis.ways import Way
 from app.model.backend import SecurityProfile
 from app.model.firmware import meets
-from app.model.profile import Approach, Evidence, FirmwareRule, Grade, OneWayDoor, Profile, Verdict
+from app.model.profile import Approach, FirmwareRule, Grade, OneWayDoor, Profile, Verdict
 from app.model.triage import Answering, Case, FirmwareCheck, Ground, Hand, Judgement, Option
 
 SEEN = "seen on this charger"
@@ -30,18 +30,6 @@ HEADLINES: Mapping[Verdict, str] = {
 """Verdicts in a technician's words."""
 
 SET_BACKEND = "SetsBackend"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """A method of ``resources/rescue/ways.toml`` as the judge needs it."""
-
-    id: str
-    title: str
-    works_when: str
-    fails_when: str
-    risk: str
-    evidence: Evidence
 
 
 def judge(case: Case, profile: Profile | None, ways: Mapping[str, Way], now: datetime) -> Judgement:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.diagnosis import ways
 from app.model.address import NetAddress, OcppAddress
 from app.model.backend import Backend, SecurityProfile
 from app.model.profile import Evidence, Grade, Profile, Verdict
@@ -37,8 +38,8 @@ def profile(**changes: Any) -> Profile:
     return parse(DOC | changes, origin="test")
 
 
-def judge(found: Profile | None, ways: dict[str, judging.Way] | None = None, **changes: Any) -> Judgement:
-    return judging.judge(replace(Case(unit=UNIT), **changes), found, ways or {}, NOW)
+def judge(found: Profile | None, left: dict[str, ways.Way] | None = None, **changes: Any) -> Judgement:
+    return judging.judge(replace(Case(unit=UNIT), **changes), found, left or {}, NOW)
 
 
 def test_a_driven_charger_in_reach_is_repointed_now():
@@ -135,7 +136,7 @@ def test_what_nobody_serves_gets_its_outlook_and_the_ways_that_are_left(word: st
     outlook = {"verdict": word, "reason": "Its maker is gone."} | FACT | {"grade": "reported"}
     tries = [{"way": "dns", "note": "Two names."} | FACT]
     evidence = Evidence(source="trade", grade=Grade.SOURCE)
-    dns = judging.Way(id="dns", title="DNS", works_when="ws", fails_when="wss", risk="none", evidence=evidence)
+    dns = ways.Way(id="dns", title="DNS", works_when="ws", fails_when="wss", risk="none", evidence=evidence)
     found = judge(profile(approach="none", outlook=outlook, tries=tries), {"dns": dns})
     assert found.verdict is Verdict(word)
     assert found.grade is Grade.REPORTED
