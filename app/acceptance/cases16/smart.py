@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from app.acceptance.alike.metering import Sample
 from app.acceptance.case import case
 from app.acceptance.cases16 import moves
 from app.acceptance.cases16.asking import claims
-from app.acceptance.cases16.metering import Sample, samples
+from app.acceptance.cases16.metering import samples
 from app.acceptance.facts import Facts
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Message, Take

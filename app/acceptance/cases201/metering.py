@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
 
+from app.acceptance.alike import metering
+from app.acceptance.alike.metering import Sample
 from app.acceptance.case import COMMISSIONING
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import SAMPLE_S, case201, measures
 from app.acceptance.facts import can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
-from app.model.acceptance import Check, must, should
+from app.model.acceptance import Check, must
 from app.model.reading import Measurand, Row
 from app.ocpp import v2
 
-INTERVAL_S = 10
-SESSION_S = 45
-GOOD, BAD = 0.05, 0.25
-"""How far energy may be from power times time, good and bad, as a share (commissioning §4: 5 % [OURS])."""
-LEAST_WH = 20.0
-"""Below this a register of whole Wh is too coarse to compare."""
 ALIGNED_KEY = "AlignedDataCtrlr.Interval"
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One periodic MeterValue: its time, energy in Wh, power in W, greatest current in A; ``None`` = not told."""
-
-    message: Message
-    at: datetime
-    energy_wh: float | None
-    power_w: float | None
-    current_a: float | None
 
 
 def samples(take: Take) -> tuple[Sample, ...]:
@@ -68,12 +50,7 @@ def judge_samples(take: Take) -> Iterator[Check]:
     yield must("Samples of the transaction come (J02)", len(found) >= 2, f"{len(found)} came", *seqs)
     if len(found) < 2:
         return
-    pauses = [take.seconds(a.message.at, b.message.at) for a, b in pairwise(found)]
-    seen = ", ".join(f"{pause:.0f} s" for pause in pauses[:8])
-    is_steady = max(pauses) <= 2 * INTERVAL_S + take.slack_s
-    yield must("no further apart than twice TxUpdatedInterval", is_steady, seen, *seqs)
-    told = [item for item in found if item.energy_wh is not None]
-    yield must("They tell the energy register", bool(told), f"{len(told)} of {len(found)}", *seqs)
+    yield from metering.judge_rhythm(take, found, "TxUpdatedInterval")
     yield from moves.judge_register(take, moves.transaction_of(take))
 
 
@@ -97,32 +74,7 @@ def judge_energy(take: Take) -> Iterator[Check]:
     yield from moves.judge_start(take)
     yield from moves.judge_end(take, ("Remote",))
     yield from moves.judge_sequence(take, moves.transaction_of(take))
-    found = [item for item in samples(take) if item.energy_wh is not None]
-    seqs = [item.message.seq for item in found]
-    yield must("Samples with the energy register come", len(found) >= 2, f"{len(found)} came", *seqs)
-    powers = [item for item in found if item.power_w is not None]
-    if len(found) < 2:
-        return
-    is_told = len(powers) == len(found)
-    yield should("They tell the power, or current and voltage", is_told, f"{len(powers)} of {len(found)}", *seqs)
-    if len(powers) < 2:
-        return
-    counted = (powers[-1].energy_wh or 0.0) - (powers[0].energy_wh or 0.0)
-    expected = sum(_between(a, b) for a, b in pairwise(powers))
-    yield must("Energy flows", counted > 0, f"{counted:.1f} Wh", *seqs)
-    if max(counted, expected) < LEAST_WH * take.pace:
-        yield should(f"There is enough energy to compare ({LEAST_WH:.0f} Wh)", False, f"{counted:.1f} Wh", *seqs)
-        return
-    share = abs(counted - expected) / max(expected, 0.001)
-    seen = f"register {counted:.1f} Wh, power × time {expected:.1f} Wh, {share:.0%} apart"
-    yield must(f"Energy is power times time, within {BAD:.0%}", share <= BAD, seen, *seqs)
-    yield should(f"and within {GOOD:.0%}", share <= GOOD, seen, *seqs)
-
-
-def _between(a: Sample, b: Sample) -> float:
-    """Return power times time by the station's own clock: its meter knows no other, not even in a simulation."""
-    mean_w = ((a.power_w or 0.0) + (b.power_w or 0.0)) / 2
-    return mean_w * (b.at - a.at).total_seconds() / 3600
+    yield from metering.judge_power(take, samples(take))
 
 
 @case201(
@@ -138,15 +90,15 @@ def _between(a: Sample, b: Sample) -> float:
 )
 async def energy(stage: Stage) -> None:
     """Set TxUpdatedInterval to 10 s, charge for 45 s, compare the register with the power."""
-    await _session(stage, SESSION_S)
+    await _session(stage, metering.SESSION_S)
 
 
 async def _session(stage: Stage, seconds: float) -> None:
     await moves.plugged(stage)
-    await stage.set(SAMPLE_S, str(INTERVAL_S))
+    await stage.set(SAMPLE_S, str(metering.INTERVAL_S))
     transaction = await moves.must_begin(stage)
     since = stage.last_seq
-    wanted = max(3, int(seconds // INTERVAL_S))
+    wanted = max(3, int(seconds // metering.INTERVAL_S))
     await stage.until(lambda: len(samples(stage.take.after(since))) >= wanted, seconds)
     await moves.ended(stage, transaction)
 

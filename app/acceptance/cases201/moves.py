@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
+from app.acceptance.alike import metering
 from app.acceptance.facts import Facts
 from app.acceptance.stage import NotAsked, Stage
 from app.acceptance.take import Message, Take, seq_of
@@ -223,13 +223,7 @@ def judge_end(take: Take, reasons: tuple[str, ...], triggers: tuple[str, ...] = 
 
 def judge_register(take: Take, transaction: str) -> Iterator[Check]:
     """Look that the energy register never falls from the first event to the last."""
-    steps = list(registers(take, transaction))
-    if len(steps) < 2:
-        return
-    # Registers in kWh with few digits, and whole Wh beside them, may differ by one Wh.
-    falls = [(a, b) for a, b in pairwise(steps) if b[0] < a[0] - 1.0]
-    seen = ", ".join(f"{a[0]:.0f} → {b[0]:.0f} Wh" for a, b in falls) or f"{steps[0][0]:.0f} → {steps[-1][0]:.0f} Wh"
-    yield must("The register never falls", not falls, seen, *(seq for _, seq in steps))
+    yield from metering.judge_register(list(registers(take, transaction)))
 
 
 def registers(take: Take, transaction: str) -> Iterator[tuple[float, int]]:

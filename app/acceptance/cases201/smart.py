@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from app.acceptance.alike.metering import Sample
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import SAMPLE_S, case201, has
-from app.acceptance.cases201.metering import Sample, samples
+from app.acceptance.cases201.metering import samples
 from app.acceptance.cases201.reports import parts_of
 from app.acceptance.facts import Facts
 from app.acceptance.stage import NotApplicable, Stage
