@@ -26,6 +26,14 @@ Opener = Callable[[Address, Profile, Links], Session]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Broadcast:
+    """A question to everybody that changes nothing: sent from UDP ``port`` to ``port``, whoever answers is sighted."""
+
+    port: int
+    question: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
     """A local protocol. Every module in ``app/drivers`` (not starting with ``_``) has one as ``DRIVER``.
 
@@ -39,6 +47,7 @@ class Driver:
     open: Opener
     capabilities: frozenset[type]
     probe: Callable[[Address, Profile, Links], Any] = field(repr=False)
+    broadcast: Broadcast | None = None
 
 
 class Registry:

@@ -33,6 +33,7 @@ class SharedSocket(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.listeners: set[Hear] = set()
         self.transport: asyncio.DatagramTransport | None = None
+        self.closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -43,6 +44,10 @@ class SharedSocket(asyncio.DatagramProtocol):
         """Tell everybody who listens; each takes what its peer sent."""
         for hear in tuple(self.listeners):
             hear(str(peer[0]).partition("%")[0], data)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Note that the port is free again."""
+        self.closed.set()
 
     def error_received(self, _error: Exception) -> None:
         """Ignore it: an ICMP answer says nothing that the deadline does not."""
@@ -73,13 +78,15 @@ class SharedSockets:
                 found = self._open[key] = await _bound(key, address)
             return found
 
-    def left(self, key: tuple[str, int], shared: SharedSocket, hear: Hear) -> None:
-        """Stop listening; the last one closes the socket."""
+    async def left(self, key: tuple[str, int], shared: SharedSocket, hear: Hear) -> None:
+        """Stop listening; the last one closes the socket, and nobody opens it anew before it is closed."""
         shared.listeners.discard(hear)
-        if not shared.listeners and self._open.get(key) is shared:
+        async with self._lock:
+            if shared.listeners or self._open.get(key) is not shared or shared.transport is None:
+                return
             del self._open[key]
-            if shared.transport is not None:
-                shared.transport.abort()
+            shared.transport.abort()
+            await shared.closed.wait()
 
 
 class SharedLink:
@@ -136,7 +143,7 @@ class SharedLink:
         if not self._is_closed:
             self._is_closed = True
             self._news.set()
-            self._sockets.left(self._key, self._shared, self._hear)
+            await self._sockets.left(self._key, self._shared, self._hear)
 
     def _check(self) -> None:
         transport = self._shared.transport

@@ -27,6 +27,7 @@ from app.sim.fault import Fault
 from app.sim.openevse import OpenEvseGateway
 from app.sim.rapi import RapiController
 from tests.conftest import TIME_UNIT_S
+from tests.drivers import rigs_keba
 
 OLD_SECRET = "old-secret-4711"
 SILENCE_S = 0.5
@@ -172,6 +173,7 @@ async def _station_silent() -> AsyncIterator[Bench]:
 RIGS: dict[str, Rig] = {
     "openevse-wifi": Rig(_gateway, _http_garbage, _http_silent, writable="time_zone"),
     "openevse-rapi": Rig(_controller, _serial_garbage, _serial_silent),
+    "keba": Rig(rigs_keba.good, rigs_keba.garbage, rigs_keba.silent),
     "ocpp-local": Rig(
         _station,
         _station_garbage,

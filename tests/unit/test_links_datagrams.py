@@ -65,7 +65,6 @@ async def test_the_port_is_free_again_when_the_last_link_has_closed():
         await second.send(b"still here")
         assert (await asyncio.to_thread(peer.recvfrom, 100))[0] == b"still here"
         await second.close()
-        await asyncio.sleep(0)
         with plain_socket(port=ours):
             pass
         for action in (second.send(b"x"), second.receive(timeout_s=1)):
@@ -80,6 +79,18 @@ async def test_a_port_held_by_another_program_is_said_with_advice():
             await RealLinks().udp(at(peer), local_port=held)
     assert caught.value.port == held
     assert "Close the other program" in caught.value.advice
+
+
+async def test_links_may_be_opened_and_closed_at_the_same_moment():
+    ours, links = free_port(), RealLinks()
+
+    async def use() -> None:
+        link = await links.udp(NetAddress(host="127.0.0.2", port=9), local_port=ours)
+        await link.close()
+
+    await asyncio.gather(*(use() for _ in range(20)))
+    with plain_socket(port=ours):
+        pass
 
 
 async def test_closing_wakes_who_waits():
