@@ -77,11 +77,6 @@ class Dump:
         """Return key → value."""
         return {entry.key: entry.value for entry in self.entries}
 
-    @property
-    def by_key(self) -> dict[str, Entry]:
-        """Return key → entry."""
-        return {entry.key: entry for entry in self.entries}
-
 
 def read(data: bytes | str) -> Dump:
     """Read a dump. Raises Garbled where it holds no settings, or is longer than ``SIZE_LIMIT``."""

@@ -150,7 +150,8 @@ def question(question_id: str) -> Question:
 
 def judge(dump: Dump, asked: Question, option: Option) -> Answer:
     """Judge one wish."""
-    entries, whole = dump.by_key, is_whole(dump)
+    # Some chargers spell the standard's names their own way (ABL: HeartBeatInterval, evcc#7458).
+    entries, whole = {entry.key.lower(): entry for entry in dump.entries}, is_whole(dump)
     found = [
         _Judged.of(need, entries, dump, is_whole=whole) for need in option.needs if need.version in ("", dump.version)
     ]
@@ -191,7 +192,7 @@ class _Judged:
     def of(cls, need: Need, entries: Mapping[str, Entry], dump: Dump, *, is_whole: bool) -> _Judged:
         if need.always:
             return cls(Verdict.FITS, (_reason(need, Verdict.FITS, "", ""),))
-        told = [entries[key] for key in need.keys if key in entries]
+        told = [entries[key.lower()] for key in need.keys if key.lower() in entries]
         if not told:
             return cls._absent(need, dump, is_whole=is_whole)
         fitting = [item for item in told if item.value is not None and need.holds(item.value)]
