@@ -20,7 +20,7 @@ from tests.acceptance.people import helpful
 from tests.acceptance.test_engine import QUICK, made
 
 JUNK: tuple[Any, ...] = (
-    None, True, -1, 10**30, 10**400, 1e308, "", "\x00", "2026-13-45T99:99:99Z", "9" * 5000, [], [[]], [None, 1, "x"], {}, {"status": []},
+    None, True, -1, 10**30, 10**400, 1e308, "", "\x00", "2026-13-45T99:99:99Z", "9" * 5000, "²", [], [[]], [None, 1, "x"], {}, {"status": []},
     {"configurationKey": [None, 1, {"key": None, "value": 5}]},
 )  # fmt: skip
 

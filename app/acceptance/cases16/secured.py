@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.acceptance.alike import security
 from app.acceptance.case import case
 from app.acceptance.cases16.asking import has_security
 from app.acceptance.cases16.configuration import entries
@@ -12,47 +13,16 @@ from app.acceptance.facts import Facts, can_write
 from app.acceptance.stage import NotApplicable, Stage
 from app.acceptance.take import Exchange, Take, seq_of
 from app.model.acceptance import Check, must, should
-from app.ocpp.v16 import number
 
 NO_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nUmVob21lIGFzaw==\n-----END CERTIFICATE-----\n"
 ROOT = "CentralSystemRootCertificate"
-GOOD_PROFILE = 2
-"""Below it passwords and sessions travel in the clear (SEC16 A00)."""
 
 
 def judge_profile(take: Take) -> Iterator[Check]:
     """Compare the claimed profile with the connection."""
-    marks = take.marked("handshake")
-    reads = take.asked("GetConfiguration")
-    for read in reads[:1]:
+    for read in take.asked("GetConfiguration")[:1]:
         claimed = str(entries(read).get("SecurityProfile", {}).get("value", ""))
-        yield must("SecurityProfile is told", claimed.isdigit(), f"“{claimed}”", *read.seqs)
-        if not marks or not claimed.isdigit():
-            return
-        shown = marks[0].facts
-        is_tls, has_login = shown.get("tls") == "True", shown.get("password") == "True"
-        has_papers = shown.get("certificate") == "True"
-        is_true = {
-            "0": not is_tls,
-            "1": not is_tls and has_login,
-            "2": is_tls and has_login,
-            "3": is_tls and has_papers,
-        }.get(claimed, False)
-        yield must(f"and the connection is as profile {claimed} says (SEC16 A00)", is_true, marks[0].text, *read.seqs)
-        yield should(f"It is {GOOD_PROFILE} or 3", number(claimed) >= GOOD_PROFILE, f"profile {claimed}", *read.seqs)
-
-
-def _show_handshake(stage: Stage) -> None:
-    handshake = stage.facts.handshake
-    tls = handshake.tls
-    words = f"{tls.version} {tls.suite}" if tls else "no TLS"
-    stage.mark(
-        "handshake",
-        f"{words}, {'with' if handshake.has_password else 'without'} password",
-        tls=tls is not None,
-        password=handshake.has_password,
-        certificate=tls is not None and tls.peer is not None,
-    )
+        yield from security.judge_profile(take, read, claimed, "SEC16 A00")
 
 
 @case(
@@ -65,7 +35,7 @@ def _show_handshake(stage: Stage) -> None:
 )
 async def profile(stage: Stage) -> None:
     """Read SecurityProfile and compare it with how the unit dialled."""
-    _show_handshake(stage)
+    security.mark_handshake(stage)
     await stage.call("GetConfiguration", {"key": ["SecurityProfile"]})
 
 
@@ -100,13 +70,7 @@ def judge_event(take: Take) -> Iterator[Check]:
     yield from (
         must("Reset is accepted", item.status == "Accepted", item.status, *item.seqs) for item in take.asked("Reset")
     )
-    events = take.heard("SecurityEventNotification")
-    names = ", ".join(dict.fromkeys(event.text("type") for event in events))
-    yield must("SecurityEventNotification comes after a restart (SEC16 A04)", bool(events), names, *map(seq_of, events))
-    if events:
-        kinds = {event.text("type") for event in events}
-        is_named = bool(kinds & {"StartupOfTheDevice", "ResetOrReboot"})
-        yield should("and names it StartupOfTheDevice or ResetOrReboot", is_named, names, *map(seq_of, events))
+    yield from security.judge_events(take.heard("SecurityEventNotification"), "SEC16 A04")
 
 
 @case(

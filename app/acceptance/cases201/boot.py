@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+from app.acceptance.alike import registration
+from app.acceptance.alike.registration import status_of
 from app.acceptance.case import EVERY
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import about, case201, outlet, outlets, readable, selector, tell_facts, told_fact
 from app.acceptance.cases201.restart import judge_return, restarted
 from app.acceptance.stage import Stage
-from app.acceptance.take import Message, Take, seq_of
+from app.acceptance.take import Take, seq_of
 from app.model.acceptance import Check, must, should
 
-WAIT_S = 10
-"""The interval we tell a station that has to wait: long enough to see it obeyed, short enough for a person [OURS]."""
 LIMITS = {"vendorName": 50, "model": 20}
 TOLD = {"serialNumber": 25, "firmwareVersion": 50}
 """ChargingStationType of BootNotificationRequest."""
-
-
-def status_of(take: Take, call: Message) -> str:
-    """Return the status of our answer to a call."""
-    answer = take.replied(call)
-    return answer.text("status") if answer else ""
 
 
 def judge_boot(take: Take) -> Iterator[Check]:
@@ -74,94 +69,30 @@ async def boot(stage: Stage) -> None:
     )
 
 
-def _judge_waiting(take: Take, status: str) -> Iterator[Check]:
-    boots = take.heard("BootNotification")
-    held = [boot for boot in boots if status_of(take, boot) == status]
-    yield must(f"BootNotification comes and is answered {status}", bool(held), f"{len(held)} times", *map(seq_of, held))
-    if not held:
-        return
-    later = [boot for boot in boots if boot.seq > held[0].seq]
-    yield must("It asks again", bool(later), f"{len(later)} more came", *map(seq_of, later))
-    if later:
-        yield from _judge_pause(take, held[0], later[0])
-    accepted = [boot for boot in boots if status_of(take, boot) == "Accepted"]
-    yield must("It goes on once it is accepted", bool(accepted), "", *map(seq_of, accepted))
-    between = take.after(held[0])
-    between = between.before(accepted[0].seq) if accepted else between
-    said = [message for message in between.heard() if message.action != "BootNotification"]
-    names = ", ".join(dict.fromkeys(message.action for message in said)) or "nothing"
-    text = f"While it is {status} it sends nothing of its own"
-    evidence = list(map(seq_of, said[:10]))
-    yield (must if status == "Rejected" else should)(text, not said, f"it sent {names}", *evidence)
-
-
-def _judge_pause(take: Take, held: Message, later: Message) -> Iterator[Check]:
-    pause_s = take.seconds(held.at, later.at)
-    is_patient = pause_s >= WAIT_S * 0.8 - min(take.slack_s, WAIT_S / 4)
-    yield must(f"not before the {WAIT_S} s it was told", is_patient, f"after {pause_s:.1f} s", held.seq, later.seq)
-    yield should("and soon after them", pause_s <= WAIT_S * 2 + take.slack_s, f"after {pause_s:.1f} s", later.seq)
-
-
-def judge_pending(take: Take) -> Iterator[Check]:
-    """Look at the pause after Pending, and at what was said meanwhile."""
-    yield from _judge_waiting(take, "Pending")
-
-
-def judge_rejected(take: Take) -> Iterator[Check]:
-    """Look at the pause after Rejected, and at what was said meanwhile."""
-    yield from _judge_waiting(take, "Rejected")
-
-
-async def _held(stage: Stage, status: str) -> None:
-    """Answer the next Boots with ``status``, the second one usually."""
-    first = await _first_boot(stage, status, WAIT_S)
-    if first is None:
-        return
-    await stage.heard("BootNotification", within_s=WAIT_S * 4, since=first.seq)
-    await _accepted(stage, first)
-
-
-async def _first_boot(stage: Stage, status: str, interval_s: int) -> Message | None:
-    stage.treat(boot_status=status, boot_interval_s=interval_s)
-    since = stage.last_seq
-    await stage.call("Reset", {"type": "OnIdle"})
-    return await stage.heard("BootNotification", within_s=150, since=since)
-
-
-async def _accepted(stage: Stage, first: Message) -> None:
-    stage.manner.boot_status = "Accepted"
-    await stage.heard(
-        "BootNotification",
-        where=lambda boot: status_of(stage.take, boot) == "Accepted",
-        within_s=WAIT_S * 4,
-        since=first.seq,
-    )
-
-
 @case201(
     "A201-BOOT-02",
     "Pending: the station waits as long as it is told",
     "OCPP 2.0.1 B02",
-    judge=judge_pending,
+    judge=partial(registration.judge_waiting, status="Pending", clause="B02"),
     budget_s=260,
     idle=True,
 )
 async def pending(stage: Stage) -> None:
     """Restart it, answer its Boot with Pending and an interval of 10 s, then accept it."""
-    await _held(stage, "Pending")
+    await registration.hold(stage, "OnIdle", "Pending")
 
 
 @case201(
     "A201-BOOT-03",
     "Rejected: the station keeps silent as long as it is told",
     "OCPP 2.0.1 B03",
-    judge=judge_rejected,
+    judge=partial(registration.judge_waiting, status="Rejected", clause="B03"),
     budget_s=260,
     idle=True,
 )
 async def rejected(stage: Stage) -> None:
     """Restart it, answer its Boot with Rejected and an interval of 10 s, then accept it."""
-    await _held(stage, "Rejected")
+    await registration.hold(stage, "OnIdle", "Rejected")
 
 
 def judge_served(take: Take) -> Iterator[Check]:
@@ -197,7 +128,7 @@ def judge_served(take: Take) -> Iterator[Check]:
 async def served(stage: Stage) -> None:
     """Restart it, answer Pending, read a variable, try a remote start, then have it boot by a trigger."""
     stage.treat(speaks_early=True)
-    first = await _first_boot(stage, "Pending", 120)
+    first = await registration.first_boot(stage, "OnIdle", "Pending", 120)
     if first is None:
         return
     key = readable(stage.facts)
@@ -208,9 +139,9 @@ async def served(stage: Stage) -> None:
     start = await stage.call("RequestStartTransaction", payload)
     stage.manner.boot_status = "Accepted"
     await stage.call("TriggerMessage", {"requestedMessage": "BootNotification"})
-    await stage.heard("BootNotification", within_s=WAIT_S * 2)
+    await stage.heard("BootNotification", within_s=registration.WAIT_S * 2)
     if start.status == "Accepted":  # it must not: what began is ended with the case
-        begun = await moves.event(stage, "Started", within_s=WAIT_S, since=since)
+        begun = await moves.event(stage, "Started", within_s=registration.WAIT_S, since=since)
         if begun is not None:
             moves.opened(stage, begun)
         else:  # it waits for its car, and would charge it in a later case

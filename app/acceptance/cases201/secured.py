@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.acceptance.alike import security
 from app.acceptance.cases201.asking import PROFILE, case201, selector
 from app.acceptance.cases201.certificates import NO_CERTIFICATE
 from app.acceptance.cases201.restart import judge_return, restarted
@@ -13,8 +14,6 @@ from app.acceptance.stage import Stage
 from app.acceptance.take import Take, seq_of
 from app.model.acceptance import Check, must, should
 
-GOOD_PROFILE = 2
-"""Below it passwords and sessions travel in the clear (A00)."""
 PRIORITY = "OCPPCommCtrlr.NetworkConfigurationPriority"
 ACTIVE = "OCPPCommCtrlr.ActiveNetworkProfile"
 NO_SLOT = 97
@@ -23,23 +22,8 @@ NO_SLOT = 97
 
 def judge_profile(take: Take) -> Iterator[Check]:
     """Compare the claimed profile with the connection."""
-    marks = take.marked("handshake")
     for read in take.asked("GetVariables")[:1]:
-        claimed = told_value(read)
-        yield must("SecurityCtrlr.SecurityProfile is told", claimed.isdigit(), f"“{claimed}”", *read.seqs)
-        if not marks or not claimed.isdigit():
-            return
-        shown = marks[0].facts
-        is_tls, has_login = shown.get("tls") == "True", shown.get("password") == "True"
-        has_papers = shown.get("certificate") == "True"
-        is_true = {
-            "0": not is_tls,
-            "1": not is_tls and has_login,
-            "2": is_tls and has_login,
-            "3": is_tls and has_papers,
-        }.get(claimed, False)
-        yield must(f"and the connection is as profile {claimed} says (A00)", is_true, marks[0].text, *read.seqs)
-        yield should(f"It is {GOOD_PROFILE} or 3", int(claimed) >= GOOD_PROFILE, f"profile {claimed}", *read.seqs)
+        yield from security.judge_profile(take, read, told_value(read), "A00")
 
 
 @case201(
@@ -52,16 +36,7 @@ def judge_profile(take: Take) -> Iterator[Check]:
 )
 async def profile(stage: Stage) -> None:
     """Read SecurityProfile and compare it with how the station dialled."""
-    handshake = stage.facts.handshake
-    tls = handshake.tls
-    words = f"{tls.version} {tls.suite}" if tls else "no TLS"
-    stage.mark(
-        "handshake",
-        f"{words}, {'with' if handshake.has_password else 'without'} password",
-        tls=tls is not None,
-        password=handshake.has_password,
-        certificate=tls is not None and tls.peer is not None,
-    )
+    security.mark_handshake(stage)
     await stage.call("GetVariables", {"getVariableData": [selector(PROFILE)]})
 
 
@@ -69,11 +44,8 @@ def judge_event(take: Take) -> Iterator[Check]:
     """Look for a security event after the restart."""
     yield from judge_return(take)
     events = take.heard("SecurityEventNotification")
-    names = ", ".join(dict.fromkeys(event.text("type") for event in events))
-    yield must("SecurityEventNotification comes after a restart (A04)", bool(events), names, *map(seq_of, events))
+    yield from security.judge_events(events, "A04")
     if events:
-        is_named = bool({event.text("type") for event in events} & {"StartupOfTheDevice", "ResetOrReboot"})
-        yield should("and names it StartupOfTheDevice or ResetOrReboot", is_named, names, *map(seq_of, events))
         is_dated = all(event.stamp() is not None for event in events)
         yield must("with the time it happened", is_dated, "", *map(seq_of, events))
 
