@@ -14,6 +14,7 @@ from app.ocpp.services.reservations import Reservation
 from ui.i18n import worded
 from ui.models.listing import Listing
 from ui.models.services import MESSAGE_FIELDS, RESERVATION_FIELDS, message_key, reservation_key
+from ui.pages.endpoint_held import HeldPage
 from ui.pages.endpoint_service import ServicePage, verdict
 from ui.theme import SPACE_8
 from ui.widgets.listview import ListView
@@ -90,7 +91,7 @@ class ReservationsPage(ServicePage):
         return verdict(status, text)
 
 
-class MessagesPage(ServicePage):
+class MessagesPage(HeldPage[Message]):
     """Texts on the display of a 2.x station."""
 
     title: ClassVar[str] = "Display"
@@ -99,7 +100,6 @@ class MessagesPage(ServicePage):
 
     def build(self) -> None:
         """Fill the page."""
-        self._held: dict[str, tuple[Message, ...]] = {}
         self.text = QLineEdit(self)
         self.text.setMaxLength(512)
         self.text.setPlaceholderText(self.tr("Text for the display"))
@@ -113,23 +113,20 @@ class MessagesPage(ServicePage):
         for name in messages.STATES:
             self.state.addItem(worded("always") if not name else worded("while {state}", state=name), name)
         self.show_text = self.order_button(self.tr("Show"), self._show, is_primary=True)
-        self.list = self.order_button(self.tr("Read"), self._list, icon_name="refresh-cw")
-        self.list.setToolTip(self.tr("Ask the charger which texts it holds"))
-        self.list.setAccessibleDescription(self.list.toolTip())
+        self.list = self.read_button(self.tr("Ask the charger which texts it holds"))
         self.clear = self.order_button(self.tr("Take off"), self._clear, icon_name="trash-2")
         self.body.addLayout(self.row(self.text, self.priority, self.state, self.show_text, self.list, self.clear))
-        self.model: Listing[Message] = Listing(MESSAGE_FIELDS, message_key, self)
-        self.table = ListView(
-            self.model,
-            self.tr("Texts on the display"),
-            self,
+        self.hold(
+            MESSAGE_FIELDS,
+            message_key,
+            title=self.tr("Texts on the display"),
             nothing=self.tr("No text known. Write one above, or read what the charger shows already."),
+            counted=self.tr("Texts in the charger: {count}."),
         )
-        self.body.addWidget(self.table, 1)
 
-    def charger_changed(self) -> None:
-        """Show what this charger told before."""
-        self.model.show(self._held.get(self.identity, ()))
+    async def fetch(self, endpoint: Endpoint) -> tuple[Message, ...]:
+        """Ask for the texts."""
+        return await messages.shown(endpoint)
 
     def show_state(self) -> None:
         """Allow what can be done."""
@@ -137,13 +134,6 @@ class MessagesPage(ServicePage):
             self.clear.setEnabled(False)
         if not self.text.text().strip():
             self.show_text.setEnabled(False)
-
-    async def _read(self, endpoint: Endpoint) -> int:
-        found = await messages.shown(endpoint)
-        self._held[endpoint.identity] = found
-        if endpoint.identity == self.identity:
-            self.model.show(found)
-        return len(found)
 
     def _show(self) -> None:
         self.order(self._was_shown)
@@ -153,14 +143,8 @@ class MessagesPage(ServicePage):
         _, status, words = await messages.show(
             endpoint, text, priority=self.priority.currentData(), state=self.state.currentData()
         )
-        await self._read(endpoint)
+        await self.read(endpoint)
         return verdict(status, words)
-
-    def _list(self) -> None:
-        self.order(self._listed)
-
-    async def _listed(self, endpoint: Endpoint) -> tuple[str, str]:
-        return self.tr("Texts in the charger: {count}.").format(count=await self._read(endpoint)), "good"
 
     def _clear(self) -> None:
         self.order(self._cleared)
@@ -170,5 +154,5 @@ class MessagesPage(ServicePage):
         if item is None:
             return self.tr("Choose a text first."), ""
         status, words = await messages.clear(endpoint, item.message_id)
-        await self._read(endpoint)
+        await self.read(endpoint)
         return verdict(status, words)

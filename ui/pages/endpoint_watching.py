@@ -10,11 +10,11 @@ from app.ocpp.services import monitoring, tariffs
 from app.ocpp.services.monitoring import Monitor
 from app.ocpp.services.tariffs import Assigned
 from ui.i18n import worded
-from ui.models.listing import Field, Listing
+from ui.models.listing import Field
 from ui.models.plain import visible
-from ui.pages.endpoint_service import ServicePage, verdict
+from ui.pages.endpoint_held import HeldPage
+from ui.pages.endpoint_service import verdict
 from ui.theme import SPACE_8
-from ui.widgets.listview import ListView
 
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
@@ -31,7 +31,7 @@ MONITOR_FIELDS: tuple[Field[Monitor], ...] = (
 )
 
 
-class MonitorsPage(ServicePage):
+class MonitorsPage(HeldPage[Monitor]):
     """Have the station tell when a value crosses a line; what it tells stands under Events."""
 
     title: ClassVar[str] = "Watched values"
@@ -40,7 +40,6 @@ class MonitorsPage(ServicePage):
 
     def build(self) -> None:
         """Fill the page."""
-        self._held: dict[str, tuple[Monitor, ...]] = {}
         self.variable = QLineEdit(self)
         self.variable.setMaxLength(250)
         self.variable.setPlaceholderText("EVSE@1.Power")
@@ -54,23 +53,20 @@ class MonitorsPage(ServicePage):
         self.value.setAccessibleName(self.tr("Value"))
         self.value.lineEdit().setTextMargins(SPACE_8, 0, 0, 0)
         self.watch = self.order_button(self.tr("Watch"), self._watch, is_primary=True)
-        self.list = self.order_button(self.tr("Read"), self._list, icon_name="refresh-cw")
-        self.list.setToolTip(self.tr("Ask the charger which values it watches"))
-        self.list.setAccessibleDescription(self.list.toolTip())
+        self.list = self.read_button(self.tr("Ask the charger which values it watches"))
         self.clear = self.order_button(self.tr("Watch no more"), self._clear, icon_name="trash-2")
         self.body.addLayout(self.row(self.variable, self.kind, self.value, self.watch, self.list, self.clear))
-        self.model: Listing[Monitor] = Listing(MONITOR_FIELDS, lambda item: item.monitor_id, self)
-        self.table = ListView(
-            self.model,
-            self.tr("Watched values"),
-            self,
+        self.hold(
+            MONITOR_FIELDS,
+            lambda item: item.monitor_id,
+            title=self.tr("Watched values"),
             nothing=self.tr("No watched value known. Name one above, or read what the charger watches already."),
+            counted=self.tr("Watched values: {count}."),
         )
-        self.body.addWidget(self.table, 1)
 
-    def charger_changed(self) -> None:
-        """Show what this charger told before."""
-        self.model.show(self._held.get(self.identity, ()))
+    async def fetch(self, endpoint: Endpoint) -> tuple[Monitor, ...]:
+        """Ask for the watched values."""
+        return await monitoring.watched(endpoint)
 
     def show_state(self) -> None:
         """Allow what can be done."""
@@ -79,27 +75,14 @@ class MonitorsPage(ServicePage):
         if not self.variable.text().strip():
             self.watch.setEnabled(False)
 
-    async def _read(self, endpoint: Endpoint) -> int:
-        found = await monitoring.watched(endpoint)
-        self._held[endpoint.identity] = found
-        if endpoint.identity == self.identity:
-            self.model.show(found)
-        return len(found)
-
     def _watch(self) -> None:
         self.order(self._watched)
 
     async def _watched(self, endpoint: Endpoint) -> tuple[str, str]:
         name, kind = self.variable.text().strip(), str(self.kind.currentData())
         _, status, words = await monitoring.watch(endpoint, name, kind, self.value.value())
-        await self._read(endpoint)
+        await self.read(endpoint)
         return verdict(status, words)
-
-    def _list(self) -> None:
-        self.order(self._listed)
-
-    async def _listed(self, endpoint: Endpoint) -> tuple[str, str]:
-        return self.tr("Watched values: {count}.").format(count=await self._read(endpoint)), "good"
 
     def _clear(self) -> None:
         self.order(self._cleared)
@@ -109,7 +92,7 @@ class MonitorsPage(ServicePage):
         if item is None:
             return self.tr("Choose a row first."), ""
         status, words = await monitoring.unwatch(endpoint, item.monitor_id)
-        await self._read(endpoint)
+        await self.read(endpoint)
         return verdict(status, words)
 
 
@@ -120,7 +103,7 @@ TARIFF_FIELDS: tuple[Field[Assigned], ...] = (
 )
 
 
-class TariffsPage(ServicePage):
+class TariffsPage(HeldPage[Assigned]):
     """One price per kWh for everybody, to see that a 2.1 station shows and reckons it."""
 
     title: ClassVar[str] = "Price"
@@ -129,7 +112,6 @@ class TariffsPage(ServicePage):
 
     def build(self) -> None:
         """Fill the page."""
-        self._held: dict[str, tuple[Assigned, ...]] = {}
         self.price = QDoubleSpinBox(self)
         self.price.setRange(0, 1000)
         self.price.setDecimals(3)
@@ -142,30 +124,20 @@ class TariffsPage(ServicePage):
         self.currency.setMaximumWidth(64)
         self.currency.setAccessibleName(self.tr("Currency"))
         self.set = self.order_button(self.tr("Set price"), self._set, is_primary=True)
-        self.list = self.order_button(self.tr("Read"), self._list, icon_name="refresh-cw")
-        self.list.setToolTip(self.tr("Ask the charger which prices it holds"))
-        self.list.setAccessibleDescription(self.list.toolTip())
+        self.list = self.read_button(self.tr("Ask the charger which prices it holds"))
         self.clear = self.order_button(self.tr("Clear all"), self._clear, icon_name="trash-2")
         self.body.addLayout(self.row(self.price, self.currency, self.set, self.list, self.clear, 1))
-        self.model: Listing[Assigned] = Listing(TARIFF_FIELDS, lambda item: (item.tariff_id, item.kind), self)
-        self.table = ListView(
-            self.model,
-            self.tr("Prices in the charger"),
-            self,
+        self.hold(
+            TARIFF_FIELDS,
+            lambda item: (item.tariff_id, item.kind),
+            title=self.tr("Prices in the charger"),
             nothing=self.tr("No price known. Set one above, or read what the charger holds already."),
+            counted=self.tr("Prices in the charger: {count}."),
         )
-        self.body.addWidget(self.table, 1)
 
-    def charger_changed(self) -> None:
-        """Show what this charger told before."""
-        self.model.show(self._held.get(self.identity, ()))
-
-    async def _read(self, endpoint: Endpoint) -> int:
-        found = await tariffs.assigned(endpoint)
-        self._held[endpoint.identity] = found
-        if endpoint.identity == self.identity:
-            self.model.show(found)
-        return len(found)
+    async def fetch(self, endpoint: Endpoint) -> tuple[Assigned, ...]:
+        """Ask for the prices."""
+        return await tariffs.assigned(endpoint)
 
     def _set(self) -> None:
         self.order(self._was_set)
@@ -173,19 +145,13 @@ class TariffsPage(ServicePage):
     async def _was_set(self, endpoint: Endpoint) -> tuple[str, str]:
         currency = self.currency.text().strip() or "EUR"
         status, words = await tariffs.set_default(endpoint, "rehome-flat", currency, self.price.value())
-        await self._read(endpoint)
+        await self.read(endpoint)
         return verdict(status, words)
-
-    def _list(self) -> None:
-        self.order(self._listed)
-
-    async def _listed(self, endpoint: Endpoint) -> tuple[str, str]:
-        return self.tr("Prices in the charger: {count}.").format(count=await self._read(endpoint)), "good"
 
     def _clear(self) -> None:
         self.order(self._cleared)
 
     async def _cleared(self, endpoint: Endpoint) -> tuple[str, str]:
         outcome = verdict(*await tariffs.clear(endpoint))
-        await self._read(endpoint)
+        await self.read(endpoint)
         return outcome
