@@ -21,6 +21,7 @@ from app.diagnosis import thresholds
 from app.diagnosis.watch import Watch
 from app.discovery.adapters import adapters as list_adapters
 from app.discovery.adapters import default_adapter
+from app.discovery.broadcast import BroadcastSource
 from app.discovery.finder import Finder
 from app.discovery.mdns import MdnsSource
 from app.discovery.noticing import Notices
@@ -92,6 +93,7 @@ class Workbench:
         list_ports: Callable[[], Iterable[Any]] | None = None,
         serial_ports: Sequence[str] = (),
         with_discovery: bool = True,
+        asks_loopback: bool = False,
     ) -> None:
         self.settings = settings
         self.home = home
@@ -107,6 +109,7 @@ class Workbench:
         self._list_ports = list_ports
         self._serial_ports = tuple(serial_ports)
         self._with_discovery = with_discovery
+        self._asks_loopback = asks_loopback
         self._stack = AsyncExitStack()
         self.scope = Scope("workbench", report=self._trouble)
         self.store: Store
@@ -227,7 +230,14 @@ class Workbench:
     def _sources(self) -> list[Source]:
         chosen = (self.settings.adapter,) if self.settings.adapter else ()
         addresses = self._mdns_addresses or chosen
+        self.broadcast = BroadcastSource(
+            (driver.broadcast for driver in self.registry.drivers.values()),
+            self.links.everybody,
+            adapter=lambda: self._mdns_addresses[0] if self._mdns_addresses else self.adapter_address,
+            asks_loopback=self._asks_loopback,
+        )
         return [
+            self.broadcast,
             MdnsSource(self.registry.mdns_types, addresses=addresses, accepts=self._mdns_accepts),
             SerialSource(list_ports=self._list_ports, extra_ports=self._serial_ports),
         ]
