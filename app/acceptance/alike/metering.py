@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from app.acceptance.take import Message, Take
 from app.model.acceptance import Check, must, should
+from app.model.reading import Measurand
 
 INTERVAL_S = 10
 SESSION_S = 45
@@ -26,7 +27,23 @@ class Sample:
     at: datetime
     energy_wh: float | None
     power_w: float | None
-    current_a: float | None = None
+    current_a: float | None
+
+
+def sample(message: Message, at: datetime, told: Sequence[tuple[Measurand, float, str]]) -> Sample:
+    """Make one of what a message tells: quantities in base units, each with its phase (empty = all together)."""
+    energy = next((value for what, value, phase in told if what is Measurand.ENERGY and not phase), None)
+    currents = [value for what, value, _ in told if what is Measurand.CURRENT]
+    return Sample(message, at, energy, _power(told), max(currents, default=None))
+
+
+def _power(told: Sequence[tuple[Measurand, float, str]]) -> float | None:
+    powers = [(value, phase) for what, value, phase in told if what is Measurand.POWER]
+    if powers:
+        return next((value for value, phase in powers if not phase), sum(value for value, _ in powers))
+    currents = [value for what, value, _ in told if what is Measurand.CURRENT]
+    volts = [value for what, value, _ in told if what is Measurand.VOLTAGE]
+    return sum(currents) * volts[0] if currents and volts else None
 
 
 def judge_rhythm(take: Take, found: Sequence[Sample], setting: str) -> Iterator[Check]:

@@ -12,7 +12,6 @@ from app.acceptance.facts import Facts, can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Take, seq_of
 from app.model.acceptance import Check, must
-from app.model.reading import Measurand, Reading
 from app.ocpp.v16 import quantity, readings
 
 
@@ -22,19 +21,9 @@ def samples(take: Take) -> tuple[Sample, ...]:
     for message in take.heard("MeterValues", lambda message: message.get("transactionId") is not None):
         read = readings(message.payload, "", message.at)
         if read:
-            energy = next((item.value for item in read if item.measurand is Measurand.ENERGY and not item.phase), None)
-            found.append(Sample(message, read[0].at, energy, _power(read)))
+            told = [(item.measurand, item.value, item.phase) for item in read]
+            found.append(metering.sample(message, read[0].at, told))
     return tuple(found)
-
-
-def _power(read: list[Reading]) -> float | None:
-    told = [item for item in read if item.measurand is Measurand.POWER]
-    whole = next((item.value for item in told if not item.phase), None)
-    if whole is not None or told:
-        return whole if whole is not None else sum(item.value for item in told)
-    currents = [item for item in read if item.measurand is Measurand.CURRENT]
-    volts = [item.value for item in read if item.measurand is Measurand.VOLTAGE]
-    return sum(item.value for item in currents) * volts[0] if currents and volts else None
 
 
 def judge_samples(take: Take) -> Iterator[Check]:

@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.acceptance.alike.metering import Sample
+from app.acceptance.alike.smart import PROFILE_ID, judge_draw, limit
 from app.acceptance.case import case
 from app.acceptance.cases16 import moves
 from app.acceptance.cases16.asking import claims
 from app.acceptance.cases16.metering import samples
 from app.acceptance.facts import Facts
 from app.acceptance.stage import Stage
-from app.acceptance.take import Exchange, Message, Take
+from app.acceptance.take import Exchange, Take
 from app.model.acceptance import Check, must, should
-from app.model.reading import Measurand
-from app.ocpp.v16 import quantity, readings
+from app.ocpp.v16 import quantity
 
-PROFILE_ID = 41_009
-LIMIT_A = 8.0
-LIMIT_W = 1_840.0
-"""8 A at 230 V on one phase."""
 SMART = claims("SmartCharging")
-TOLERANCE_A = 1.0
-"""How far above the limit the car may draw: meters and pilots are not exact [OURS]."""
 
 
 def _unit(facts: Facts) -> str:
@@ -44,7 +37,7 @@ def _profile(stage: Stage, purpose: str, kind: str = "Relative", transaction: in
         "chargingSchedule": {
             "duration": 3600,
             "chargingRateUnit": unit,
-            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": LIMIT_A if unit == "A" else LIMIT_W}],
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit(unit)}],
         },
     }
     if transaction is not None:
@@ -77,7 +70,7 @@ def _judge_composite(take: Take) -> Iterator[Check]:
         numbers = [number for limit in limits if (number := quantity(limit)) is not None]
         yield must("and holds periods with limits", bool(numbers), f"{limits}"[:80], *read.seqs)
         unit = read.get("chargingSchedule", "chargingRateUnit")
-        ceiling = LIMIT_A if unit == "A" else LIMIT_W
+        ceiling = limit(unit)
         if numbers:
             yield should(
                 f"none of them above our limit of {ceiling:.0f} {unit}",
@@ -145,34 +138,8 @@ def judge_obeyed(take: Take) -> Iterator[Check]:
         yield must("TxProfile is accepted in a session (§5.16)", given.status == "Accepted", given.status, *given.seqs)
         if given.status != "Accepted":
             return
-        before, after = samples(take.before(given)), samples(take.after(given))
-        seqs = [item.message.seq for item in (*before[-1:], *after)]
         unit = given.request.text("csChargingProfiles", "chargingSchedule", "chargingRateUnit")
-        yield must("Samples come after it", bool(after), f"{len(after)} came", *seqs)
-        yield from _judge_draw(after, unit, seqs)
-
-
-def _judge_draw(after: tuple[Sample, ...], unit: str, seqs: list[int]) -> Iterator[Check]:
-    """Compare the last sample with the limit: by its currents, or else by its power."""
-    currents = [current for item in after if (current := _current(item.message)) is not None]
-    powers = [item.power_w for item in after if item.power_w is not None]
-    if currents:
-        seen = ", ".join(f"{current:.1f} A" for current in currents[:8])
-        is_kept = currents[-1] <= LIMIT_A + TOLERANCE_A
-        yield must(f"The car draws at most {LIMIT_A:.0f} A a phase from then on", is_kept, seen, *seqs)
-    elif powers:
-        ceiling_w = LIMIT_W if unit == "W" else 3 * LIMIT_W
-        seen = ", ".join(f"{power:.0f} W" for power in powers[:8])
-        is_kept = powers[-1] <= ceiling_w * (1 + TOLERANCE_A / LIMIT_A)
-        yield must(f"The car draws at most {ceiling_w:.0f} W from then on", is_kept, seen, *seqs)
-    elif after:
-        yield should("They tell the current or the power", False, "", *seqs)
-
-
-def _current(message: Message) -> float | None:
-    """Return the largest current of any phase."""
-    read = readings(message.payload, "", message.at)
-    return max((item.value for item in read if item.measurand is Measurand.CURRENT), default=None)
+        yield from judge_draw(samples(take.after(given)), unit)
 
 
 @case(

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from app.acceptance.case import REPAIR, Judge, Steps, case
+from app.acceptance.alike.trigger import ask_trigger, judge_trigger
+from app.acceptance.case import REPAIR, Steps, case
 from app.acceptance.cases16.asking import claims, profiles
 from app.acceptance.facts import Facts
 from app.acceptance.stage import Stage
-from app.acceptance.take import Take, seq_of
+from app.acceptance.take import Take
 from app.model.acceptance import Check, must, should
-
-COME_S = 15.0
-"""How long a triggered message may take [OURS]."""
-
-
-def _judge(message: str) -> Judge:
-    def judge(take: Take) -> Iterator[Check]:
-        """Look at the status, and for the message after it."""
-        for trigger in take.asked("TriggerMessage")[:1]:
-            is_known = trigger.status != "NotImplemented"
-            yield should(f"TriggerMessage({message}) is known", is_known, trigger.status, *trigger.seqs)
-            if not is_known:
-                return
-            yield must("and accepted (§5.17)", trigger.status == "Accepted", trigger.status, *trigger.seqs)
-            came = take.after(trigger).heard(message)
-            yield must(f"{message} comes", bool(came), f"{len(came)} came", *map(seq_of, came[:3]))
-            if came and trigger.answer is not None:
-                is_after = came[0].seq > trigger.answer.seq
-                yield should("after the answer, not before it", is_after, "", *trigger.seqs, came[0].seq)
-
-    return judge
 
 
 def _steps(message: str, has_connector: bool) -> Steps:
     async def steps(stage: Stage) -> None:
-        payload: dict[str, object] = {"requestedMessage": message}
-        if has_connector:
-            payload["connectorId"] = stage.connector
-        if (await stage.call("TriggerMessage", payload)).status == "Accepted":
-            await stage.heard(message, within_s=COME_S)
+        await ask_trigger(stage, message, {"connectorId": stage.connector} if has_connector else {})
 
     steps.__doc__ = f"Ask for {message} by TriggerMessage, and wait for it."
     return steps
@@ -67,7 +44,7 @@ for _number, (_message, _has_connector, _suites) in enumerate(
         f"A16-TRIG-{_number:02}",
         f"{_message} comes when asked for",
         "OCPP 1.6 §5.17, MessageTrigger",
-        judge=_judge(_message),
+        judge=partial(judge_trigger, message=_message, clause="§5.17"),
         budget_s=25,
         suites=_suites,
         needs=[claims("RemoteTrigger"), *([has_files] if _is_file else [])],

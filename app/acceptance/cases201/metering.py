@@ -13,7 +13,6 @@ from app.acceptance.facts import can_write
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
 from app.model.acceptance import Check, must
-from app.model.reading import Measurand, Row
 from app.ocpp import v2
 
 ALIGNED_KEY = "AlignedDataCtrlr.Interval"
@@ -26,20 +25,9 @@ def samples(take: Take) -> tuple[Sample, ...]:
         rows = v2.rows(told.get("meterValue"), told.at, 0)
         if not rows or told.text("triggerReason") not in ("MeterValuePeriodic", "MeterValueClock"):
             continue
-        energy = next((value for what, value, _, _, phase in rows if what is Measurand.ENERGY and not phase), None)
-        currents = [value for what, value, *_ in rows if what is Measurand.CURRENT]
-        found.append(Sample(told, rows[0][2], energy, _power(rows), max(currents, default=None)))
+        values = [(what, value, phase) for what, value, _, _, phase in rows]
+        found.append(metering.sample(told, rows[0][2], values))
     return tuple(found)
-
-
-def _power(rows: list[Row]) -> float | None:
-    told = [(value, phase) for what, value, _, _, phase in rows if what is Measurand.POWER]
-    whole = next((value for value, phase in told if not phase), None)
-    if whole is not None or told:
-        return whole if whole is not None else sum(value for value, _ in told)
-    currents = [value for what, value, *_ in rows if what is Measurand.CURRENT]
-    volts = [value for what, value, *_ in rows if what is Measurand.VOLTAGE]
-    return sum(currents) * volts[0] if currents and volts else None
 
 
 def judge_samples(take: Take) -> Iterator[Check]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.acceptance.alike.metering import Sample
+from app.acceptance.alike.smart import PROFILE_ID, judge_draw, limit
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import SAMPLE_S, case201, has
 from app.acceptance.cases201.metering import samples
@@ -17,13 +17,7 @@ from app.acceptance.take import Exchange, Take, seq_of
 from app.model.acceptance import Check, must, should
 from app.ocpp.v16 import stamp
 
-PROFILE_ID = 41_009
-LIMIT_A = 8.0
-LIMIT_W = 1_840.0
-"""8 A at 230 V on one phase."""
 SMART = has("SmartChargingCtrlr")
-TOLERANCE_A = 1.0
-"""How far above the limit the car may draw: meters and pilots are not exact [OURS]."""
 REPORT = 41_200
 
 
@@ -39,7 +33,7 @@ def _profile(stage: Stage, purpose: str, kind: str = "Relative", **more: Any) ->
         "id": 1,
         "duration": 3600,
         "chargingRateUnit": unit,
-        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": LIMIT_A if unit == "A" else LIMIT_W}],
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit(unit)}],
     }
     if kind == "Absolute":
         schedule |= {"startSchedule": stamp(datetime.now(UTC) - timedelta(minutes=1)), "duration": 86_400}
@@ -88,7 +82,7 @@ def _judge_composite(take: Take) -> Iterator[Check]:
         numbers = [limit for limit in limits if isinstance(limit, int | float)]
         yield must("and holds periods with limits", bool(numbers), f"{limits}"[:80], *read.seqs)
         unit = read.get("schedule", "chargingRateUnit")
-        ceiling = LIMIT_A if unit == "A" else LIMIT_W
+        ceiling = limit(unit)
         if numbers:
             is_kept = max(numbers) <= ceiling + 0.1
             text = f"none of them above our limit of {ceiling:.0f} {unit}"
@@ -146,28 +140,8 @@ def judge_obeyed(take: Take) -> Iterator[Check]:
     yield from _judge_set(take, "K01")
     for given in take.asked("SetChargingProfile"):
         if given.status == "Accepted":
-            after = samples(take.after(given))
-            seqs = [item.message.seq for item in after]
-            yield must("Samples come after it", bool(after), f"{len(after)} came", *seqs)
             unit = given.request.text("chargingProfile", "chargingSchedule", 0, "chargingRateUnit")
-            yield from _judge_draw(after, unit, seqs)
-
-
-def _judge_draw(after: tuple[Sample, ...], unit: str, seqs: list[int]) -> Iterator[Check]:
-    """Compare the last sample with the limit: by its currents, or else by its power."""
-    currents = [item.current_a for item in after if item.current_a is not None]
-    powers = [item.power_w for item in after if item.power_w is not None]
-    if currents and unit == "A":
-        seen = ", ".join(f"{current:.1f} A" for current in currents[:8])
-        is_kept = currents[-1] <= LIMIT_A + TOLERANCE_A
-        yield must(f"The car draws at most {LIMIT_A:.0f} A a phase from then on", is_kept, seen, *seqs)
-    elif powers:
-        ceiling_w = LIMIT_W if unit == "W" else 3 * LIMIT_W
-        seen = ", ".join(f"{power:.0f} W" for power in powers[:8])
-        is_kept = powers[-1] <= ceiling_w * (1 + TOLERANCE_A / LIMIT_A)
-        yield must(f"The car draws at most {ceiling_w:.0f} W from then on", is_kept, seen, *seqs)
-    elif after:
-        yield should("They tell the current or the power", False, "", *seqs)
+            yield from judge_draw(samples(take.after(given)), unit)
 
 
 @case201(

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from app.acceptance.case import REPAIR, Judge, Steps
+from app.acceptance.alike.trigger import COME_S, ask_trigger, judge_trigger
+from app.acceptance.case import REPAIR, Steps
 from app.acceptance.cases201.asking import case201, outlet
 from app.acceptance.stage import Stage
 from app.acceptance.take import Take, seq_of
 from app.model.acceptance import Check, must, should
 
-COME_S = 15.0
-"""How long a triggered message may take [OURS]."""
-
-
-def _judge(message: str) -> Judge:
-    def judge(take: Take) -> Iterator[Check]:
-        """Look at the status, and for the message after it."""
-        for trigger in take.asked("TriggerMessage")[:1]:
-            is_known = trigger.status != "NotImplemented"
-            yield should(f"TriggerMessage({message}) is known", is_known, trigger.status, *trigger.seqs)
-            if not is_known:
-                return
-            yield must("and accepted (F06)", trigger.status == "Accepted", trigger.status, *trigger.seqs)
-            came = take.after(trigger).heard(message)
-            yield must(f"{message} comes", bool(came), f"{len(came)} came", *map(seq_of, came[:3]))
-            if came and trigger.answer is not None:
-                is_after = came[0].seq > trigger.answer.seq
-                yield should("after the answer, not before it", is_after, "", *trigger.seqs, came[0].seq)
-
-    return judge
-
 
 def _steps(message: str, place: str) -> Steps:
     async def steps(stage: Stage) -> None:
-        payload: dict[str, object] = {"requestedMessage": message}
-        if place:
-            payload["evse"] = outlet(stage) if place == "connector" else {"id": stage.connector}
-        if (await stage.call("TriggerMessage", payload)).status == "Accepted":
-            await stage.heard(message, within_s=COME_S)
+        evse = outlet(stage) if place == "connector" else {"id": stage.connector}
+        await ask_trigger(stage, message, {"evse": evse} if place else {})
 
     steps.__doc__ = f"Ask for {message} by TriggerMessage, and wait for it."
     return steps
@@ -58,7 +36,7 @@ for _number, (_message, _place, _suites) in enumerate(
         f"A201-TRIG-{_number:02}",
         f"{_message} comes when asked for",
         "OCPP 2.0.1 F06",
-        judge=_judge(_message),
+        judge=partial(judge_trigger, message=_message, clause="F06"),
         budget_s=25,
         suites=_suites,
     )(_steps(_message, _place))
