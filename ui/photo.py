@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice
 from PySide6.QtGui import QImage, QImageReader
 
@@ -75,6 +74,8 @@ def _bound(reader: QImageReader, kind: str) -> None:
 
 def brightness(image: QImage) -> Grey:
     """Turn an image, such as one from the clipboard, into rows of brightness; what is see-through is white."""
+    import numpy as np
+
     if image.isNull() or image.width() * image.height() > PIXEL_LIMIT:
         raise _unreadable("there is no picture in it" if image.isNull() else "it has too many pixels")
     if image.hasAlphaChannel():

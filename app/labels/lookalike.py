@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 from app.diagnosis.history import folded as folded_apart
 
@@ -40,14 +40,21 @@ def is_alike(one: str, other: str) -> bool:
     return one != other and len(folded(one)) >= 3 and folded(one) == folded(other)
 
 
-def marked(one: str, other: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tuple[str, bool], ...]]:
-    """Cut both texts into parts, each with whether it differs from the other text: to show them side by side."""
-    steps = difflib.SequenceMatcher(None, one[:LONGEST], other[:LONGEST], autojunk=False).get_opcodes()
-    return (
-        _parts((one[begin:end], tag != "equal") for tag, begin, end, _, _ in steps),
-        _parts((other[begin:end], tag != "equal") for tag, _, _, begin, end in steps),
-    )
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What stands in the same place of two texts; one side may be empty."""
+
+    one: str
+    other: str
+
+    @property
+    def differs(self) -> bool:
+        """Say whether the two sides are not the same."""
+        return self.one != self.other
 
 
-def _parts(parts: Iterable[tuple[str, bool]]) -> tuple[tuple[str, bool], ...]:
-    return tuple(part for part in parts if part[0])
+def compared(one: str, other: str) -> tuple[Part, ...]:
+    """Cut two texts into parts that agree and parts that do not: to show them one below the other."""
+    one, other = one[:LONGEST], other[:LONGEST]
+    steps = difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+    return tuple(Part(one[begin:end], other[start:stop]) for _, begin, end, start, stop in steps)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.labels.lookalike import folded, is_alike, marked
+from app.labels.lookalike import compared, folded, is_alike
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,11 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
 @given(TEXTS, TEXTS)
-def test_the_marked_parts_are_the_texts(one: str, other: str) -> None:
-    left, right = marked(one, other)
-    assert "".join(part for part, _ in left) == one
-    assert "".join(part for part, _ in right) == other
-    assert [part for part, differs in left if not differs] == [part for part, differs in right if not differs]
-    assert any(differs for _, differs in (*left, *right)) == (one != other)
+def test_the_compared_parts_are_the_texts(one: str, other: str) -> None:
+    parts = compared(one, other)
+    assert "".join(part.one for part in parts) == one
+    assert "".join(part.other for part in parts) == other
+    assert any(part.differs for part in parts) == (one != other)
 
 
 @given(st.text("ABCXYZ0123456789-", min_size=4, max_size=20), st.data())

@@ -30,6 +30,7 @@ from ui.models.unit_words import ADOPTION
 from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
 from ui.pages.page import Page
 from ui.pages.site_import import import_list
+from ui.pages.site_label import LabelPanel
 from ui.pages.site_parts import ActionBar, AddBar, CardView, SiteStart, SourceStrip, UnitTable
 from ui.pages.unit_known import jobs_of
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
@@ -75,6 +76,9 @@ class SitePage(Page):
         self.add_bar = AddBar(self)
         self.import_button = QPushButton(self.tr("Import list…"), self)
         icons.dress(self.import_button, "import")
+        self.label_button = QPushButton(self.tr("Scan label"), self)
+        icons.dress(self.label_button, "scan-line")
+        self.labels = LabelPanel(self.bench, self)
         self.sources = SourceStrip(self)
         self.cards, self.table, self.start = CardView(self), UnitTable(self), SiteStart(self)
         self.nothing = Empty(
@@ -94,7 +98,10 @@ class SitePage(Page):
         layout.addLayout(self._top_line())
         layout.addLayout(self._filter_line())
         layout.addWidget(self.sources)
-        layout.addWidget(self.stack, 1)
+        middle = QHBoxLayout()
+        middle.addWidget(self.stack, 1)
+        middle.addWidget(self.labels)
+        layout.addLayout(middle, 1)
         layout.addWidget(self.action_bar)
 
     def _top_line(self) -> QHBoxLayout:
@@ -104,6 +111,7 @@ class SitePage(Page):
         self.add_bar.setMinimumWidth(320)
         line.addWidget(self.search, 2, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.add_bar, 3, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.label_button, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.import_button, 0, Qt.AlignmentFlag.AlignTop)
         return line
 
@@ -162,6 +170,11 @@ class SitePage(Page):
         self.view_buttons.idClicked.connect(self._switch)
         self.add_bar.submitted.connect(self._add)
         self.import_button.clicked.connect(self._import)
+        self.label_button.clicked.connect(self.labels.toggle)
+        self.labels.unit_found.connect(self._label_found)
+        self.labels.open_asked.connect(self._open)
+        self.labels.rehome_asked.connect(self.rehome)
+        self.labels.listed.connect(self.read_all)
         self.nothing.acted.connect(self._show_all)
         self.action_bar.opened.connect(self.open_current)
         self.action_bar.next_asked.connect(self.do_next)
@@ -328,6 +341,15 @@ class SitePage(Page):
         if place >= 0:
             self.cards.setCurrentIndex(self.model.index(place, 0))
             self._view().scrollTo(self.model.index(place, 0))
+
+    def _label_found(self, unit_id: str) -> None:
+        """Select the charger a label names, even where the filter hides it."""
+        if self.model.row_of(unit_id) < 0:
+            self._show_all()
+        self.select(unit_id)
+
+    def _open(self, unit_id: str) -> None:
+        self.go.emit("unit", unit_id)
 
     def _activated(self, index: QModelIndex) -> None:
         row = self.model.at(index)
