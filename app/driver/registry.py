@@ -164,10 +164,14 @@ def _boot_fits(profile: Profile, vendor: str, model: str) -> bool:
 
 
 def load_drivers(package: ModuleType) -> list[Driver]:
-    """Import every driver module of the package and return their ``DRIVER`` objects, sorted by id."""
+    """Import every driver module of the package and return their ``DRIVER`` objects, sorted by id.
+
+    One with several transports for the same keys has them as ``DRIVERS``.
+    """
     names = [info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")]
     modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-    return sorted((module.DRIVER for module in modules), key=lambda driver: driver.id)
+    found = [driver for module in modules for driver in getattr(module, "DRIVERS", None) or (module.DRIVER,)]
+    return sorted(found, key=lambda driver: driver.id)
 
 
 def load_profiles(documents: Mapping[str, str]) -> list[Profile]:

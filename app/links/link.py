@@ -51,11 +51,14 @@ class HttpManner:
 
     ``is_single``: everything over one connection, for a session that is bound to it. ``keeps_cookies``: cookies it
     sets are sent back. A charger's own certificate is never verified: it is self-signed and names no address.
+    ``secret_keys``: JSON keys, or the ``id`` or ``key`` beside a ``value``, under which this family keeps secrets that
+    their name does not betray; recordings mask them.
     """
 
     login: Login = Login.BASIC
     is_single: bool = False
     keeps_cookies: bool = False
+    secret_keys: frozenset[str] = frozenset()
 
 
 USUAL = HttpManner()

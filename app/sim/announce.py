@@ -30,7 +30,10 @@ class Announcement:
             return
         zeroconf = self._zeroconf = AsyncZeroconf(interfaces=self._interfaces)
         for kind, txt in self._services.items():
-            repeats = await zeroconf.async_register_service(self._info(kind, txt), cooperating_responders=True)
+            # Not strict: a go-e's types break RFC 6763 §7, and are announced all the same.
+            repeats = await zeroconf.async_register_service(
+                self._info(kind, txt), cooperating_responders=True, strict=False
+            )
             self._repeats.append(cast("asyncio.Future[None]", repeats))
 
     async def stop(self, *, says_goodbye: bool = True) -> None:

@@ -27,7 +27,7 @@ from app.sim.fault import Fault
 from app.sim.openevse import OpenEvseGateway
 from app.sim.rapi import RapiController
 from tests.conftest import TIME_UNIT_S
-from tests.drivers import rigs_keba
+from tests.drivers import rigs_goe, rigs_keba
 
 OLD_SECRET = "old-secret-4711"
 SILENCE_S = 0.5
@@ -174,6 +174,8 @@ RIGS: dict[str, Rig] = {
     "openevse-wifi": Rig(_gateway, _http_garbage, _http_silent, writable="time_zone"),
     "openevse-rapi": Rig(_controller, _serial_garbage, _serial_silent),
     "keba": Rig(rigs_keba.good, rigs_keba.garbage, rigs_keba.silent),
+    "go-e": Rig(rigs_goe.goe, _http_garbage, _http_silent, writable="fna"),
+    "wattpilot": Rig(rigs_goe.wattpilot, _http_garbage, _http_silent, writable="fna"),
     "ocpp-local": Rig(
         _station,
         _station_garbage,
