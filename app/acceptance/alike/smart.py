@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from app.acceptance.alike.metering import Sample
+from app.acceptance.take import Exchange
 from app.model.acceptance import Check, must, should
+from app.ocpp.v16 import quantity
 
 PROFILE_ID = 41_009
 LIMIT_A = 8.0
@@ -15,9 +17,21 @@ TOLERANCE_A = 1.0
 """How far above the limit the car may draw: meters and pilots are not exact [OURS]."""
 
 
-def limit(unit: str) -> float:
+def limit(unit: object) -> float:
     """Return the limit in the unit of its schedule, A (a phase) or W."""
     return LIMIT_A if unit == "A" else LIMIT_W
+
+
+def judge_schedule(read: Exchange, name: str) -> Iterator[Check]:
+    """Look at the limits of a composite schedule; ``name`` is its field in the answer."""
+    periods = read.get(name, "chargingSchedulePeriod")
+    told = [period.get("limit") for period in periods if isinstance(period, dict)] if isinstance(periods, list) else []
+    limits = [number for one in told if (number := quantity(one)) is not None]
+    yield must("and holds periods with limits", bool(limits), f"{told}"[:80], *read.seqs)
+    if limits:
+        unit = read.get(name, "chargingRateUnit")
+        text = f"none of them above our limit of {limit(unit):.0f} {unit}"
+        yield should(text, max(limits) <= limit(unit) + 0.1, f"at most {max(limits):g} {unit}", *read.seqs)
 
 
 def judge_draw(after: Sequence[Sample], unit: str) -> Iterator[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.acceptance.alike.smart import PROFILE_ID, judge_draw, limit
+from app.acceptance.alike.smart import PROFILE_ID, judge_draw, judge_schedule, limit
 from app.acceptance.case import case
 from app.acceptance.cases16 import moves
 from app.acceptance.cases16.asking import claims
@@ -14,7 +14,6 @@ from app.acceptance.facts import Facts
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Take
 from app.model.acceptance import Check, must, should
-from app.ocpp.v16 import quantity
 
 SMART = claims("SmartCharging")
 
@@ -65,19 +64,7 @@ def judge_default(take: Take) -> Iterator[Check]:
 def _judge_composite(take: Take) -> Iterator[Check]:
     for read in take.asked("GetCompositeSchedule")[:1]:
         yield must("GetCompositeSchedule is accepted (§5.7)", read.status == "Accepted", read.status, *read.seqs)
-        periods = read.get("chargingSchedule", "chargingSchedulePeriod")
-        limits = [p.get("limit") for p in periods if isinstance(p, dict)] if isinstance(periods, list) else []
-        numbers = [number for limit in limits if (number := quantity(limit)) is not None]
-        yield must("and holds periods with limits", bool(numbers), f"{limits}"[:80], *read.seqs)
-        unit = read.get("chargingSchedule", "chargingRateUnit")
-        ceiling = limit(unit)
-        if numbers:
-            yield should(
-                f"none of them above our limit of {ceiling:.0f} {unit}",
-                max(numbers) <= ceiling + 0.1,
-                f"at most {max(numbers):g} {unit}",
-                *read.seqs,
-            )
+        yield from judge_schedule(read, "chargingSchedule")
 
 
 @case(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.acceptance.alike.smart import PROFILE_ID, judge_draw, limit
+from app.acceptance.alike.smart import PROFILE_ID, judge_draw, judge_schedule, limit
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import SAMPLE_S, case201, has
 from app.acceptance.cases201.metering import samples
@@ -77,16 +77,7 @@ def _judge_composite(take: Take) -> Iterator[Check]:
         wanted = read.request.get("evseId")
         said = read.get("schedule", "evseId")
         yield must("It is about the EVSE that was asked for", said == wanted, f"{said}", *read.seqs)
-        periods = read.get("schedule", "chargingSchedulePeriod")
-        limits = [p.get("limit") for p in periods if isinstance(p, dict)] if isinstance(periods, list) else []
-        numbers = [limit for limit in limits if isinstance(limit, int | float)]
-        yield must("and holds periods with limits", bool(numbers), f"{limits}"[:80], *read.seqs)
-        unit = read.get("schedule", "chargingRateUnit")
-        ceiling = limit(unit)
-        if numbers:
-            is_kept = max(numbers) <= ceiling + 0.1
-            text = f"none of them above our limit of {ceiling:.0f} {unit}"
-            yield should(text, is_kept, f"at most {max(numbers):g} {unit}", *read.seqs)
+        yield from judge_schedule(read, "schedule")
 
 
 async def _composite(stage: Stage, evse: int) -> None:
