@@ -81,6 +81,7 @@ class RealLinks:
             return link
         if used is not None:
             self._recorder.hide(used.password)
+        self._recorder.know(manner.secret_keys)
         return RecordedHttp(link, self._recorder, str(address))
 
     async def serial(self, address: SerialAddress) -> LineLink:

@@ -8,7 +8,7 @@ WebSocket, and the payload as ``json``, ``text`` or ``hex``.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +53,10 @@ class Recorder:
         """Mask this secret, in all its spellings, from now on."""
         self._redactor.hide(secret)
 
+    def know(self, names: Iterable[str]) -> None:
+        """Mask what stands under these names too, from now on."""
+        self._redactor.know(names)
+
     def name(self, kind: str, where: str) -> str:
         """Return a name for a new link: ``http 192.168.1.43:80 #1``."""
         return f"{kind} {where} #{next(self._numbers)}"
@@ -63,6 +67,8 @@ class Recorder:
             return
         if "headers" in facts:
             facts["headers"] = self._redactor.headers(facts["headers"])
+        if "path" in facts:
+            facts["path"] = self._redactor.path(facts["path"])
         shown = self._payload(payload)
         facts = {key: self._redactor.text(value) if isinstance(value, str) else value for key, value in facts.items()}
         self._write({"at": datetime.now(UTC).isoformat(), "link": link, "direction": direction, **facts, **shown})

@@ -1,15 +1,16 @@
-"""Keep secrets out of recordings: by key name, by header name, and by every spelling of a known secret."""
+"""Keep secrets out of recordings: by key name, in a query too, by header name, by every spelling of a known secret."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import urllib.parse
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.model.secret import MASK, Secret
 
 SECRET_NAME = re.compile(
-    r"authkey|apikey|api_key|passw|pass\Z|\Apwd|token|secret|authorizationkey|credential", re.IGNORECASE
+    r"auth_?key|apikey|api_key|passw|pass\Z|\Apwd|token|secret|authorizationkey|credential", re.IGNORECASE
 )
 """Names of values that are secrets in the configuration of chargers."""
 
@@ -29,11 +30,16 @@ class Redactor:
 
     def __init__(self) -> None:
         self._known: set[Secret] = set()
+        self._names: set[str] = set()
 
     def hide(self, secret: Secret) -> None:
         """Mask this secret in everything from now on."""
         if secret:
             self._known.add(secret)
+
+    def know(self, names: Iterable[str]) -> None:
+        """Mask what stands under these names too: a family's own names for secrets."""
+        self._names.update(names)
 
     def text(self, text: str) -> str:
         """Return the text with every known secret masked."""
@@ -44,6 +50,19 @@ class Redactor:
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return headers with credentials masked."""
         return {name: MASK if name.lower() in SECRET_HEADERS else self.text(value) for name, value in headers.items()}
+
+    def path(self, path: str) -> str:
+        """Return a request's path with every secret of its query masked: some chargers take settings there."""
+        base, mark, query = path.partition("?")
+        return self.text(base) + mark + "&".join(self._parameter(part) for part in query.split("&"))
+
+    def _parameter(self, part: str) -> str:
+        name, mark, value = part.partition("=")
+        if not value or (name not in self._names and SECRET_NAME.search(name) is None):
+            return self.text(part)
+        if len(value) >= LEARNED_LENGTH:
+            self.hide(Secret(urllib.parse.unquote_plus(value)))
+        return name + mark + MASK
 
     def value(self, value: Any, *, depth: int = 0) -> Any:
         """Return JSON with every secret masked: by key name, and ``{"key": name, "value": …}`` as OCPP writes it."""
@@ -56,9 +75,9 @@ class Redactor:
         return self.text(value) if isinstance(value, str) else value
 
     def _entry(self, key: str, item: Any, owner: dict[Any, Any], depth: int) -> Any:
-        is_named = SECRET_NAME.search(key) is not None
-        if key == "value" and isinstance(owner.get("key"), str):
-            is_named = SECRET_NAME.search(owner["key"]) is not None
+        name = next((owner[beside] for beside in ("key", "id") if isinstance(owner.get(beside), str)), key)
+        named = name if key == "value" else key
+        is_named = named in self._names or SECRET_NAME.search(named) is not None
         if is_named and isinstance(item, str):
             if item in NO_SECRETS:
                 return item

@@ -29,6 +29,7 @@ from app.links.link import (
 )
 from app.links.redaction import Redactor
 from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.secret import MASK, Secret
 
 Line = dict[str, Any]
 
@@ -83,9 +84,9 @@ class ReplayLinks:
         raise LinkLost(f"“{address.identity}” is not in this recording.", "Open the traffic of that charger instead.")
 
     def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:
-        """Return ``None``: a recording holds no secrets."""
+        """Return a login that was masked: a recording holds no secrets, and a replayed charger asks for none."""
         del address
-        return None
+        return Credentials(password=Secret(MASK))
 
     def _of(self, kind: str, where: str) -> list[Line]:
         lines = [line for line in self._lines if str(line["link"]).startswith(kind + " ")]
