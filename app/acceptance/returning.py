@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from app.acceptance.stage import Stage
 from app.acceptance.take import Exchange, Message, Take, seq_of
@@ -34,6 +34,28 @@ async def is_back(stage: Stage, began: datetime, since: int, within_s: float) ->
 
     stage.say("Waiting for the charger to come back …")
     return await stage.until(there, within_s)
+
+
+async def restarted(stage: Stage, kind: str, place: str, within_s: float = RETURN_S) -> bool:
+    """Reset the unit; true once it is back with a Boot and its states, or back without them."""
+    began, since = datetime.now(UTC), stage.last_seq
+    reply = await stage.call("Reset", {"type": kind})
+    return reply.status == "Accepted" and await back(stage, began, since, place, within_s)
+
+
+async def back(stage: Stage, began: datetime, since: int, place: str, within_s: float = RETURN_S) -> bool:
+    """Wait for its return, its Boot and its state. ``place`` is the field in which a state names its connector."""
+    if not await is_back(stage, began, since, within_s):
+        return False
+    boot = await stage.heard("BootNotification", within_s=30, since=since)
+    if boot is not None:
+        await stage.heard(
+            "StatusNotification",
+            where=lambda message: message.get(place) == stage.connector,
+            within_s=20,
+            since=boot.seq,
+        )
+    return True
 
 
 def way_back(take: Take, reset: Exchange) -> Return:

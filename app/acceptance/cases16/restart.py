@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from functools import partial
 
+from app.acceptance import returning
 from app.acceptance.case import EVERY, REPAIR, case
 from app.acceptance.cases16 import moves
 from app.acceptance.cases16.configuration import entries
 from app.acceptance.facts import can_write
-from app.acceptance.returning import RETURN_S, is_back, judge_way, way_back
+from app.acceptance.returning import judge_way, way_back
 from app.acceptance.stage import Stage
 from app.acceptance.take import Take
 from app.model.acceptance import Check, must
 
-
-async def restarted(stage: Stage, kind: str, within_s: float = RETURN_S) -> bool:
-    """Reset the unit; true once it is back with a Boot and its states, or back without them."""
-    began = datetime.now(UTC)
-    since = stage.last_seq
-    reply = await stage.call("Reset", {"type": kind})
-    if reply.status != "Accepted":
-        return False
-    if not await is_back(stage, began, since, within_s):
-        return False
-    boot = await stage.heard("BootNotification", within_s=30, since=since)
-    if boot is not None:
-        await stage.heard(
-            "StatusNotification",
-            where=lambda message: message.get("connectorId") == stage.connector,
-            within_s=20,
-            since=boot.seq,
-        )
-    return True
+restarted = partial(returning.restarted, place="connectorId")
+"""Reset it, and wait until it is back."""
 
 
 def judge_reset(take: Take) -> Iterator[Check]:

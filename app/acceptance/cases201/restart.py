@@ -4,40 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
+from app.acceptance import returning
 from app.acceptance.case import REPAIR
 from app.acceptance.cases201 import moves
 from app.acceptance.cases201.asking import SAMPLE_S, about, case201, selector
 from app.acceptance.facts import Facts, can_write
-from app.acceptance.returning import RETURN_S, is_back, judge_way, way_back
+from app.acceptance.returning import judge_way, way_back
 from app.acceptance.stage import Stage
 from app.acceptance.take import Message, Take, seq_of
 from app.model.acceptance import Check, must
 
-
-async def restarted(stage: Stage, kind: str, within_s: float = RETURN_S) -> bool:
-    """Reset the station; true once it is back with a Boot and its states, or back without them."""
-    began = datetime.now(UTC)
-    since = stage.last_seq
-    reply = await stage.call("Reset", {"type": kind})
-    if reply.status != "Accepted":
-        return False
-    return await back(stage, began, since, within_s)
-
-
-async def back(stage: Stage, began: datetime, since: int, within_s: float = RETURN_S) -> bool:
-    """Wait for the station's return, its Boot and its state."""
-    if not await is_back(stage, began, since, within_s):
-        return False
-    boot = await stage.heard("BootNotification", within_s=30, since=since)
-    if boot is not None:
-        await stage.heard(
-            "StatusNotification",
-            where=lambda message: message.get("evseId") == stage.connector,
-            within_s=20,
-            since=boot.seq,
-        )
-    return True
+restarted = partial(returning.restarted, place="evseId")
+"""Reset it, and wait until it is back."""
+back = partial(returning.back, place="evseId")
+"""Wait until it is back from a restart."""
 
 
 def judge_return(
