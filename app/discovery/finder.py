@@ -17,7 +17,7 @@ from app.discovery.source import Source
 from app.discovery.supervision import Supervisor
 from app.discovery.tending import Tending
 from app.driver.capability import Status
-from app.driver.registry import Driver, Registry
+from app.driver.registry import Driver, Registry, placed
 from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Refused, Unexpected
 from app.feed import Feed
 from app.links.link import Links
@@ -112,6 +112,7 @@ class Finder:
 
     def sighted(self, sighting: Sighting) -> None:
         """Take one observation: merge it, and examine what is new or changed."""
+        sighting = placed(self._registry, sighting)
         address = sighting.address
         if isinstance(address, SerialAddress) and sighting.source is SourceKind.SERIAL:
             if sighting.is_gone:

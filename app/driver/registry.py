@@ -7,7 +7,7 @@ import pkgutil
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -124,6 +124,23 @@ def addresses(profile: Profile, host: str) -> tuple[NetAddress, ...]:
     )
 
 
+def placed(registry: Registry, sighting: Sighting) -> Sighting:
+    """Move a sighting to where its charger answers: a service over UDP names a port that is no web page's.
+
+    The port of the web pages is that of the profiles that name the service type.
+    """
+    kind, address = _service(sighting), sighting.address
+    if not kind.endswith("._udp") or not isinstance(address, NetAddress):
+        return sighting
+    named = [item for item in registry.profiles.values() if kind in {text.lower() for text in item.match.mdns_types}]
+    webs = [web for profile in named for web in addresses(profile, address.host) if web.is_web]
+    return replace(sighting, address=webs[0]) if webs else sighting
+
+
+def _service(sighting: Sighting) -> str:
+    return sighting.hints.get("type", "").lower().removesuffix(".local.").rstrip(".")
+
+
 def _fits(profile: Profile, driver: Driver, sighting: Sighting) -> bool:
     hints = sighting.hints
     if not reaches(driver, profile, sighting.address):
@@ -134,8 +151,7 @@ def _fits(profile: Profile, driver: Driver, sighting: Sighting) -> bool:
         return False
     match sighting.source:
         case SourceKind.MDNS:
-            kind = hints.get("type", "").lower().removesuffix(".local.").rstrip(".")
-            if kind not in {item.lower() for item in profile.match.mdns_types}:
+            if _service(sighting) not in {item.lower() for item in profile.match.mdns_types}:
                 return False
             like = profile.match.mdns_name_like
             return not like or re.search(like, hints.get("name", ""), re.IGNORECASE) is not None

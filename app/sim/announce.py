@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 
 from zeroconf import ServiceInfo
@@ -12,15 +13,25 @@ from zeroconf.asyncio import AsyncZeroconf
 
 
 class Announcement:
-    """Service announcements of one unit: type → TXT. May be started and stopped again and again."""
+    """Service announcements of one unit: type → TXT. May be started and stopped again and again.
+
+    ``ports`` names the port of each type that does not share ``port``.
+    """
 
     def __init__(
-        self, services: Mapping[str, Mapping[str, str]], interfaces: Sequence[str], *, name: str, port: int
+        self,
+        services: Mapping[str, Mapping[str, str]],
+        interfaces: Sequence[str],
+        *,
+        name: str,
+        port: int,
+        ports: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._services = services
         self._interfaces = list(interfaces)
         self._name = name
         self._port = port
+        self._ports = ports
         self._zeroconf: AsyncZeroconf | None = None
         self._repeats: list[asyncio.Future[None]] = []
 
@@ -57,7 +68,7 @@ class Announcement:
             full,
             f"{self._name}.{full}",
             addresses=[socket.inet_aton(address) for address in self._interfaces if ":" not in address],
-            port=self._port,
+            port=self._ports.get(kind, self._port),
             properties=dict(txt),
             server=f"{self._name}.local.",
         )

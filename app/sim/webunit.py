@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from aiohttp import web
 
@@ -33,6 +33,8 @@ class WebUnit:
     """
 
     body_limit = 100_000
+    service_ports: ClassVar[Mapping[str, int]] = {}
+    """Ports of services it announces besides its web pages."""
 
     def __init__(
         self,
@@ -71,7 +73,9 @@ class WebUnit:
             await self._stack.enter_async_context(self.point)
         services = self.services()
         if self._announce and services:
-            self._announcement = Announcement(services, self._announce, name=self._label, port=self.port)
+            self._announcement = Announcement(
+                services, self._announce, name=self._label, port=self.port, ports=self.service_ports
+            )
             await self._announcement.start()
         return self
 

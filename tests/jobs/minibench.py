@@ -13,14 +13,14 @@ from pathlib import Path
 import app.drivers
 from app import resources
 from app.driver.capability import Identifies
-from app.driver.registry import Registry, load_drivers, load_profiles
+from app.driver.registry import Registry, load_drivers, load_profiles, reaches
 from app.driver.session import Session
 from app.errors import AppError, NotReachable, NotSupported
 from app.feed import Feed
 from app.jobs.context import Confirmation, Tap
 from app.jobs.runner import JobDesk
 from app.links.real import RealLinks
-from app.model.address import Address, NetAddress, OcppAddress
+from app.model.address import Address, OcppAddress
 from app.model.frame import Frame, ListenState
 from app.model.job import Job
 from app.model.profile import Timing
@@ -124,8 +124,8 @@ class MiniBench:
         """Probe an address and make the unit known."""
         for driver in self.registry.drivers.values():
             profiles = [item for item in self.registry.profiles.values() if item.driver == driver.id]
-            if isinstance(address, NetAddress) == (SourceKind.MANUAL in driver.sources) and profiles:
-                found = await driver.probe(address, profiles[0], self.links)
+            for profile in (item for item in profiles if reaches(driver, item, address)):
+                found = await driver.probe(address, profile, self.links)
                 if found is not None:
                     source = SourceKind.DIAL_IN if isinstance(address, OcppAddress) else SourceKind.MANUAL
                     way = Way(driver_id=driver.id, address=address, source=source, seen_at=datetime.now(UTC))
