@@ -31,8 +31,7 @@ from app.model.reading import Reading, StateChange
 from app.model.setting import Change, Setting, Snapshot
 from app.model.unit import Identity
 
-POLL_S = 2.0
-SETTLE_LIMIT_S = 3.0
+SETTLE_LIMIT_S = 2.4
 """A value settles about a second after it was written: the firmware's logic runs once a second."""
 SETTLE_PAUSE_S = 0.2
 
@@ -58,6 +57,8 @@ class KeySession(WebSession):
     """A session with a unit that is a flat set of keys. A transport says how they are read and written."""
 
     vendor: ClassVar[str]
+    pause_s: ClassVar[float] = 2.0
+    """Between two looks of ``watch``."""
 
     def __init__(self, address: Any, profile: Profile, links: Any) -> None:
         super().__init__(address, profile, links)
@@ -94,13 +95,13 @@ class KeySession(WebSession):
             return status_of(await self.ask_keys(STATUS_KEYS), datetime.now(UTC))
 
     async def watch(self) -> AsyncIterator[Reading | StateChange]:
-        """Yield what changed, asked every two seconds."""
+        """Yield what changed, looked at every ``pause_s``."""
         news = News()
         while True:
             found = await self.status()
             for item in news.of(found.readings, found.state, found.detail, datetime.now(UTC)):
                 yield item
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(self.pause_s)
 
     async def read_settings(self) -> Snapshot:
         """Read every key a person may set. Wi-Fi keys are never told."""

@@ -27,6 +27,7 @@ class Wattpilot(KeySession):
 
     driver_id: ClassVar[str] = "wattpilot"
     vendor: ClassVar[str] = VENDOR
+    pause_s: ClassVar[float] = 0.5
     manner: ClassVar[HttpManner] = HttpManner(login=Login.NONE, secret_keys=frozenset({*SECRET_KEYS, "hash", "hmac"}))
 
     def __init__(self, address: Any, profile: Profile, links: Any) -> None:
