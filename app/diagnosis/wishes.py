@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -179,6 +179,29 @@ def judge_all(dump: Dump, wanted: Mapping[str, str]) -> tuple[Answer, ...]:
     for question_id in wanted:
         question(question_id)
     return tuple(judge(dump, item, item.option(wanted[item.id])) for item in questions() if item.id in wanted)
+
+
+def all_changes(answers: Iterable[Answer]) -> tuple[Change, ...]:
+    """Return what would have to be set for all wishes, each setting once."""
+    return tuple(_each_once(change for answer in answers for change in answer.changes))
+
+
+def contradiction(dump: Dump, answers: Sequence[Answer]) -> str:
+    """Return the setting about which two wishes contradict each other; empty = none do.
+
+    All changes together must leave every wish fulfilled that is fulfilled or can be.
+    """
+    changes = all_changes(answers)
+    after = {change.key: change.after for change in changes}
+    entries = tuple(replace(entry, value=after.get(entry.key, entry.value)) for entry in dump.entries)
+    changed = replace(dump, entries=entries)
+    for answer in answers:
+        is_hoped = answer.verdict is Verdict.FITS or (answer.verdict is Verdict.DIFFERS and not answer.by_hand)
+        then = judge(changed, answer.question, answer.option)
+        if is_hoped and then.verdict is not Verdict.FITS:
+            odd = (reason.key for reason in then.reasons if reason.verdict is not Verdict.FITS and reason.key in after)
+            return next(odd, answer.question.title)
+    return ""
 
 
 @dataclass(slots=True)

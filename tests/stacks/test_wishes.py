@@ -225,6 +225,14 @@ def test_several_wishes_come_in_the_order_of_the_questions() -> None:
     assert "nobody" in refusal.value.advice
 
 
+def test_wishes_that_contradict_each_other_are_found_out() -> None:
+    at = told(Cst_FreeVendActive="false", Cst_FreeVendIdTag="A1", LocalAuthorizeOffline="false")
+    both = wishes.judge_all(at, {"offline": "nobody", "without-card": "free"})
+    assert wishes.contradiction(at, both) == "Cst_FreeVendActive"
+    assert wishes.contradiction(at, both[:1]) == ""
+    assert wishes.contradiction(at, wishes.judge_all(at, {"offline": "everyone", "unplug": "goes-on"})) == ""
+
+
 def test_applying_the_changes_makes_it_fit() -> None:
     at = told(AllowOfflineTxForUnknownId="false", LocalAuthListEnabled="false", SecurityProfile="1")
     for question in wishes.questions():

@@ -13,6 +13,7 @@ from ui.models.connections import CONNECTION_FIELDS, Connected, Roster, connecti
 from ui.models.listing import Listing
 from ui.pages.endpoint_cards import CardsPanel
 from ui.pages.endpoint_door import DoorPanel
+from ui.pages.endpoint_explain_file import FileExplainer
 from ui.pages.endpoint_knocks import KnockPanel
 from ui.pages.endpoint_listen import ListenPanel
 from ui.pages.endpoint_strings import FIREWALL, StringsPanel
@@ -33,7 +34,7 @@ ADAPTERS_MS = 5000
 WIDE = 1500
 LISTED = 3
 """Chargers the list shows before it scrolls, until the technician wants more: the charger below needs the room."""
-CHARGERS, KNOCKS, STRINGS, LISTENING, CARDS = range(5)
+CHARGERS, KNOCKS, STRINGS, LISTENING, CARDS, EXPLAIN = range(6)
 
 
 class EndpointPage(Page):
@@ -62,6 +63,7 @@ class EndpointPage(Page):
         self.strings = StringsPanel(bench, self)
         self.cards = CardsPanel(bench, self.tasks, self)
         self.door = DoorPanel(bench, self.tasks, self)
+        self.explainer = FileExplainer(bench.registry.profiles.values(), self.tasks, self)
         self._build()
         self._connect()
         self.listen(bench.server.states, self._states)
@@ -100,6 +102,7 @@ class EndpointPage(Page):
         self.tabs.addTab(self.strings, self.tr("What to type"))
         self.tabs.addTab(self.door, self.tr("How we listen"))
         self.tabs.addTab(self.cards, self.tr("Cards"))
+        self.tabs.addTab(self.explainer, self.tr("Explain a configuration"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_12)
         layout.setSpacing(SPACE_8)

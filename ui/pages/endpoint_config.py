@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
+from app.diagnosis.explained import Report
 from app.driver.session import Session
 from app.errors import AppError
 from app.jobs import overocpp
-from app.model.setting import Setting, Snapshot
+from app.model.setting import Change, Setting, Snapshot
 from app.model.unit import Unit
 from ui import icons
 from ui.dialogs import choose_file
 from ui.models.config_files import read_values, settings_csv, snapshot_of
+from ui.models.explained import detail_words, dump_of_snapshot
 from ui.models.plain import visible
-from ui.models.settings import export_json
+from ui.models.settings import SETTING_ROLE, WriteState, export_json, problem_of
 from ui.pages import endpoint_change
+from ui.pages.endpoint_explain import ExplainPanel, StackLine
 from ui.pages.unit_settings import SettingsDesk
 from ui.tasks import Tasks
 from ui.theme import SPACE_4, SPACE_8
@@ -64,6 +67,21 @@ class OverOcpp(SettingsDesk):
         self._table.baseline.setCurrentIndex(len(self._baselines) - 1)
         self._compare(len(self._baselines) - 1)
 
+    async def set_all(self, changes: Iterable[Change]) -> list[str]:
+        """Write several settings one after the other, each kept and read back; return what went wrong, in words."""
+        for change in changes:
+            setting = self._snapshot_setting(change.key)
+            if setting is not None and not problem_of(setting, change.after):
+                await self._writing(setting, change.after)
+        wanted = {change.key for change in changes}
+        failed = (WriteState.FAILED, WriteState.UNSURE)
+        rows = [row for row in self._table.model.rows if row.setting.key in wanted and row.state in failed]
+        return [f"{visible(row.setting.key, 60)}: {visible(row.note, 200)}" for row in rows]
+
+    def _snapshot_setting(self, key: str) -> Setting | None:
+        snapshot = self._table.model.snapshot
+        return snapshot.get(key) if snapshot is not None else None
+
     def _offer_baselines(self) -> None:
         super()._offer_baselines()
         titles = [self._table.baseline.itemText(place) for place in range(1, self._table.baseline.count())]
@@ -93,9 +111,21 @@ class ConfigPanel(QWidget):
         self.compare = self._button(self.tr("Compare with a file…"), "git-compare", self._import)
         self.csv = self._button(self.tr("CSV…"), "table-2", self._export_csv)
         self.unknown = plain_label(self, "caption", is_wrapped=True)
+        self._report: Report | None = None
+        self._explains = False
+        self.make = StackLine(self)
+        self.make.wanted.connect(self._show_explanation)
+        self.detail = plain_label(self, "caption", is_wrapped=True)
+        self.detail.setAccessibleName(self.tr("About the chosen setting"))
+        self.explanation = ExplainPanel(bench.registry.profiles.values(), self, back=self.tr("Settings"))
+        self.explanation.left.connect(self._show_table)
+        self.explanation.set_wanted.connect(self._set)
         self.empty = Empty("", "", "sliders-horizontal", "", self)
         self.empty.acted.connect(self.desk.read)
         self.table.model.modelReset.connect(self.refresh)
+        self.table.model.modelReset.connect(self._explain)
+        self.table.model.dataChanged.connect(self._explain)
+        self.table.view.selectionModel().currentChanged.connect(self._show_detail)
         self._lay_out()
 
     def _button(self, text: str, icon_name: str, slot: Callable[[], None]) -> QPushButton:
@@ -114,18 +144,23 @@ class ConfigPanel(QWidget):
         inside = QVBoxLayout(below)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(SPACE_4)
+        inside.addWidget(self.make)
         inside.addWidget(self.table, 1)
+        inside.addWidget(self.detail)
         inside.addWidget(self.unknown)
         inside.addLayout(row)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(below)
+        self._stack.addWidget(self.explanation)
         self.setLayout(self._stack)
 
     # Which charger
 
     def show_charger(self, identity: str) -> None:
         """Show this charger."""
+        if identity != self._identity:
+            self._explains = False
         self._identity = identity
         unit = endpoint_change.unit_of(self._bench, identity)
         if unit is not None:
@@ -137,7 +172,7 @@ class ConfigPanel(QWidget):
         unit = endpoint_change.unit_of(self._bench, self._identity) if self._identity else None
         is_there = bool(self._identity) and self._bench.server.endpoint(self._identity) is not None
         has_read = self.table.model.snapshot is not None and self.desk.identity == self._identity
-        self._stack.setCurrentIndex(1 if has_read else 0)
+        self._stack.setCurrentIndex((2 if self._explains else 1) if has_read else 0)
         self.read_keys.setEnabled(is_there)
         self.table.read_button.setEnabled(is_there and not self._tasks.is_running("read settings"))
         self._show_unknown()
@@ -155,6 +190,57 @@ class ConfigPanel(QWidget):
                 "",
             )
         self.empty.show_texts(title, text, "sliders-horizontal", action)
+
+    # In plain words
+
+    def _explain(self) -> None:
+        snapshot = self.table.model.snapshot
+        if snapshot is None:
+            return
+        endpoint = self._bench.server.endpoint(self._identity)
+        boot = (endpoint.boot or endpoint.ledger.boot) if endpoint is not None else None
+        self._report = self.explanation.show_dump(
+            dump_of_snapshot(snapshot),
+            vendor=boot.vendor if boot is not None else "",
+            can_set=self.table.model.can_write and endpoint is not None,
+        )
+        self.make.show_report(self._report)
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        setting = self.table.view.currentIndex().data(SETTING_ROLE)
+        item = self._report.get(setting.key) if self._report is not None and isinstance(setting, Setting) else None
+        self.detail.setText(detail_words(item) if item is not None else "")
+        self.detail.setVisible(item is not None)
+
+    def _show_explanation(self) -> None:
+        self._explains = True
+        self._explain()
+        self.refresh()
+        self.explanation.back.setFocus()
+
+    def _show_table(self) -> None:
+        self._explains = False
+        self.refresh()
+        self.table.view.setFocus()
+
+    def _set(self, changes: tuple[Change, ...]) -> None:
+        self._tasks.start_once("set wishes", self._setting(changes), busy=self.explanation.wishes.apply)
+
+    async def _setting(self, changes: tuple[Change, ...]) -> None:
+        wishes = self.explanation.wishes
+        if not await endpoint_change.are_wanted(self, changes):
+            return
+        identity = self._identity
+        wishes.say(self.tr("Setting {count} values …").format(count=len(changes)), "working")
+        failed = await self.desk.set_all(changes)
+        if identity != self._identity:
+            return
+        self._explain()
+        if failed:
+            wishes.say(self.tr("Not everything is proved. {what}").format(what=" ".join(failed)), "attention")
+        else:
+            wishes.say(self.tr("Set and read back: {count} values.").format(count=len(changes)), "good")
 
     # Some keys
 

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from app.errors import AppError, JobError, NotSupported
 from app.jobs import overocpp
-from app.model.setting import Setting
+from app.model.setting import Change, Setting
 from app.ocpp.devicemodel import ACTUAL, Variable, assemble
 from ui import doors
 from ui.dialogs import Button, ask, choose_file
 from ui.models.config_files import read_values, variables_csv, variables_json
 from ui.models.devicemodel import is_secret
+from ui.models.explained import dump_of_variables
 from ui.models.plain import moment_text, visible
 from ui.models.settings import WriteState
 from ui.pages import endpoint_change
+from ui.pages.endpoint_explain import ExplainPanel, StackLine
 from ui.tasks import Tasks
 from ui.widgets.variabletree import CHOSEN, PROBLEMS, VariableTree
 
@@ -56,16 +58,33 @@ class DeviceModelPanel(QWidget):
         self.tree = VariableTree(self)
         self._timer = QTimer(self, interval=PROGRESS_MS)
         self._timer.timeout.connect(self._show_progress)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.tree)
+        self.make = StackLine(self)
+        self.make.hide()
+        self.make.wanted.connect(self._show_explanation)
+        self.explanation = ExplainPanel(bench.registry.profiles.values(), self, back=self.tr("Device model"))
+        self.explanation.left.connect(self._show_tree)
+        self.explanation.set_wanted.connect(self._set)
+        self._lay_out()
         self.tree.read_asked.connect(self.read)
         self.tree.stopped.connect(self._stop)
         self.tree.exported.connect(self._export)
         self.tree.import_asked.connect(self._import)
         self.tree.compared.connect(self._compare)
         self.tree.model.write_asked.connect(self._write)
+        self.tree.model.modelReset.connect(self._explain)
         QShortcut(QKeySequence.StandardKey.Copy, self.tree.view, self.tree.copy)
+
+    def _lay_out(self) -> None:
+        below = QWidget(self)
+        inside = QVBoxLayout(below)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(0)
+        inside.addWidget(self.make)
+        inside.addWidget(self.tree, 1)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(below)
+        self._stack.addWidget(self.explanation)
+        self.setLayout(self._stack)
 
     # Which station
 
@@ -74,6 +93,7 @@ class DeviceModelPanel(QWidget):
         if identity == self._identity:
             return
         self._identity = identity
+        self._show_tree()
         self.tree.model.compare(None)
         self.tree.model.show_variables(())
         self.tree.model.show_variables(self._read.get(identity, ()))
@@ -240,6 +260,49 @@ class DeviceModelPanel(QWidget):
         title = self.tr("Change the station's connection?")
         words = text.format(key=visible(key, 80))
         return await ask(self, title, words, buttons, icon_name="triangle-alert", tone="attention") == "yes"
+
+    # In plain words
+
+    def _explain(self) -> None:
+        variables, endpoint = self.tree.model.variables, self._endpoint()
+        self.make.setVisible(bool(variables))
+        if not variables:
+            return
+        boot = (endpoint.boot or endpoint.ledger.boot) if endpoint is not None else None
+        vendor = boot.vendor if boot is not None else ""
+        told = dump_of_variables(variables)
+        self.make.show_report(self.explanation.show_dump(told, vendor=vendor, can_set=endpoint is not None))
+
+    def _show_explanation(self) -> None:
+        self._explain()
+        self._stack.setCurrentWidget(self.explanation)
+        self.explanation.back.setFocus()
+
+    def _show_tree(self) -> None:
+        self._stack.setCurrentIndex(0)
+
+    def _set(self, changes: tuple[Change, ...]) -> None:
+        self._tasks.start_once("set wishes", self._setting(self._identity, changes), busy=self.explanation.wishes.apply)
+
+    async def _setting(self, identity: str, changes: tuple[Change, ...]) -> None:
+        wishes = self.explanation.wishes
+        if not await endpoint_change.are_wanted(self, changes):
+            return
+        wishes.say(self.tr("Setting {count} values …").format(count=len(changes)), "working")
+        for change in changes:
+            variable = next((one for one in self.tree.model.variables if one.name.text == change.key), None)
+            if variable is None or identity != self._identity:
+                continue
+            await self._writing(identity, variable, change.after)
+        if identity != self._identity:
+            return
+        self._explain()
+        now = {one.name.text: one.value for one in self.tree.model.variables}
+        unproved = [change.key for change in changes if now.get(change.key) != change.after]
+        if unproved:
+            wishes.say(self.tr("Not proved: {keys}.").format(keys=", ".join(unproved)), "attention")
+        else:
+            wishes.say(self.tr("Set and read back: {count} values.").format(count=len(changes)), "good")
 
     # Comparing and files
 
