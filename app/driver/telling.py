@@ -20,9 +20,10 @@ from app.errors import NotSupported, ProtocolError, Unexpected
 from app.links.link import HttpLink
 from app.model.profile import Profile
 from app.model.reading import Reading, StateChange
-from app.model.unit import ClaimKind, Identity, claim
+from app.model.unit import ClaimKind, Identity, SourceKind, claim
 
 TELLS = frozenset({Identifies, ReportsStatus, Meters})
+WEB_SOURCES = frozenset({SourceKind.MDNS, SourceKind.LAN, SourceKind.MANUAL})
 WATCH_S = 5.0
 """Pause between two rounds of questions."""
 
@@ -89,6 +90,6 @@ def named(profile: Profile, *, model: str, serial: str, firmware: str = "", mac:
     )
 
 
-def telling_driver(kind: type[TellingSession], *, title: str) -> Driver:
+def telling_driver(kind: type[TellingSession], *, title: str, sources: frozenset[SourceKind] = WEB_SOURCES) -> Driver:
     """Make the driver of a session class."""
-    return web_driver(kind, title=title, capabilities=TELLS, recognise=kind.recognise)
+    return web_driver(kind, title=title, capabilities=TELLS, recognise=kind.recognise, sources=sources)
