@@ -23,6 +23,8 @@ class Dialling:
     notes: tuple[str, ...]
     grade: Grade | None = None
     is_possible: bool = True
+    found_by: str = ""
+    """What a search looks at: the family's name and those it is sold under."""
 
 
 def general(base_url: str, identity: str) -> Dialling:
@@ -30,6 +32,7 @@ def general(base_url: str, identity: str) -> Dialling:
     url = base_url.rstrip("/")
     return Dialling(
         title=worded("Any charger"),
+        found_by=worded("Any charger"),
         typed=f"{url}/",
         dialled=f"{url}/{identity or PLACEHOLDER}",
         notes=(
@@ -53,6 +56,7 @@ def for_profile(profile: Profile, base_url: str, identity: str) -> Dialling:
         notes=tuple(note for note in (*_obstacles(guidance), guidance.place, label, *guidance.notes) if note),
         grade=profile.grade,
         is_possible=guidance.is_possible,
+        found_by=" ".join((profile.family, *profile.models)),
     )
 
 

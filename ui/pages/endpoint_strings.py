@@ -39,7 +39,7 @@ class StringsPanel(QWidget):
         self._bench = bench
         self._url = ""
         self._secure_url = ""
-        self._made: list[QFrame] = []
+        self._made: list[DiallingCard] = []
         self.identity = QLineEdit(self)
         self.identity.setPlaceholderText(PLACEHOLDER)
         self.identity.setAccessibleName(self.tr("Identity of the charger"))
@@ -122,57 +122,71 @@ class StringsPanel(QWidget):
             self._fill()
 
     def _fill(self) -> None:
-        for card in self._made:
-            self.cards.column.removeWidget(card)
-            card.hide()
-            card.deleteLater()
         identity = self.identity.text().strip()
         url = self._secure_url if self.is_secure else self._url
         url = url or f"ws://this-computer:{self._bench.settings.endpoint_port}/"
         self.trust.setVisible(self.is_secure)
         profiles = sorted(self._bench.registry.profiles.values(), key=lambda profile: profile.family.lower())
         known = [for_profile(profile, url, identity) for profile in profiles if profile.url or profile.guide]
-        self._made = [self._card(dialling) for dialling in (general(url, identity), *known)]
-        while self.cards.column.count():
-            self.cards.column.takeAt(0)
-        for card in self._made:
-            self.cards.column.addWidget(card)
-        self.cards.column.addStretch(1)
+        wanted = [general(url, identity), *known]
+        if not self._made:
+            self._made = [DiallingCard(dialling, self) for dialling in wanted]
+            for card in self._made:
+                self.cards.column.addWidget(card)
+            self.cards.column.addStretch(1)
+        for card, dialling in zip(self._made, wanted, strict=True):
+            card.show_dialling(dialling)
         self._show_found()
 
     def _show_found(self) -> None:
         wanted = self.search.text().strip().lower()
         for card in self._made:
-            card.setVisible(wanted in str(card.property("title")).lower())
+            card.setVisible(wanted in card.found_by)
 
-    def _card(self, dialling: Dialling) -> QFrame:
-        card = QFrame(self)
-        set_role(card, "card")
-        card.setProperty("title", dialling.title)
-        title = plain_label(card, "strong")
+
+class DiallingCard(QFrame):
+    """What to type into one model, what it then dials, and what to know. Only what changed is drawn anew."""
+
+    def __init__(self, dialling: Dialling, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._shown: Dialling | None = None
+        self.found_by = dialling.found_by.lower()
+        set_role(self, "card")
+        self.setProperty("title", dialling.title)
+        title = plain_label(self, "strong")
         title.setText(dialling.title)
         head = QHBoxLayout()
         head.setSpacing(SPACE_8)
         head.addWidget(title)
         if dialling.grade is not None:
             word, tone, meaning = graded(dialling.grade)
-            chip = Chip(word, tone, parent=card)
+            chip = Chip(word, tone, parent=self)
             chip.setToolTip(meaning)
             head.addWidget(chip)
         head.addStretch(1)
-        dials = plain_label(card, "mono-subtle")
-        dials.setText(f"{self.tr('It then dials')}  {dialling.dialled}")
-        layout = QVBoxLayout(card)
-        layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
-        layout.setSpacing(SPACE_4)
-        layout.addLayout(head)
-        if dialling.is_possible:
-            layout.addWidget(
-                CopyField(dialling.typed, worded("the address for {charger}", charger=dialling.title), card)
-            )
-            layout.addWidget(dials)
-        for note in dialling.notes:
-            line = plain_label(card, "subtle", is_wrapped=True)
+        self.address = CopyField("", worded("the address for {charger}", charger=dialling.title), self)
+        self.dials = plain_label(self, "mono-subtle")
+        self._notes: list[QLabel] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
+        self._column.setSpacing(SPACE_4)
+        self._column.addLayout(head)
+        self._column.addWidget(self.address)
+        self._column.addWidget(self.dials)
+
+    def show_dialling(self, dialling: Dialling) -> None:
+        """Show what to type now."""
+        if dialling == self._shown:
+            return
+        self._shown = dialling
+        self.address.show_text(dialling.typed)
+        self.address.setVisible(dialling.is_possible)
+        self.dials.setText(f"{self.tr('It then dials')}  {dialling.dialled}")
+        self.dials.setVisible(dialling.is_possible)
+        while len(self._notes) < len(dialling.notes):
+            self._notes.append(plain_label(self, "subtle", is_wrapped=True))
+            self._column.addWidget(self._notes[-1])
+        for index, line in enumerate(self._notes):
+            note = dialling.notes[index] if index < len(dialling.notes) else ""
             line.setText(note)
-            layout.addWidget(line)
-        return card
+            line.setVisible(bool(note))
