@@ -20,6 +20,7 @@ from app.ocpp.services.certcheck import CertificateId
 from app.sim.station2 import Station2
 from tests.ui.test_endpoint_page import charger, opened, until
 from ui.pages.endpoint import EndpointPage
+from ui.pages.endpoint_bookings import MessagesPage
 from ui.pages.endpoint_files import FilesPage
 from ui.pages.endpoint_limits import LimitsPage
 from ui.pages.endpoint_lists import LocalListPage
@@ -346,10 +347,21 @@ async def test_a_station_of_2_1_watches_a_value_and_takes_a_price(open_bench: Ca
             monitors.refresh()
             click(monitors.watch)
             await until(lambda: monitors.model.items)
+            await until(monitors.list.isEnabled)
+            click(monitors.list)
+            await answered(monitors, "Watched values: 1.")
             prices = service(page, TariffsPage)
             await until(prices.set.isEnabled)
             click(prices.set)
             await until(lambda: [item.tariff_id for item in prices.model.items] == ["rehome-flat"])
+            texts = service(page, MessagesPage)
+            texts.text.setText("Out of order until noon")
+            texts.refresh()
+            click(texts.show_text)
+            await until(lambda: texts.model.items)
+            await until(texts.list.isEnabled)
+            click(texts.list)
+            await answered(texts, "Texts in the charger: 1.")
 
 
 async def test_a_charger_is_offered_only_what_its_version_knows(open_bench: Callable[..., Any]) -> None:

@@ -98,7 +98,7 @@ async def watch_rhythm(stage: Stage, key: str) -> None:
         await bounced(stage)
 
 
-def is_taken(status: str, *seqs: int) -> Check:
+def judge_taken(status: str, *seqs: int) -> Check:
     """Check that the unit took the ping interval."""
     is_fine = status in ("Accepted", "RebootRequired")
     return must(f"WebSocketPingInterval = {RHYTHM_S} is accepted", is_fine, status, *seqs)

@@ -51,7 +51,7 @@ async def pings(stage: Stage) -> None:
 def judge_rhythm(take: Take) -> Iterator[Check]:
     """Look at the setting, and count the pings."""
     for write in take.asked("ChangeConfiguration", lambda message: message.get("key") == PING)[:1]:
-        taken = lines.is_taken(write.status, *write.seqs)
+        taken = lines.judge_taken(write.status, *write.seqs)
         yield taken
         if not taken.is_met:
             return

@@ -94,7 +94,7 @@ async def pings(stage: Stage) -> None:
 def judge_rhythm(take: Take) -> Iterator[Check]:
     """Look at the setting, and count the pings."""
     for write in take.asked("SetVariables")[:1]:
-        taken = lines.is_taken(told_status(write), *write.seqs)
+        taken = lines.judge_taken(told_status(write), *write.seqs)
         yield taken
         if not taken.is_met:
             return
