@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from app.driver.measuring import Field, at
 from app.driver.telling import TellingSession, named, telling_driver
 from app.driver.web import fingerprint, text_of
+from app.errors import NotSupported
 from app.links.link import HttpLink
 from app.model.profile import Profile
 from app.model.reading import Measurand
@@ -52,6 +53,15 @@ class NrgKick(TellingSession):
         Field(("energy", "total_charged_energy"), Measurand.ENERGY),
         Field(("temperatures", "housing"), Measurand.TEMPERATURE),
     )
+
+    async def look(self) -> None:
+        """Raise NotSupported where the app has switched the API off (nrgkick-api 1.7.0, api.py)."""
+        answer = await self.fetch("GET", "/values")
+        if b"API must be enabled" in answer.body:
+            raise NotSupported(
+                "This charger's local API is switched off.", "Switch the JSON API on in the NRGkick app, Local API."
+            )
+        await super().look()
 
     @staticmethod
     async def recognise(http: HttpLink, profile: Profile) -> Identity | None:

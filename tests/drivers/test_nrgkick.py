@@ -8,7 +8,7 @@ from app import resources
 from app.driver.capability import Identifies, ReportsStatus, SetsBackend
 from app.driver.registry import load_profiles
 from app.drivers.nrgkick import DRIVER
-from app.errors import AuthFailed, Garbled, Unexpected
+from app.errors import AuthFailed, Garbled, NotSupported
 from app.links.real import RealLinks
 from app.model.reading import Measurand
 from app.model.unit import ClaimKind
@@ -63,9 +63,10 @@ async def test_a_wrong_login_ends_in_advice_for_this_charger():
 async def test_an_api_that_is_off_and_a_cut_answer():
     async with NrgKickUnit(is_api_on=False) as unit:
         assert await DRIVER.probe(unit.address, PROFILE, RealLinks()) is None
-        with pytest.raises(Unexpected):
+        with pytest.raises(NotSupported) as off:
             async with session_of(unit):
                 pass
+        assert "JSON API on" in off.value.advice
     async with NrgKickUnit(faults={Fault.TRUNCATES}) as unit:
         assert await DRIVER.probe(unit.address, PROFILE, RealLinks()) is None
         with pytest.raises(Garbled) as caught:
