@@ -6,6 +6,7 @@ the backend's. Where the two differ, or a text does not fit, the guidance says s
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from app.model.backend import Backend, JoinRule, Problem, SecurityProfile, check, dialled_url, redact_url
 from app.model.profile import GuideField, Profile, UrlHabit
 
+HEX40 = re.compile(r"[0-9A-Fa-f]{40}")
 HEX40_BYTES = 20
 """40 hexadecimal digits stand for 20 bytes (OCA white paper "Improved security for OCPP 1.6-J", 7.2)."""
 
@@ -173,7 +175,7 @@ def _secret(form: str, backend: Backend) -> str:
     if backend.security_profile not in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC):
         return ""
     secret = backend.secret.reveal()
-    if form == "text" or not secret:
+    if form == "text" or not secret or (form == "hex40" and HEX40.fullmatch(secret)):
         return secret
     digits = secret.encode().hex()
     return digits.ljust(2 * HEX40_BYTES, "0") if form == "hex40" else digits
@@ -203,13 +205,17 @@ def _line_problems(item: GuideField, habit: UrlHabit | None, backend: Backend, t
 
 
 def _secret_problems(form: str, habit: UrlHabit | None, backend: Backend) -> Iterator[Problem]:
-    size = len(backend.secret.reveal().encode())
+    is_digits = form == "hex40" and HEX40.fullmatch(backend.secret.reveal()) is not None
+    size = HEX40_BYTES if is_digits else len(backend.secret.reveal().encode())
     limit = habit.secret_limit_bytes if habit is not None else None
     if limit is not None and size > limit:
         yield Problem(field="secret", message=f"Too long: it keeps a password of {limit} bytes, this has {size}.")
     if form != "hex40":
         return
-    if size > HEX40_BYTES:
+    if is_digits:
+        message = "Taken as the 20 bytes its 40 digits stand for: the backend must hold those."
+        yield Problem(field="secret", message=message, blocks=False)
+    elif size > HEX40_BYTES:
         yield Problem(field="secret", message=f"It takes 20 bytes as 40 digits; this password has {size}.")
     elif size < HEX40_BYTES:
         message = "Filled up with zeros to 40 digits: a password of exactly 20 characters leaves no doubt."

@@ -158,6 +158,9 @@ def test_forty_digits_are_filled_up_and_said():
     assert short.is_possible
     whole = render(hex40, with_key("ThisIsMy20ByteKey012"))
     assert (whole.lines[1].text, words(whole)) == ("5468697349734d793230427974654b6579303132", "")
+    digits = render(hex40, with_key("Ab" * 20))
+    assert (digits.lines[1].text, digits.is_possible) == ("Ab" * 20, True)
+    assert "digits stand for" in words(digits)
     assert "20 bytes" in words(render(hex40, with_key("x" * 21)))
     assert not render(hex40, with_key("x" * 21)).is_possible
 
