@@ -184,7 +184,8 @@ def answer_lines(answer: Answer) -> Iterator[str]:
     yield visible(f"{answer.question.title} “{answer.option.title}”: {answer.verdict.value}")
     for reason in answer.reasons:
         value = f" = {reason.value}" if reason.value else " is not told"
-        yield visible(f"  {f'{reason.key}{value}: ' if reason.key else ''}{reason.text} ({reason.verdict.value})")
+        needed = f"{reason.key}{value}; needed: {reason.text}" if reason.key else reason.text
+        yield visible(f"  {needed} ({reason.verdict.value})")
     for change in answer.changes:
         yield visible(f"  set {change.key}: {change.before} → {change.after}")
     yield from (visible(f"  by hand: {text}") for text in answer.by_hand)

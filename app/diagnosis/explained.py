@@ -101,10 +101,11 @@ class Report:
         """Say whether the address can be moved over OCPP, as far as this configuration and the sources tell."""
         named = [item.key for item in self.settings if item.holds in ("url", "host", "network-profile")]
         shown = [key for key in self.addresses if key not in named]
-        words = [f"Its backend address stands in {', '.join(dict.fromkeys(named))}."] if named else []
+        stack = self.recognition.stack
+        untold = [key for key in named if stack is None or key not in stack.address.text]
+        words = [f"Its backend address stands in {', '.join(dict.fromkeys(untold))}."] if untold else []
         if shown:
             words.append(f"A value that starts with ws stands in {', '.join(shown[:5])}: it may be its address.")
-        stack = self.recognition.stack
         if stack is not None:
             words.append(stack.address.text)
         elif not words:

@@ -108,6 +108,15 @@ def missing_words(report: Report) -> str:
     return worded("Required by the standard and not told: {keys}", keys=keys)
 
 
+def short_words(item: Explanation) -> str:
+    """Say in two lines what a setting means and who says so."""
+    more = [worded("Odd: {what}", what=visible(text, 200)) for text in item.oddities]
+    more += [worded("Careful: {what}", what=item.danger)] if item.danger else []
+    if item.evidence is not None and item.origin is not Origin.STANDARD:
+        more.append(worded("Source: {source}", source=visible(item.evidence.source, 120)))
+    return "\n".join([f"{visible(item.key, 80)}: {visible(item.meaning, 300)}", *([" · ".join(more)] if more else [])])
+
+
 def detail_words(item: Explanation) -> str:
     """Say everything about one setting."""
     lines = [f"{visible(item.key, 120)}: {visible(item.meaning, 500)}"]
@@ -150,21 +159,14 @@ def answer_words(answer: Answer) -> str:
 
 
 def _reason_words(reason: Reason) -> Iterator[str]:
-    if reason.verdict is Verdict.FITS and not reason.key:
-        yield reason.text
-    elif (
-        reason.verdict in (Verdict.FITS, Verdict.DIFFERS)
-        and reason.key
-        and (reason.value or reason.verdict is Verdict.DIFFERS)
-    ):
-        yield worded(
-            "{key} is {value}: {what}",
-            key=visible(reason.key, 80),
-            value=visible(reason.value or "–", 80),
-            what=reason.text,
-        )
+    key, value = visible(reason.key, 160), visible(reason.value or "–", 80)
+    if reason.verdict is Verdict.FITS:
+        fits = worded("✓ {key} is {value}", key=key, value=value) if reason.value else f"✓ {reason.text}"
+        yield fits if reason.value or not key else worded("✓ {key} is not told, which fits", key=key)
+    elif reason.value or reason.verdict is Verdict.DIFFERS:
+        yield worded("✗ {key} is {value}; needed: {what}", key=key, value=value, what=reason.text)
     else:
-        yield worded("{key} is not told: {what}", key=visible(reason.key, 160), what=reason.text)
+        yield worded("? {key} is not told; needed: {what}", key=key, what=reason.text)
 
 
 # Rows

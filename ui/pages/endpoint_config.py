@@ -19,7 +19,7 @@ from app.model.unit import Unit
 from ui import icons
 from ui.dialogs import choose_file
 from ui.models.config_files import read_values, settings_csv, snapshot_of
-from ui.models.explained import detail_words, dump_of_snapshot
+from ui.models.explained import dump_of_snapshot, short_words
 from ui.models.plain import visible
 from ui.models.settings import SETTING_ROLE, WriteState, export_json, problem_of
 from ui.pages import endpoint_change
@@ -210,7 +210,7 @@ class ConfigPanel(QWidget):
     def _show_detail(self) -> None:
         setting = self.table.view.currentIndex().data(SETTING_ROLE)
         item = self._report.get(setting.key) if self._report is not None and isinstance(setting, Setting) else None
-        self.detail.setText(detail_words(item) if item is not None else "")
+        self.detail.setText(short_words(item) if item is not None else "")
         self.detail.setVisible(item is not None)
 
     def _show_explanation(self) -> None:

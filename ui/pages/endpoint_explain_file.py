@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
@@ -38,7 +39,12 @@ class FileExplainer(QWidget):
         self.paste_button.setToolTip(self.tr("Explain what is on the clipboard: OCPP frames, a table, key = value"))
         icons.dress(self.paste_button, "clipboard-list", "text2")
         self.paste_button.clicked.connect(self.paste)
-        QShortcut(QKeySequence.StandardKey.Paste, self, self.paste)
+        QShortcut(
+            QKeySequence(QKeySequence.StandardKey.Paste),
+            self,
+            self.paste,
+            context=Qt.ShortcutContext.WidgetWithChildrenShortcut,
+        )
         self.line = plain_label(self, "caption", is_wrapped=True)
         self.panel = ExplainPanel(profiles, self)
         self.empty = Empty(
