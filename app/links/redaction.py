@@ -61,7 +61,7 @@ class Redactor:
         if not value or (name not in self._names and SECRET_NAME.search(name) is None):
             return self.text(part)
         if len(value) >= LEARNED_LENGTH:
-            self.hide(Secret(urllib.parse.unquote_plus(value)))
+            self.hide(Secret(urllib.parse.unquote_plus(value).strip('"')))
         return name + mark + MASK
 
     def value(self, value: Any, *, depth: int = 0) -> Any:

@@ -63,8 +63,8 @@ class ReplayLinks:
         self, address: NetAddress, *, credentials: Credentials | None = None, manner: HttpManner = USUAL
     ) -> HttpLink:
         """Return HTTP from all recorded exchanges; the recording's address does not matter."""
-        del credentials, manner
-        return ReplayedHttp(self._of("http", str(address)))
+        del credentials
+        return ReplayedHttp(self._of("http", str(address)), manner.secret_keys)
 
     async def serial(self, address: SerialAddress) -> LineLink:
         """Return the recorded serial line."""
@@ -98,7 +98,8 @@ class ReplayLinks:
 class ReplayedHttp:
     """HTTP answered from a recording."""
 
-    def __init__(self, lines: list[Line]) -> None:
+    def __init__(self, lines: list[Line], secret_keys: frozenset[str] = frozenset()) -> None:
+        self._secret_keys = secret_keys
         self._answers: dict[tuple[str, str], deque[Line]] = {}
         self._messages: dict[str, list[Line]] = {}
         self._channels: dict[str, list[Line]] = {}
@@ -157,7 +158,7 @@ class ReplayedHttp:
         lines = [line for line in self._channels.get(path, []) if "json" in line or "text" in line]
         if not lines:
             raise NotReachable(f"The recording has no talk over {path}.", "Choose another recording.")
-        return ReplayedChannel(lines)
+        return ReplayedChannel(lines, self._secret_keys)
 
     async def close(self) -> None:
         """End the stream and refuse further requests."""
@@ -167,7 +168,8 @@ class ReplayedHttp:
 class ReplayedLine:
     """A byte stream that follows a recording. A write is looked for from here on, then from the beginning."""
 
-    def __init__(self, lines: list[Line]) -> None:
+    def __init__(self, lines: list[Line], secret_keys: frozenset[str] = frozenset()) -> None:
+        self._secret_keys = secret_keys
         self._lines = [line for line in lines if line["direction"] in ("in", "out")]
         self._next = 0
         self._is_closed = False
@@ -179,7 +181,7 @@ class ReplayedLine:
         count = len(self._lines)
         for step in range(count):
             index = (self._next + step) % count
-            if self._lines[index]["direction"] == "out" and is_same(self._lines[index], data):
+            if self._lines[index]["direction"] == "out" and is_same(self._lines[index], data, self._secret_keys):
                 self._next = index + 1
                 self._news.set()
                 return
@@ -214,8 +216,8 @@ class ReplayedLine:
 class ReplayedChannel:
     """A WebSocket in both directions that follows a recording."""
 
-    def __init__(self, lines: list[Line]) -> None:
-        self._line = ReplayedLine(lines)
+    def __init__(self, lines: list[Line], secret_keys: frozenset[str] = frozenset()) -> None:
+        self._line = ReplayedLine(lines, secret_keys)
 
     async def send(self, text: str) -> None:
         """Go to the place where this was sent."""
@@ -258,12 +260,17 @@ def payload(line: Line) -> bytes:
     return str(line.get("text", "")).encode()
 
 
-def is_same(line: Line, data: bytes) -> bool:
-    """Say whether these bytes are what the line recorded; JSON may be spaced differently, secrets may differ."""
+def is_same(line: Line, data: bytes, secret_keys: frozenset[str] = frozenset()) -> bool:
+    """Say whether these bytes are what the line recorded; JSON may be spaced differently, secrets may differ.
+
+    ``secret_keys`` are the names under which the family keeps secrets besides the telling ones.
+    """
     if "json" not in line:
         return payload(line) == data
+    redactor = Redactor()
+    redactor.know(secret_keys)
     try:
-        return bool(Redactor().value(orjson.loads(data)) == line["json"])
+        return bool(redactor.value(orjson.loads(data)) == line["json"])
     except orjson.JSONDecodeError:
         return False
 

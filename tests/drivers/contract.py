@@ -121,7 +121,10 @@ async def sets_backend(session: Session) -> None:
     wanted = NEW_BACKEND
     try:
         await session.ask(SetsBackend).plan_backend(wanted, snapshot)
-    except ValueRejected:
+    except ValueRejected as refusal:
+        if present is None:  # a firmware without a backend: it says so, and what to do about it
+            assert refusal.advice
+            return
         identity = present.identity if present else wanted.identity
         wanted = replace(wanted, identity=identity, security_profile=SecurityProfile.NONE, secret=Secret(""))
     plan = list(await session.ask(SetsBackend).plan_backend(wanted, snapshot))

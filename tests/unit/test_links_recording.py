@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.errors import Garbled, LinkLost, NotReachable, TimedOut, Unexpected
 from app.links import recording
-from app.links.link import Credentials, LineLink
+from app.links.link import Credentials, HttpManner, LineLink
 from app.links.real import RealLinks
 from app.links.recording import Recorder
 from app.links.redaction import Redactor
@@ -231,3 +231,28 @@ def test_redaction_keeps_the_shape_of_what_is_no_secret(value: object):
     assert type(shown) is type(value)
     if isinstance(value, dict):
         assert set(shown) == set(value)
+
+
+async def test_a_talk_with_secrets_of_its_own_is_recorded_and_replayed(tmp_path: Path):
+    async def talk(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(json.dumps({"type": "welcome", "odd": json.loads(message.data)["odd"]}))
+        return socket
+
+    manner, file = HttpManner(secret_keys=frozenset({"odd"})), tmp_path / "talk.jsonl"
+    async with web_server(talk) as address:
+        with Recorder(file) as recorder:
+            link = await RealLinks(recorder=recorder).http(address, manner=manner)
+            channel = await link.channel("/ws")
+            await channel.send('{"type": "hello", "odd": "my-own-secret"}')
+            assert "my-own-secret" in await channel.receive(timeout_s=2)
+            await channel.close()
+            await link.close()
+    assert "my-own-secret" not in file.read_text()
+    replayed = await (await ReplayLinks.of(file).http(WHERE, manner=manner)).channel("/ws")
+    await replayed.send('{"type": "hello", "odd": "another-one"}')
+    assert json.loads(await replayed.receive(timeout_s=1)) == {"type": "welcome", "odd": MASK}
+    with pytest.raises(Unexpected):
+        await replayed.send('{"type": "goodbye"}')
