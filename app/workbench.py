@@ -393,9 +393,12 @@ class Workbench:
         """Return the feed of edits by hand, each as it then stands."""
         return self.hand.changes
 
-    async def edit(self, unit_id: str, session: Session, change: Change) -> WriteResult:
-        """Write one value: backed up, on disk before it is sent, read back. Raises JobError, Refused, LinkError."""
-        return await self.hand.edit(unit_id, session, change)
+    async def edit(self, unit_id: str, session: Session, change: Change, *, has_consent: bool = False) -> WriteResult:
+        """Write one value: backed up, on disk before it is sent, read back. Raises JobError, Refused, LinkError.
+
+        ``has_consent``: a person has accepted the setting's ``caution``.
+        """
+        return await self.hand.edit(unit_id, session, change, has_consent=has_consent)
 
     async def undo_edit(self, edit_id: str) -> WriteResult:
         """Write the old value of an edit back; raises JobError where it can't be restored."""

@@ -29,6 +29,8 @@ class Description:
     secret: bool = False
     needs_restart: bool = False
     one_way: bool = False
+    caution: str = ""
+    """What must be accepted before it is written: nobody has shown that the charger takes it."""
     not_restored: str = ""
     """Why a backup can't bring this value back; empty = it can."""
 
@@ -49,6 +51,7 @@ class Description:
             is_readable=is_readable,
             needs_restart=self.needs_restart,
             is_one_way=self.one_way,
+            caution=self.caution,
             help=self.help,
         )
 
@@ -66,6 +69,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "secret": bool,
     "needs_restart": bool,
     "one_way": bool,
+    "caution": str,
     "not_restored": str,
 }
 

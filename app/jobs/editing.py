@@ -75,18 +75,21 @@ class EditDesk:
         ids = [known for known in self._store.edits.unit_ids() if self._resolved(known) == here]
         return tuple(self._marked(edit) for edit in self._store.edits.of(ids)) if ids else ()
 
-    async def edit(self, unit_id: str, session: Session, change: Change) -> WriteResult:
+    async def edit(self, unit_id: str, session: Session, change: Change, *, has_consent: bool = False) -> WriteResult:
         """Write one value over an open session and read it back.
 
-        Raises JobError where a job works on the unit or no backup can be made (then nothing was sent), Refused where
-        the charger does not take it, LinkError where it is not known whether it was written.
+        ``has_consent``: a person has accepted the setting's ``caution``. Raises JobError where a job works on the unit,
+        no backup can be made or consent is missing (then nothing was sent), Refused where the charger does not take it,
+        LinkError where it is not known whether it was written.
         """
         unit = self._unit(unit_id)
         async with self._lock(unit.unit_id):
             self._need_no_job(unit)
             await _same_unit(session, unit.title, strong(unit.identity))
             backup = await self._backup(unit, session, change.key)
-            edit = self._intend(unit, session, change, await _present(session, change.key), backup)
+            present = await _present(session, change.key)
+            _need_consent(present, has_consent=has_consent)
+            edit = self._intend(unit, session, change, present, backup)
             return await self._guarded(edit, change.key, self._write(edit, session, change))
 
     async def undo_edit(self, edit_id: str) -> WriteResult:
@@ -270,6 +273,14 @@ async def _same_unit(session: Session, title: str, known: frozenset[Claim]) -> N
         raise StepBlocked(
             f"Another charger answers at {session.address} now: serial {found.serial}. Nothing was written.",
             f"Look for {title} again; its address may have changed, or two have one identity.",
+        )
+
+
+def _need_consent(present: Setting | None, *, has_consent: bool) -> None:
+    if present is not None and present.caution and not has_consent:
+        raise StepBlocked(
+            f"“{present.label or present.key}” is not written without consent: {present.caution}",
+            "Write it on the charger's page, where this can be read and accepted.",
         )
 
 

@@ -15,6 +15,7 @@ from app.driver.session import Session
 from app.errors import AppError, LinkError, NotReachable, StepBlocked, ValueRejected, VerifyFailed
 from app.jobs import commands
 from app.jobs.context import Confirmation, JobContext
+from app.jobs.doors import guarding
 from app.model.address import OcppAddress
 from app.model.backend import Backend
 from app.model.coding import decode, encode
@@ -294,12 +295,24 @@ class StepRun:
     async def write(self, session: Session, change: Change, target: Target) -> WriteResult:
         """Write one value: the intention goes to disk first, the result after. Raises Refused, VerifyFailed, LinkError.
 
-        Stopping the job in the middle lets the write finish (at most ``FINISH_WRITE_S``).
+        Raises StepBlocked where the way leads through a door that nobody accepted, also where the plan was left out or
+        did not foresee this write. Stopping the job in the middle lets the write finish (at most ``FINISH_WRITE_S``).
         """
-        self._do(self.job_id, commands.Intend(step=self.kind, change=shown(change, target, self.vault)))
+        intended = shown(change, target, self.vault)
+        if target is not Target.UNDO:
+            self._need_consent(intended)
+        self._do(self.job_id, commands.Intend(step=self.kind, change=intended))
         result = await self.to_the_end(f"write {change.key}", self._write(session, change))
         self._judge(change, result)
         return result
+
+    def _need_consent(self, change: ShownChange) -> None:
+        for door in guarding((change,), self.profile):
+            if door.id not in self.job.acknowledged:
+                raise StepBlocked(
+                    f"“{change.key}” is not written before this is accepted: {door.text}",
+                    "Go back to “Plan”, read what can't be undone or is not proved, and accept it.",
+                )
 
     async def _write(self, session: Session, change: Change) -> WriteResult:
         result = await session.ask(WritesSettings).write_setting(change)

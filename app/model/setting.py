@@ -43,6 +43,8 @@ class Setting:
     is_readable: bool = True
     needs_restart: bool = False
     is_one_way: bool = False
+    caution: str = ""
+    """What a person must accept before this is written; empty = nothing."""
     help: str = ""
 
     @property

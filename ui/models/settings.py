@@ -288,6 +288,7 @@ class SettingsModel(QAbstractTableModel):
             setting.help,
             worded("Needs a restart to take effect: {key}", key=setting.key) if setting.needs_restart else "",
             worded("This can't be undone.") if setting.is_one_way else "",
+            setting.caution,
             worded("It can be set, but neither read nor restored.") if not setting.is_readable else "",
             worded("Not in a restore: {why}", why=self._excluded[setting.key]) if setting.key in self._excluded else "",
         )

@@ -124,7 +124,8 @@ class SettingsDesk(QObject):
 
     async def _writing(self, setting: Setting, text: str) -> None:
         unit = self._unit
-        if unit is None or (setting.is_one_way and not await self._sure(setting)):
+        needs_consent = setting.is_one_way or bool(setting.caution)
+        if unit is None or (needs_consent and not await self._sure(setting)):
             return
         mark = _Marks(self, unit.unit_id, setting.key)
         mark(WriteState.WRITING, self._table.tr("writing…"))
@@ -139,7 +140,7 @@ class SettingsDesk(QObject):
         )
         try:
             async with self._session(WritesSettings) as session:
-                result = await self._bench.edit(unit.unit_id, session, change)
+                result = await self._bench.edit(unit.unit_id, session, change, has_consent=needs_consent)
         except AppError as error:
             mark(WriteState.FAILED, f"{error.message} {error.advice}", edit=self.last(unit.unit_id, setting.key))
             return
@@ -217,13 +218,16 @@ class SettingsDesk(QObject):
         return answer == "yes"
 
     async def _sure(self, setting: Setting) -> bool:
-        tr = self._table.tr
+        tr, name = self._table.tr, visible(setting.label or setting.key, 80)
+        title = tr("This can't be undone")
+        text = tr("Once “{name}” is changed, Rehome can't put the old value back. Go on?").format(name=name)
+        if setting.caution and not setting.is_one_way:
+            title = tr("Nobody has proved this")
+            text = tr("{caution} Change “{name}” all the same?").format(caution=setting.caution, name=name)
         answer = await ask(
             self._table,
-            tr("This can't be undone"),
-            tr("Once “{name}” is changed, Rehome can't put the old value back. Go on?").format(
-                name=visible(setting.label or setting.key, 80)
-            ),
+            title,
+            text,
             (Button(key="no", text=tr("Leave it")), Button(key="yes", text=tr("Change it"), role="danger")),
             icon_name="triangle-alert",
             tone="attention",

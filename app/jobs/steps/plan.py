@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from app.driver.capability import ReadsSettings, SetsBackend
 from app.errors import NotSupported, StepBlocked, ValueRejected
 from app.jobs import commands
+from app.jobs.doors import guarding
 from app.jobs.ourselves import our_backend
 from app.jobs.planning import after, needed, undo_limits
 from app.jobs.stepping import StepRun, is_dialled_in, shown
@@ -61,14 +62,7 @@ async def _rendered(step: StepRun) -> tuple[Sequence[Change], Sequence[Change]]:
 
 def _doors(step: StepRun, changes: Sequence[ShownChange]) -> Iterable[Door]:
     job = step.job
-    keys = {change.key for change in changes}
-    for change in changes:
-        if change.is_one_way and change.target is Target.BACKEND:
-            reason = change.reason or "The charger does not let this be taken back."
-            yield Door(id=f"key:{change.key}", text=f"“{change.key}” can't be undone. {reason}", source="driver")
-    for door in step.profile.one_way_doors if step.profile is not None else ():
-        if any(_plain(key) in _plain(door.id) or _plain(door.id) in _plain(key) for key in keys):
-            yield Door(id=door.id, text=door.text, source=door.evidence.source)
+    yield from guarding(changes, step.profile)
     before = job.backend_before.security_profile if job.backend_before else SecurityProfile.NONE
     if job.backend is not None and job.backend.security_profile >= SecurityProfile.TLS_BASIC > before:
         yield Door(
@@ -84,10 +78,6 @@ def _doors(step: StepRun, changes: Sequence[ShownChange]) -> Iterable[Door]:
             "offline after the move.",
             source="checked from this computer",
         )
-
-
-def _plain(text: str) -> str:
-    return "".join(char for char in text.lower() if char.isalnum())
 
 
 def _tell(step: StepRun, changes: Sequence[ShownChange], restarts: int) -> None:

@@ -1,0 +1,34 @@
+"""What a person must accept before it is written: doors that don't open again, and writes nobody has proved. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.model.job import Door, ShownChange
+from app.model.profile import Profile
+
+
+def guarding(changes: Iterable[ShownChange], profile: Profile | None) -> tuple[Door, ...]:
+    """Return the doors these changes lead through, each once.
+
+    A door of the profile guards the keys its id names: ``authorization-key`` guards ``AuthorizationKey``.
+    """
+    changes = tuple(changes)
+    found: dict[str, Door] = {}
+    for change in changes:
+        if change.is_one_way:
+            reason = change.reason or "The charger does not let this be taken back."
+            text = f"“{change.key}” can't be undone. {reason}"
+            found.setdefault(f"key:{change.key}", Door(id=f"key:{change.key}", text=text, source="driver"))
+    for door in profile.one_way_doors if profile is not None else ():
+        if any(_guards(door.id, change.key) for change in changes):
+            found.setdefault(door.id, Door(id=door.id, text=door.text, source=door.evidence.source))
+    return tuple(found.values())
+
+
+def _guards(door_id: str, key: str) -> bool:
+    return _plain(key) in _plain(door_id) or _plain(door_id) in _plain(key)
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
