@@ -76,10 +76,12 @@ class Talk:
     link: DatagramLink
     address: NetAddress
     tries: int = TRIES
+    _free_at: float = 0.0
 
     async def report(self, number: int) -> dict[str, Any]:
         """Ask for a report. Raises TimedOut, NotSupported (``TCH-ERR``), Garbled, LinkLost."""
         for _ in range(self.tries):
+            await self._pause()
             await self.link.send(f"report {number}".encode())
             try:
                 async with asyncio.timeout(WAIT_S):
@@ -92,13 +94,17 @@ class Talk:
             "switch the power off, open it and set the switch to ON. A firewall may block UDP port 7090, too.",
         )
 
+    async def _pause(self) -> None:
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(self._free_at - now, 0.0))
+        self._free_at = max(self._free_at, now) + PAUSE_S
+
     async def _answer(self, number: int) -> dict[str, Any]:
         for _ in range(STRANGE_LIMIT):
             found = parsed(await self.link.receive(timeout_s=WAIT_S))
             if found is None:
                 raise NotSupported(f"The charger refuses report {number}.", "This model or firmware does not have it.")
             if text_of(found, "ID") == str(number):
-                await asyncio.sleep(PAUSE_S)
                 return found
         raise Unexpected("The charger sends other things than it was asked for.", "Note the firmware and report it.")
 
