@@ -67,7 +67,7 @@ def properties(serial: str, identity: str, firmware: str, model: str, sockets: i
         Property("100A_0", firmware, "generic", access=READ_ONLY),
         Property("2050_0", "EVe-dual" if sockets > 1 else "EVe-single", "generic", access=READ_ONLY),
         Property("2051_0", serial, "generic", access=READ_ONLY),
-        Property("2052_1", f"00:0A:8E:{serial[-6:-4]}:{serial[-4:-2]}:{serial[-2:]}", "comm", access=READ_ONLY),
+        Property("2052_1", f"02:41:4C:{serial[-6:-4]}:{serial[-4:-2]}:{serial[-2:]}", "comm", access=READ_ONLY),
         Property("2053_0", identity, "generic", length=48),
         Property("205E_0", sockets, "generic", INTEGER, READ_ONLY),
         Property("2062_0", 16.0, "generic", REAL),
