@@ -30,7 +30,8 @@ async def run(step: StepRun) -> None:
         step.found(finding)
     habit = step.profile.url if step.profile is not None else None
     rule = habit.join if habit is not None else JoinRule.APPEND_IF_MISSING
-    url = dialled_url(backend.url, backend.identity, rule)
+    # Where the identity must stand in the address it is put there: that is what the charger will dial.
+    url = backend.full_url if rule is JoinRule.AS_IS else dialled_url(backend.url, backend.identity, rule)
     step.progress(f"Dialling {backend.host} as the charger would", patience_s=15)
     version = step.speaks
     answer = await ask(url, identity=backend.identity, secret=backend.secret, version=version)
