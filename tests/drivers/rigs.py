@@ -27,7 +27,16 @@ from app.sim.fault import Fault
 from app.sim.openevse import OpenEvseGateway
 from app.sim.rapi import RapiController
 from tests.conftest import TIME_UNIT_S
-from tests.drivers import rigs_alfen, rigs_goe, rigs_keba, rigs_nrgkick, rigs_peblar, rigs_tesla, rigs_warp
+from tests.drivers import (
+    rigs_alfen,
+    rigs_goe,
+    rigs_keba,
+    rigs_nrgkick,
+    rigs_peblar,
+    rigs_smartevse,
+    rigs_tesla,
+    rigs_warp,
+)
 
 OLD_SECRET = "old-secret-4711"
 SILENCE_S = 0.5
@@ -174,6 +183,7 @@ RIGS: dict[str, Rig] = {
     "nrgkick": Rig(rigs_nrgkick.good, _http_garbage, _http_silent),
     "tesla": Rig(rigs_tesla.good, _http_garbage, _http_silent),
     "openevse-wifi": Rig(_gateway, _http_garbage, _http_silent, writable="time_zone"),
+    "smartevse": Rig(rigs_smartevse.good, _http_garbage, _http_silent, writable=rigs_smartevse.WRITABLE),
     "warp": Rig(rigs_warp.good, _http_garbage, _http_silent, writable=rigs_warp.WRITABLE),
     "alfen": Rig(rigs_alfen.alfen, _http_garbage, _http_silent, writable="2085_0"),
     "peblar": Rig(rigs_peblar.good, rigs_peblar.garbage, rigs_peblar.silent, writable="HmiBuzzerVolume"),

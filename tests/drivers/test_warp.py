@@ -34,6 +34,7 @@ from app.model.unit import Adoption, ClaimKind, Sighting, SourceKind, adoption
 from app.sim.backend import NewBackend
 from app.sim.fault import Fault
 from app.sim.warp import NO_TRANSACTION, WarpWallbox, uid_number
+from tests.conftest import TIME_UNIT_S
 from tests.drivers.openevse_kit import OneLogin, backend
 from tests.drivers.warp_kit import HOSTILE, PROFILES, WAIT_S, WARP, answering, wallbox, warp_session
 
@@ -453,7 +454,8 @@ async def _first_state(session: Session) -> str:
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-async def test_a_car_that_arrives_is_seen_over_the_stream_or_by_asking(refuses: bool):
+async def test_a_car_that_arrives_is_seen_over_the_stream_or_by_asking(refuses: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.drivers.warp.session.POLL_S", TIME_UNIT_S)
     async with wallbox() as unit, warp_session(unit) as session:
         unit.refuses_stream = refuses
         assert await _first_state(session) == "Available"

@@ -10,15 +10,16 @@ from typing import Any
 from app import resources
 from app.driver.registry import load_profiles
 from app.driver.session import Session
-from app.drivers import warp
+from app.drivers import smartevse, warp
 from app.links.real import RealLinks
 from app.model.address import NetAddress
+from app.sim.smartevse import SmartEvseUnit
 from app.sim.warp import WarpWallbox
 from tests.conftest import TIME_UNIT_S
 
 WAIT_S = 8.0
 PROFILES = {profile.id: profile for profile in load_profiles(resources.texts("profiles", ".toml"))}
-WARP = PROFILES["warp"]
+WARP, SMARTEVSE = PROFILES["warp"], PROFILES["smartevse"]
 
 
 @asynccontextmanager
@@ -29,6 +30,16 @@ async def wallbox(firmware: str = "2.12.1+6a4f3c2e", **options: Any) -> AsyncIte
 
 def warp_session(unit: WarpWallbox, links: RealLinks | None = None, profile: str = "warp") -> Session:
     return warp.DRIVER.open(unit.address, PROFILES[profile], links or RealLinks())
+
+
+@asynccontextmanager
+async def smart(firmware: str = "v3.11.1", **options: Any) -> AsyncIterator[SmartEvseUnit]:
+    async with SmartEvseUnit(firmware, time_scale=options.pop("time_scale", TIME_UNIT_S), **options) as unit:
+        yield unit
+
+
+def smart_session(unit: SmartEvseUnit, links: RealLinks | None = None) -> Session:
+    return smartevse.DRIVER.open(unit.address, SMARTEVSE, links or RealLinks())
 
 
 @asynccontextmanager
