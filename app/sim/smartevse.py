@@ -113,7 +113,8 @@ class SmartEvseUnit(WebUnit):
         if request.path == "/reboot":
             return self._reboot()
         if request.path == "/debug":
-            return web.Response(text=f"(I) started {self.firmware}\n(I) [MO] token {self.ocpp['auth_key']}\n")
+            token = f"(I) [MO] token {self.ocpp['auth_key']}\n" if self.has_client else ""
+            return web.Response(text=f"(I) started {self.firmware}\n{token}")
         return web.Response(status=404, text="Not Found")
 
     def _is_crowded(self, request: web.Request) -> bool:
