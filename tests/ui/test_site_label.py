@@ -147,6 +147,18 @@ async def test_a_reader_that_ends_with_two_keys_opens_nothing(open_bench: Any, h
         assert page.went == []
 
 
+@pytest.mark.parametrize(
+    ("key", "text"), [(Qt.Key.Key_Tab, "\t"), (10, "\n"), (Qt.Key.Key_J, "\n"), (Qt.Key.Key_M, "\r")]
+)
+async def test_a_reader_may_end_otherwise(key: int, text: str, open_bench: Any, home: Path) -> None:
+    async with site(open_bench, home) as page:
+        page.cards.setFocus()
+        keys = Keys(page)
+        keys.type("WB-4711-0042", 3)
+        keys.press(key, text)
+        await shows(page, ["This is u1"])
+
+
 async def test_what_a_person_types_does_what_it_did_before(open_bench: Any, home: Path) -> None:
     async with site(open_bench, home) as page:
         page.cards.setFocus()

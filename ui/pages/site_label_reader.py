@@ -22,6 +22,9 @@ LONGEST = 1000
 """Characters of one label."""
 
 ENDS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab)
+LINE_ENDS = ("\r", "\n")
+"""Some readers send a line feed, as Ctrl+J or as a key of its own (seen with xdotool)."""
+
 COMMANDS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
 ALT_GR = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
@@ -88,7 +91,7 @@ class LabelReader(QObject):
         """Say whether a key stays here for now, or for good."""
         now_ms = event.timestamp() or int(time.monotonic() * 1000)
         is_quick, self._last_ms = now_ms - self._last_ms <= GAP_MS, now_ms
-        if event.key() in ENDS:
+        if event.key() in ENDS or event.text() in LINE_ENDS:
             return self._is_end(now_ms, is_quick=is_quick)
         if not event.text() and not self._is_command(event):
             return False  # Shift alone: readers press it for capitals
