@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 
 from app.discovery import manual
-from app.discovery.probing import Condition, Queue, apply, candidates, identify, read_condition, targets
+from app.discovery.probing import Condition, Queue, announced, apply, candidates, identify, read_condition, targets
 from app.discovery.roster import Roster
 from app.discovery.source import Source
 from app.discovery.supervision import Supervisor
@@ -209,6 +209,8 @@ class Finder:
         address = sighting.address
         if isinstance(address, OcppAddress):
             return await self._ask_dialled_in(address)
+        if AGAIN in sighting.hints and self._is_only_heard(address):
+            return self._roster.at(address)
         found = await identify(self._registry, self._links, sighting)
         if found is None:
             self._tending.dismiss(sighting)
@@ -220,7 +222,7 @@ class Finder:
         self._publish(changes)
         if found.address != address:
             self._tending.forget(address)
-        if isinstance(found.address, NetAddress):
+        if isinstance(found.address, NetAddress) and not found.driver.only_listens:
             self._tending.succeeded(replace(sighting, address=found.address), asyncio.get_running_loop().time())
         else:
             self._tending.forget(address)
@@ -293,7 +295,8 @@ class Finder:
             is_present=is_there,
             trouble=error.message,
         )
-        identity = Identity(name=sighting.hints.get("name", ""), vendor=profile.vendor if is_there else "")
+        plain = Identity(name=sighting.hints.get("name", ""), vendor=profile.vendor if is_there else "")
+        identity = announced(sighting, driver, profile) or plain
         return self._roster.observe(identity, way)[1]
 
     # What users ask for
@@ -393,6 +396,12 @@ class Finder:
         if unit is None:
             raise NotReachable(f"No charger “{unit_id}” is known here.", "Search again, or add it by its address.")
         return unit
+
+    def _is_only_heard(self, address: Address) -> bool:
+        """Say whether what is there is known by its announcement alone: no question finds out whether it still is."""
+        unit = self._roster.at(address)
+        ways = unit.ways if unit else ()
+        return any(way.address == address and self._registry.drivers[way.driver_id].only_listens for way in ways)
 
     def _is_held(self, address: Address) -> bool:
         unit = self._roster.at(address)

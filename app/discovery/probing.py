@@ -140,6 +140,8 @@ async def identify(registry: Registry, links: Links, sighting: Sighting) -> Foun
     """
     failure: AppError | None = None
     pairs = candidates(registry, sighting)
+    if pairs and all(driver.only_listens for driver, _ in pairs):
+        return _heard(sighting, pairs)
     for address in targets(sighting):
         found, error = await _identify_at(address, pairs, links)
         if found is not None:
@@ -151,6 +153,19 @@ async def identify(registry: Registry, links: Links, sighting: Sighting) -> Foun
             break
     if failure is not None:
         raise failure
+    return None
+
+
+def announced(sighting: Sighting, driver: Driver, profile: Profile) -> Identity | None:
+    """Return what an announcement itself says, where the driver can read it."""
+    return driver.announced(sighting, profile) if driver.announced is not None else None
+
+
+def _heard(sighting: Sighting, pairs: Sequence[tuple[Driver, Profile]]) -> Found | None:
+    for driver, profile in pairs:
+        identity = announced(sighting, driver, profile)
+        if identity is not None:
+            return Found(identity=identity, profile=profile, driver=driver, address=sighting.address)
     return None
 
 

@@ -48,6 +48,13 @@ class Driver:
     capabilities: frozenset[type]
     probe: Callable[[Address, Profile, Links], Any] = field(repr=False)
     broadcast: Broadcast | None = None
+    announced: Callable[[Sighting, Profile], Identity | None] | None = field(default=None, repr=False)
+    """Reads who a unit is from its mDNS announcement alone."""
+
+    @property
+    def only_listens(self) -> bool:
+        """Say whether it knows units by their announcement alone, and never sends anything."""
+        return self.announced is not None and self.sources == {SourceKind.MDNS}
 
 
 class Registry:

@@ -6,8 +6,10 @@ Sources: DiniTech "NRGkick Gen2 Local API Documentation" (andijakl/nrgkick-api: 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from app.driver.announcement import announced
 from app.driver.measuring import Field, at
 from app.driver.telling import TellingSession, named, telling_driver
 from app.driver.web import fingerprint, text_of
@@ -88,4 +90,7 @@ class NrgKick(TellingSession):
         return word, ", ".join(code for code in codes if code not in NOTHING)
 
 
-DRIVER = telling_driver(NrgKick, title="NRGkick Gen2", sources=frozenset({SourceKind.MDNS, SourceKind.MANUAL}))
+DRIVER = replace(
+    telling_driver(NrgKick, title="NRGkick Gen2", sources=frozenset({SourceKind.MDNS, SourceKind.MANUAL})),
+    announced=announced,  # it says serial and model there, behind a login, too
+)

@@ -74,6 +74,8 @@ class Rig:
     """The capability that is first to meet garbage or silence, where opening sends nothing."""
     probes: bool = True
     """Whether an address must be asked to know the unit (one that dials us has told who it is)."""
+    speaks: bool = True
+    """Whether anything is sent to the unit (one that is known by its announcement alone is left in peace)."""
 
 
 @asynccontextmanager
@@ -136,6 +138,12 @@ async def _serial_silent() -> AsyncIterator[Bench]:
         yield Bench(unit.address, RealLinks())
 
 
+@asynccontextmanager
+async def _announced(profile: Profile, recorder: Recorder | None) -> AsyncIterator[Bench]:
+    async with peer(b"") as address:
+        yield Bench(address, RealLinks(recorder=recorder))
+
+
 HELD = {"url": "ws://127.0.0.1:9/old", "identity": "OLD-1", "secret": OLD_SECRET, "host": "127.0.0.1", "path": "/old"}
 
 
@@ -180,6 +188,7 @@ async def _station_silent() -> AsyncIterator[Bench]:
 
 
 RIGS: dict[str, Rig] = {
+    "announced": Rig(_announced, _http_garbage, _http_silent, speaks=False),
     "nrgkick": Rig(rigs_nrgkick.good, _http_garbage, _http_silent),
     "tesla": Rig(rigs_tesla.good, _http_garbage, _http_silent),
     "openevse-wifi": Rig(_gateway, _http_garbage, _http_silent, writable="time_zone"),

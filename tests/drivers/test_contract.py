@@ -36,7 +36,7 @@ them, and tests/unit/test_guided_profiles.py looks at what a person is told."""
 ONE_PER_DRIVER = [
     pytest.param(next(p for p in REGISTRY.profiles.values() if p.driver == id_), id=id_)
     for id_ in REGISTRY.drivers
-    if any(p.driver == id_ for p in REGISTRY.profiles.values())
+    if any(p.driver == id_ for p in REGISTRY.profiles.values()) and (id_ not in RIGS or RIGS[id_].speaks)
 ]
 RECORDINGS = [
     pytest.param(file, id=file.stem) for file in sorted((Path(__file__).parents[1] / "recordings").glob("*.jsonl"))
