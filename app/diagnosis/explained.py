@@ -5,17 +5,23 @@ What nobody has written down is said to be unknown; nothing is guessed from a na
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 
+from app.diagnosis import catalogue
 from app.diagnosis.dump import Dump, Entry
 from app.diagnosis.keys import BASE_CONTROLLERS, StandardKey, keys2, keys16, standard_key
+from app.diagnosis.settings import at_settings
 from app.diagnosis.stacks import Recognition, Stack, VendorKey, recognise, vendor_key
+from app.diagnosis.thresholds import standard
 from app.model.backend import redact_url
 from app.model.masking import is_secret_key
+from app.model.observation import SettingsSeen
 from app.model.profile import BackendKey, Evidence, Grade, Profile
 from app.model.secret import MASK
 from app.model.setting import SettingKind
@@ -25,11 +31,13 @@ WHOLE = 0.5
 KEY_LIMIT = 50
 VALUE_LIMIT = 500
 """GetConfiguration.conf (OCPP 1.6 §7.29 KeyValue): CiString50 and CiString500."""
+_PLACE = re.compile(r"@\d+(\.\d+)?(?=\.)")
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*\Z")
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}([.,][0-9]{1,12})?\s*\Z")
 _PHASE = re.compile(r"\.(N|L[123](-(N|L[123]))?)\Z")
 _INNER_SECRET = re.compile(r'("(?:basicAuthPassword|apnPassword|password|simPin|key)"\s*:\s*")[^"]*', re.IGNORECASE)
 _BRACED_SECRET = re.compile(r"((?:password|simPin)\{)[^{}]*", re.IGNORECASE)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _STANDARD = Evidence(source="OCPP 1.6 part 9 and its security extension; OCPP 2.0.1 appendix 3", grade=Grade.SOURCE)
 _HOLDS = {
     "url": ("Backend address", "Where it dials."),
@@ -122,7 +130,11 @@ def explain(dump: Dump, profiles: Iterable[Profile] = (), *, vendor: str = "") -
     values = dump.values
     recognition = recognise(values.keys(), vendor=vendor)
     holding = _holding(tuple(profiles), recognition.stack)
-    settings = tuple(_explained(entry, dump.version, recognition.stack, holding) for entry in dump.entries)
+    judged = _judged(dump)
+    settings = tuple(
+        _with(_explained(entry, dump.version, recognition.stack, holding), judged.get(entry.key, ()))
+        for entry in dump.entries
+    )
     required = required_keys(dump)
     told = {_bare(key) for key in values}
     missing = tuple(item for item in required if item.key not in told and item.access != "w")
@@ -136,6 +148,21 @@ def explain(dump: Dump, profiles: Iterable[Profile] = (), *, vendor: str = "") -
         is_whole=is_whole(dump),
         is_cut=dump.is_cut,
     )
+
+
+def _judged(dump: Dump) -> dict[str, list[str]]:
+    """Name what the live detectors would say of these settings, by key (commissioning, part 4)."""
+    values = {entry.key: entry.value for entry in dump.entries if entry.value is not None}
+    found: dict[str, list[str]] = {}
+    for finding in at_settings(SettingsSeen(identity="", settings=values, at=_NEVER), standard()):
+        for proof in finding.evidence[:1]:
+            found.setdefault(proof.label, []).append(catalogue.explain(finding).title)
+    return found
+
+
+def _with(item: Explanation, oddities: Iterable[str]) -> Explanation:
+    more = tuple(dict.fromkeys(oddities))
+    return replace(item, oddities=(*item.oddities, *more)) if more else item
 
 
 def required_keys(dump: Dump) -> tuple[StandardKey, ...]:
@@ -300,10 +327,14 @@ def _lengths(entry: Entry, version: str) -> Iterator[str]:
 
 
 def _spelt(key: str, version: str) -> Iterator[str]:
-    known = keys16() if version == "1.6" else keys2()
-    same = next((name for name in known if name.lower() == _bare(key).strip().lower()), None)
+    same = _lowered(version).get(_bare(key).strip().lower())
     if same is not None:
         yield f"The standard spells it “{same}”: a backend that asks for that name may get no answer."
+
+
+@functools.cache
+def _lowered(version: str) -> Mapping[str, str]:
+    return {name.lower(): name for name in (keys16() if version == "1.6" else keys2())}
 
 
 # Values and names
@@ -353,7 +384,7 @@ def _kind(entry: Entry) -> SettingKind:
 
 
 def _bare(key: str) -> str:
-    return re.sub(r"@\d+(\.\d+)?(?=\.)", "", key)
+    return _PLACE.sub("", key) if "@" in key else key
 
 
 def _is_ws(value: str | None) -> bool:

@@ -36,7 +36,7 @@ def _head() -> Iterator[str]:
     yield "Settings over OCPP by which a make is recognised, and those that hold its backend address. This page is"
     yield "made from `resources/stacks` and `resources/profiles` by"
     yield "`python -m app.diagnosis.keypage > docs/vendor-keys.md`; a test keeps it fresh. Grades: *source* read in a"
-    yield "source or vendor document, *reported* told by users, *unverified* nobody has shown it. The keys of the standard"
+    yield "source or vendor document, *reported* told by users, *unverified* nobody has shown it. The standard's keys"
     yield "stand in `resources/checks/ocpp16-keys.toml` and `ocpp2-standard.toml`."
     yield ""
 

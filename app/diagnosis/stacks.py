@@ -177,8 +177,17 @@ def is_read_singly(vendor: str) -> bool:
 
 def vendor_key(key: str) -> tuple[Stack, VendorKey] | None:
     """Return the one stack that gives this key a meaning; ``None`` where none does, or several do."""
-    found = [(stack, item) for stack in stacks() if (item := stack.key(key)) is not None]
+    found = _by_key().get(key, [])
     return found[0] if len(found) == 1 else None
+
+
+@functools.cache
+def _by_key() -> Mapping[str, list[tuple[Stack, VendorKey]]]:
+    found: dict[str, list[tuple[Stack, VendorKey]]] = {}
+    for stack in stacks():
+        for item in stack.keys:
+            found.setdefault(item.key, []).append((stack, item))
+    return found
 
 
 def parse(name: str, text: str) -> Stack:

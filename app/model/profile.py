@@ -138,8 +138,9 @@ class BackendKey:
     """An OCPP key that holds part of the backend address.
 
     ``holds``: url, host, path, identity, secret, switch, priority (which of several url keys counts), network-profile
-    (a text with the URL inside). ``form`` says how the value is written: ``hex`` or ``text`` for a secret,
-    ``trailing-slash`` for a url. ``value`` is what a switch must be for a foreign backend.
+    (a text with the URL inside), apn, apn-user, apn-secret. ``form`` says how the value is written: ``hex``, ``text``
+    or ``text16`` (at least 16 characters) for a secret, ``trailing-slash`` or ``scheme-by-profile`` for a url.
+    ``value`` is what a switch must be for a foreign backend. A key with a dot is a variable of 2.x.
     """
 
     key: str

@@ -88,6 +88,11 @@ def test_what_is_in_order_is_left_in_peace(key: str, value: str | None, flag: bo
     assert one(key, value, flag).oddities == ()
 
 
+def test_what_the_live_detectors_would_say_is_said_of_a_dump_too() -> None:
+    told = report(("TransactionMessageAttempts", "0", False), ("InstallationOfflineCurrent", "0", False))
+    assert all(item.oddities for item in told.settings)
+
+
 def test_a_vendor_key_is_explained_by_its_stack() -> None:
     found = one("evb_AutoStart", "false", None, ("evb_ServerURL", "wss://EU.EVERON.IO/", False))
     assert found.origin is Origin.VENDOR

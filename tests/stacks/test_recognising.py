@@ -91,6 +91,10 @@ def test_a_key_is_described_in_one_place_only() -> None:
         assert not {key.key for key in stack.keys} & {key.key for key in own}, stack.id
 
 
+def test_a_stack_leads_to_a_profile_that_exists() -> None:
+    assert {stack.profile for stack in stacks.stacks() if stack.profile} <= PROFILES.keys()
+
+
 def test_every_fact_names_its_source() -> None:
     for stack in stacks.stacks():
         for fact in (stack.address, *stack.marks, *stack.keys, *([stack.reading] if stack.reading else [])):

@@ -90,6 +90,7 @@ async def test_settings_say_which_make_it_is_and_what_the_chosen_one_means(bench
         assert config.make.text.text() == "EVBox Gen4, by evb_ServerURL, evb_AutoStart"
         row = next(at for at, one in enumerate(config.table.model.rows) if one.setting.key == "evb_AutoStart")
         config.table.view.setCurrentIndex(config.table.model.index(row, 0))
+        assert config.table.model.rows[row].setting.label == "Start without a card"
         assert "A card number: it starts every session with that card" in config.detail.text()
         assert "CReimer" in config.detail.text()
 

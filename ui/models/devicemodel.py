@@ -13,6 +13,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from app import resources
+from app.diagnosis.stacks import vendor_key
 from app.model.secret import MASK
 from app.ocpp.devicemodel import Variable
 from app.ocpp.masking import is_secret_key
@@ -94,9 +95,11 @@ def _meanings() -> dict[str, str]:
 
 
 def meaning(variable: Variable) -> str:
-    """Say what a variable of the standard is for; empty where it is the vendor's own."""
+    """Say what a variable is for, by the standard or by what is known of its vendor; empty where nobody says."""
     name, meanings = variable.name, _meanings()
-    return meanings.get(f"{name.component}.{name.variable}") or meanings.get(f"*.{name.variable}", "")
+    found = meanings.get(f"{name.component}.{name.variable}") or meanings.get(f"*.{name.variable}", "")
+    own = vendor_key(name.text) if not found else None
+    return f"{own[0].name}: {own[1].meaning}" if own is not None else found
 
 
 def details(row: VariableRow) -> list[str]:

@@ -206,6 +206,19 @@ class ConfigPanel(QWidget):
         )
         self.make.show_report(self._report)
         self._show_detail()
+        self._label(snapshot)
+
+    def _label(self, snapshot: Snapshot) -> None:
+        """Give the vendor's keys their names in the table too."""
+        known = {item.key: item for item in self._report.settings if item.label} if self._report is not None else {}
+        named = tuple(
+            replace(one, label=item.label, help=item.meaning)
+            if not one.label and (item := known.get(one.key)) is not None
+            else one
+            for one in snapshot.settings
+        )
+        if named != snapshot.settings:
+            self.table.model.show_snapshot(replace(snapshot, settings=named))
 
     def _show_detail(self) -> None:
         setting = self.table.view.currentIndex().data(SETTING_ROLE)
