@@ -76,8 +76,8 @@ def test_the_blueprint_is_no_driver_of_the_program():
 async def test_the_blueprint_keeps_the_contract(profile: Profile):
     async with unit_on_the_bench() as (_, address):
         links = RealLinks()
-        assert await _blueprint.probe(address, profile, links) is not None
-        async with _blueprint.open_session(address, profile, links) as session:
+        assert await _blueprint.DRIVER.probe(address, profile, links) is not None
+        async with _blueprint.DRIVER.open(address, profile, links) as session:
             assert session.offers == {Identifies, ReportsStatus, ReadsSettings, WritesSettings, SetsBackend}
             for capability in (Identifies, ReportsStatus, ReadsSettings, SetsBackend):
                 await contract.READING[capability](session)
@@ -89,7 +89,7 @@ async def test_the_blueprint_keeps_the_contract(profile: Profile):
 async def test_the_blueprint_repoints_and_knows_its_limit(profile: Profile):
     async with (
         unit_on_the_bench() as (unit, address),
-        _blueprint.open_session(address, profile, RealLinks()) as session,
+        _blueprint.DRIVER.open(address, profile, RealLinks()) as session,
     ):
         snapshot = await session.ask(ReadsSettings).read_settings()
         wanted = Backend(url="ws://new.example/ocpp", identity="CP-1")
