@@ -18,6 +18,7 @@ from aiohttp import web
 
 from app.sim import warp_api
 from app.sim.chargepoint import ChargePoint, ConfigKey, standard_keys
+from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
 from app.sim.login import basic
 from app.sim.webunit import Answer, WebUnit, drop
@@ -46,7 +47,8 @@ class WarpWallbox(WebUnit):
     """One wallbox. ``kind`` is the beginning of its name, ``uid`` the rest of it.
 
     ``ocpp`` prepares fields of ``ocpp/config``, ``login`` guards its pages. ``broken`` sets fields of ``evse/state``.
-    ``has_manager`` announces the charge manager's service as well, at its own port.
+    ``has_manager`` announces the charge manager's service as well, at its own port. Certificates are verified by
+    ``roots`` (PEM) alone.
     """
 
     body_limit = 10_240
@@ -69,6 +71,7 @@ class WarpWallbox(WebUnit):
         login: tuple[str, str] | None = None,
         has_manager: bool = False,
         evse_version: int | None = None,
+        roots: tuple[str, ...] = (),
     ) -> None:
         name = f"{kind}-{uid}"
         super().__init__(
@@ -84,7 +87,7 @@ class WarpWallbox(WebUnit):
             self.objects["ocpp/config"] |= dict(ocpp or {})
             self.objects["evse/ocpp_enabled"]["enabled"] = slot
         self._stored = {path: dict(fields) for path, fields in self.objects.items()}
-        self.login = login
+        self.login, self.roots = login, roots
         self.broken: dict[str, int] = {}
         self.evse_version = evse_version or (30 if kind in ("warp3", "warp4", "wallbox") else 20)
         self.languages: list[str] = []
@@ -287,6 +290,7 @@ class WarpWallbox(WebUnit):
             time_scale=self.time_scale,
             faults=self.faults,
             boots_on_redial=True,
+            tls=DialTls(roots=self.roots),
         )
 
     def _use_config(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from app.sim.fault import Fault
 from tests.conftest import TIME_UNIT_S
 from tests.drivers.openevse_kit import backend, repoint
 from tests.drivers.warp_kit import HOSTILE, SMARTEVSE, WAIT_S, answering, smart, smart_session
+from tests.sim.csms import csms
+from tests.sim.pki import Authority
 
 PASSWORD = "pass word&1+1="
 FIRMWARES = ["v3.6.3", "v3.8.5", "v3.9.3", "v3.10.2", "v3.11.1", "Jul 1 2026 10:11:12"]
@@ -63,7 +66,9 @@ async def test_before_3_6_3_there_is_nothing_to_repoint_and_the_profile_says_so(
         with pytest.raises(NotSupported):
             await write(session, "ocpp_backend_url", "ws://127.0.0.1:9/new")
         assert unit.posts == []
-        assert (await session.ask(ReportsStatus).status()).link.is_enabled is None
+        status = await session.ask(ReportsStatus).status()
+        assert "update it" in status.detail
+        assert status.link.is_enabled is None
     assert [rule.minimum for rule in SMARTEVSE.firmware] == ["3.6.3"]
 
 
@@ -176,6 +181,20 @@ async def test_free_charging_is_a_switch():
         assert unit.ocpp["auto_auth"] is True
         with pytest.raises(ValueRejected):
             await write(session, "ocpp_auto_auth", "perhaps")
+
+
+async def test_over_tls_it_believes_any_certificate_and_shows_its_login_to_a_central_system_that_is_not_ours(
+    tmp_path: Path,
+):
+    async with (
+        csms("ocpp1.6", context=Authority().server(tmp_path)) as central,
+        smart() as unit,
+        smart_session(unit) as session,
+    ):
+        await repoint(session, backend(PASSWORD, url=central.url))
+        await central.hears("BootNotification")
+        token = base64.b64encode(f"CP-1:{PASSWORD}".encode()).decode()
+        assert central.headers[0]["Authorization"] == f"Basic {token}"
 
 
 # Its secret

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +39,8 @@ from app.sim.warp import NO_TRANSACTION, WarpWallbox, uid_number
 from tests.conftest import TIME_UNIT_S
 from tests.drivers.openevse_kit import OneLogin, backend
 from tests.drivers.warp_kit import HOSTILE, PROFILES, WAIT_S, WARP, answering, wallbox, warp_session
+from tests.sim.csms import csms
+from tests.sim.pki import Authority
 
 PASSWORD = "pass-word-1"
 HEX_KEY = "00112233445566778899aabbccddeeff00112233"
@@ -360,6 +364,38 @@ async def test_firmware_of_the_future_keeps_fields_rehome_does_not_know():
             await write(session, "ocpp/config/more", "8")
 
 
+async def test_firmware_of_the_beginnings_is_told_before_anything_is_written():
+    async with wallbox("2.0.93") as unit, warp_session(unit) as session:
+        del unit.objects["ocpp/config"]["enable_auth"]
+        snapshot = await session.ask(ReadsSettings).read_settings()
+        with pytest.raises(NotSupported) as caught:
+            await session.ask(SetsBackend).plan_backend(backend(PASSWORD), snapshot)
+        assert "Update the firmware" in caught.value.advice
+        assert unit.called == []
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_over_tls_it_verifies_and_shows_its_login_to_a_central_system_that_is_not_ours(
+    tmp_path: Path, is_trusted: bool
+):
+    root = Authority()
+    async with (
+        csms("ocpp1.6", context=root.server(tmp_path)) as central,
+        wallbox(roots=(root.pem,) if is_trusted else ()) as unit,
+        warp_session(unit) as session,
+    ):
+        assert unit.point is not None
+        await repoint(session, backend(PASSWORD, url=central.url))
+        if not is_trusted:
+            await unit.point.until(lambda: unit.point.failed_dials > 0)  # type: ignore[union-attr]
+            assert (await session.ask(ReportsStatus).status()).link.is_connected is False
+            assert not central.said
+            return
+        await central.hears("BootNotification")
+        token = base64.b64encode(f"CP-1:{PASSWORD}".encode()).decode()
+        assert central.headers[0]["Authorization"] == f"Basic {token}"
+
+
 async def test_the_first_generation_has_no_ocpp_and_is_read_only():
     async with wallbox("2.8.0", kind="warp") as unit, warp_session(unit, profile="warp1") as session:
         for capability in (SetsBackend, WritesSettings, Reboots):
@@ -367,6 +403,7 @@ async def test_the_first_generation_has_no_ocpp_and_is_read_only():
                 session.ask(capability)
         status = await session.ask(ReportsStatus).status()
         assert status.state == "Available"
+        assert "no OCPP" in status.detail
         assert status.link.is_enabled is None
         snapshot = await session.ask(ReadsSettings).read_settings()
         assert snapshot.get(URL) is None

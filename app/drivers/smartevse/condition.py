@@ -18,6 +18,7 @@ from app.model.unit import LinkState
 REMOTE = "Rmt/OCPP"
 """The card reader's mode in which cards go to the backend (docs/configuration.md)."""
 NO_READER = "Disabled"
+NO_OCPP = "Its firmware takes no backend over the network: update it first."
 PAUSES = {0: "It is switched off at the charger (mode OFF).", 4: "It is paused at the charger (mode PAUSE)."}
 
 CURRENTS = (
@@ -68,6 +69,8 @@ def _hindrances(found: Mapping[str, Any]) -> Iterator[str]:
     state = text_of(evse, "state") if isinstance(evse, dict) else ""
     if " - " in state:
         yield state.partition(" - ")[2] + "."
+    if "ocpp" not in found:
+        yield NO_OCPP
     if not is_on(found) or not isinstance(evse, dict):
         return
     reader = text_of(evse, "rfidreader")

@@ -27,6 +27,7 @@ TELLS_PE = 30
 """From this hardware on (EVSE 3.0) bit 0 of ``contactor_error`` is protective earth (evse_common/main.tsx)."""
 ACCEPTED = frozenset({2, 5, 6})
 """``charge_point_state`` once the backend took it: idle, unavailable, faulted (tfocpp src/ocpp/ChargePoint.h)."""
+NO_OCPP = "Its firmware has no OCPP: no backend can be set."
 ON_WIFI = 3
 NO_SIGNAL_DBM = -127
 
@@ -96,6 +97,8 @@ def _faults(found: States) -> Iterator[str]:
 
 def _hindrance(found: States) -> str:
     """Return what keeps the backend from this charger although nothing is broken."""
+    if OCPP_CONFIG not in found:
+        return NO_OCPP
     if at(found, (OCPP_CONFIG, "enable")) is True and at(found, (OCPP_SLOT, "enabled")) is False:
         return "OCPP is on, but its charging slot is off: the backend may not control the charge."
     if link_of(found).is_enabled and at(found, (OCPP_STATE, "connected")) is True:

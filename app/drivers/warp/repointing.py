@@ -21,7 +21,7 @@ REASONS = {
     f"{CONFIG}/enable": "OCPP must be switched on.",
     f"{CONFIG}/url": "The new backend. The charger adds a slash and its identity.",
 }
-HEX_NOTE = " It has 40 hexadecimal digits: the charger tries it decoded and as it is, one after the other."
+HEX_NOTE = " It has 40 hexadecimal digits: the charger may send the 20 bytes they stand for instead."
 AUTHORITY_NOTE = " It trusts the certificate stored in it under number {} alone."
 
 
@@ -41,15 +41,19 @@ def planned(backend: Backend, snapshot: Snapshot, profile: Profile) -> tuple[Cha
         before = snapshot.get(key)
         if before is None and key.startswith(SLOT):
             continue
-        if before is not None and before.is_readable and before.value == value:
+        if before is None:
+            raise NotSupported(
+                f"This firmware has no setting “{key}”.", "Update the firmware on the charger's own web page first."
+            )
+        if before.is_readable and before.value == value:
             continue
         changes.append(
             Change(
                 key=key,
-                before=before.value if before else None,
+                before=before.value,
                 after=value,
                 is_secret=key.endswith("/pass"),
-                needs_restart=before.needs_restart if before else False,
+                needs_restart=before.needs_restart,
                 order=order,
                 reason=REASONS[key] + _note(key, value, snapshot),
             )

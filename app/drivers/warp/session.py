@@ -208,7 +208,8 @@ class Warp(WebSession):
 
     async def _settled(self, path: str, field: str, wanted: str) -> str | None:
         """Read a field until it is as written or the time for that is over; ``None`` = the charger never tells it."""
-        for pause_s in (*SETTLE_S, 0.0):
+        pauses = SETTLE_S if path.startswith("evse/") else ()
+        for pause_s in (*pauses, 0.0):
             value = (await self._maybe(path) or {}).get(field)
             text = None if value is None else objects.text_of(value)
             if text is None or text == wanted or not pause_s:
