@@ -212,6 +212,16 @@ async def test_real_key_clicks_of_the_window_system_are_a_scan(open_bench: Any, 
         await until(lambda: titles(page) == ["This is u1"])
 
 
+@pytest.mark.parametrize(("arrived", "layout"), [("WBß4711ß0042", "German"), ("ZB)'è&&)àà'é", "French")])
+async def test_a_reader_set_to_another_country_is_understood_and_named(
+    arrived: str, layout: str, open_bench: Any, home: Path
+) -> None:
+    async with site(open_bench, home) as page:
+        page.labels.take_text(arrived)
+        await shows(page, ["This is u1"])
+        await says(page, f"set to an American keyboard and this computer to a {layout} one")
+
+
 # By hand
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from app.labels.label import Kind, Label, parse
+from app.labels.layouts import retyped
 from app.labels.lookalike import compared
 from app.labels.matching import Likeness, Match, Target, Verdict, match
 from app.labels.reading import Code
@@ -18,6 +19,9 @@ from ui.models.plain import counted, visible
 
 SHOWN = 60
 """Characters of a name on a card."""
+
+TYPED = "typed"
+"""The symbology of what came over the keyboard."""
 
 CARDS = 12
 """Cards shown of one photo."""
@@ -74,13 +78,36 @@ class Outcome:
 def judged(codes: Iterable[Code], listed: Sequence[Listed], units: Iterable[Unit]) -> Outcome:
     """Match every code of a scan, and make one card of those that name the same charger."""
     units = tuple(units)
-    matches = [match(parse(code.text, is_article=code.is_article), listed, units) for code in codes]
+    notes: dict[int, str] = {}
+    matches = []
+    for code in codes:
+        found = match(parse(code.text, is_article=code.is_article), listed, units)
+        if code.symbology == TYPED and found.verdict is Verdict.UNKNOWN:
+            found, note = _meant(found, code.text, listed, units)
+            notes[id(found)] = note
+        matches.append(found)
     matches.sort(key=lambda item: (_ORDER.index(item.verdict), -len(item.label.secrets), -len(item.label.names)))
     firsts = {_who(item): item for item in reversed(matches)}
     chosen = [item for item in matches if firsts[_who(item)] is item]
     sure = [item for item in chosen if item.verdict in _ORDER[:3]]
     rest = [item.label for item in chosen if item.verdict not in _ORDER[:3]] if sure else []
-    return Outcome(cards=tuple(card(item) for item in (sure or chosen)[:CARDS]), others=tuple(rest[:CARDS]))
+    cards = (card(item, notes.get(id(item), "")) for item in (sure or chosen)[:CARDS])
+    return Outcome(cards=tuple(cards), others=tuple(rest[:CARDS]))
+
+
+def _meant(found: Match, text: str, listed: Sequence[Listed], units: Sequence[Unit]) -> tuple[Match, str]:
+    """Try whether a reader set to an American keyboard meant something the site knows; return it with a remark."""
+    for layout, meant in retyped(text):
+        other = match(parse(meant), listed, units)
+        if other.verdict in _ORDER[:3]:
+            said = worded(
+                "The reader is set to an American keyboard and this computer to a {layout} one: “{arrived}” arrived. The"
+                " reader's manual says how to set its country.",
+                layout=worded(layout),
+                arrived=visible(found.label.shown, SHOWN),
+            )
+            return other, said
+    return found, ""
 
 
 _ORDER = (Verdict.TWICE, Verdict.ALIKE, Verdict.EXACT, Verdict.UNKNOWN, Verdict.NAMELESS)
@@ -99,8 +126,13 @@ def _who(found: Match) -> tuple[object, ...]:
     return (found.verdict, whom or found.name or found.label.shown)
 
 
-def card(found: Match) -> Card:
-    """Put a match into words."""
+def card(found: Match, note: str = "") -> Card:
+    """Put a match into words; ``note`` comes before them."""
+    made = _card(found)
+    return replace(made, text=f"{note} {made.text}") if note else made
+
+
+def _card(found: Match) -> Card:
     match found.verdict:
         case Verdict.EXACT:
             return _exact(found, found.targets[0])

@@ -27,7 +27,7 @@ from app.model.secret import Secret
 from app.settings import Listed
 from ui import icons, photo
 from ui.dialogs import choose_file
-from ui.models.labels import Action, Card, Choice, Outcome, corrected, judged, to_list
+from ui.models.labels import TYPED, Action, Card, Choice, Outcome, corrected, judged, to_list
 from ui.models.plain import visible
 from ui.models.sitelist import ListRow
 from ui.pages.site_import import take
@@ -204,7 +204,7 @@ class LabelPanel(QFrame):
         # A label with a PIN in it stays on nobody's screen.
         self.field.setText("" if parse(text).secrets else text)
         self.field.selectAll()
-        self._show((Code(text=text, symbology="typed"),))
+        self._show((Code(text=text, symbology=TYPED),))
 
     def _typed(self) -> None:
         if self.field.text().strip():
