@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from app.diagnosis.applied import not_applied
 from app.driver.capability import Identifies, WriteResult, WritesSettings
 from app.driver.session import Session
-from app.errors import AppError, LinkError, NotReachable, StepBlocked, ValueRejected, VerifyFailed
+from app.errors import AppError, Busy, LinkError, NotReachable, StepBlocked, ValueRejected, VerifyFailed
 from app.jobs import commands
 from app.jobs.context import Confirmation, JobContext
 from app.jobs.doors import guarding
@@ -264,7 +264,7 @@ class StepRun:
         while True:
             try:
                 return await stack.enter_async_context(self.open(capability))
-            except LinkError:
+            except (LinkError, Busy):
                 if loop.time() + pause_s > deadline:
                     raise
             await asyncio.sleep(pause_s)

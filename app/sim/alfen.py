@@ -79,10 +79,11 @@ class AlfenStation(WebUnit):
         self.stored = properties(serial, identity or serial, firmware, model, sockets)
         self.hidden: dict[int, bytes] = {}
         self.log: list[str] = [f"{number}_2026-01-01T00:00:{number:02}:INFO:start" for number in range(20)]
-        self.logins = self.logouts = self.writes = 0
+        self.logins = self.logouts = self.writes = self._left_open = 0
         self.free = asyncio.Event()
         self.free.set()
         self._holder: asyncio.BaseTransport | None = None
+        self._held_since = 0
         self._pass = ""
         self._preset: dict[str, Any] = {}
         if preset:
@@ -95,6 +96,11 @@ class AlfenStation(WebUnit):
     def services(self) -> Mapping[str, Mapping[str, str]]:
         """Return the service type of its generation."""
         return {"_lolo3._http._tcp" if self.era is Era.HTTP else "_alfen._tcp": {}}
+
+    @property
+    def left_open(self) -> int:
+        """Return how many sessions somebody walked away from without a logout, or still holds."""
+        return self._left_open + (self._held_by() is not None)
 
     def started(self) -> None:
         """Dial what is stored; a foreign preset has its own address back."""
@@ -196,7 +202,7 @@ class AlfenStation(WebUnit):
         if body.get("password") != self.password:
             return web.Response(status=403)
         self.logins += 1
-        self._holder, self._pass = request.transport, secrets.token_hex(16)
+        self._holder, self._held_since, self._pass = request.transport, self.restarts, secrets.token_hex(16)
         self.free.clear()
         if self.era is Era.TOKENS:
             return reply({"access": self._pass, "refresh": secrets.token_hex(16)})
@@ -274,6 +280,7 @@ class AlfenStation(WebUnit):
 
     def _held_by(self) -> asyncio.BaseTransport | None:
         if self._holder is not None and self._holder.is_closing():
+            self._left_open += self._held_since == self.restarts and not self._down.is_set()
             self._let_go()
         return self._holder
 

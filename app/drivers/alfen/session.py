@@ -46,7 +46,7 @@ from app.model.unit import Identity
 CATEGORIES = ("generic", "generic2", "comm", "ocpp")
 """Those that hold settings. Reading all of a station's categories at once has made units restart by their watchdog
 (leeyuentuen/alfen_wallbox, README)."""
-PAGE_PAUSE_S = 0.1
+PAGE_PAUSE_S = 0.05
 POLL_S = 5.0
 IDS_A_REQUEST = 25
 """As the vendor's program (pbasista/alfenctl, charger.py)."""
@@ -199,7 +199,6 @@ class AlfenEve(AlfenWeb):
             answer = await self.exchange("POST", "/api/cmd", json={"command": "reboot"})
             if answer.status != 200:
                 raise Unexpected(f"{self.address} did not take the restart (HTTP {answer.status}).", "Switch it off.")
-            self.ended()
 
     async def read_log(self) -> str:
         """Read the newest pages of the log, the oldest line first."""

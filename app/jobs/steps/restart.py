@@ -6,7 +6,7 @@ import asyncio
 
 from app.driver.capability import Reboots, ReportsStatus
 from app.driver.session import Session
-from app.errors import LinkError, NotSupported, StepBlocked
+from app.errors import Busy, LinkError, NotSupported, StepBlocked
 from app.jobs.stepping import Skipped, StepRun
 from app.model.address import OcppAddress
 from app.model.job import Strength, Target
@@ -74,7 +74,7 @@ async def _goes(step: StepRun, session: Session) -> bool:
         try:
             if link is None and session.has(ReportsStatus):
                 await session.ask(ReportsStatus).status()
-        except LinkError:
+        except (LinkError, Busy):
             return True
         await asyncio.sleep(min(LOOK_S, step.timing.restart_s / 50))
     return False
