@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BROADCAST = "broadcast"
+"""The source that asks only when it starts, and again when a person wants it."""
+
 ADAPTERS_MS = 5000
 """How often the network adapters are looked at again: a cable may be plugged in."""
 
@@ -172,4 +175,7 @@ class Wiring(QObject):
         for text, role in ((state.text, ""), (state.advice, "subtle")):
             if text:
                 popover.add_text(text, role)
+        if name == BROADCAST:
+            popover.add_action(translate("Ask again"))
+            popover.acted.connect(self._bench.broadcast.ask_again)
         popover.open_below(button)

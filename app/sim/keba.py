@@ -100,6 +100,7 @@ class KebaUnit(asyncio.DatagramProtocol):
         if self.point is not None:
             await self.point.__aexit__(kind, error, trace)
         self.power_off()
+        await asyncio.sleep(0)  # the sockets close in the loop's next round
 
     @property
     def address(self) -> NetAddress:

@@ -26,9 +26,14 @@ from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 if TYPE_CHECKING:
     from app.model.frame import Adapter, ListenState, SourceState
 
-SOURCE_ICONS = {"mdns": "radar", "serial": "usb", "dial-in": "radio-tower"}
-SOURCE_WORDS = {"mdns": "Network search", "serial": "Serial ports", "dial-in": "Dial-in"}
-SOURCE_SHORT = {"mdns": "Network", "serial": "Serial", "dial-in": "Dial-in"}
+SOURCE_ICONS = {"mdns": "radar", "serial": "usb", "dial-in": "radio-tower", "broadcast": "radio"}
+SOURCE_WORDS = {
+    "mdns": "Network search",
+    "serial": "Serial ports",
+    "dial-in": "Dial-in",
+    "broadcast": "Question to everybody",
+}
+SOURCE_SHORT = {"mdns": "Network", "serial": "Serial", "dial-in": "Dial-in", "broadcast": "UDP"}
 TROUBLE_ICONS = {"limited": "triangle-alert", "failed": "octagon-x"}
 HEALTH_TONES = {"off": "idle", "starting": "working", "working": "good", "limited": "attention", "failed": "fault"}
 HEALTH_WORDS = {
