@@ -11,13 +11,23 @@ from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 
 from app.discovery import manual
-from app.discovery.probing import Condition, Queue, announced, apply, candidates, identify, read_condition, targets
+from app.discovery.probing import (
+    Condition,
+    Queue,
+    announced,
+    apply,
+    candidates,
+    identify,
+    is_web,
+    read_condition,
+    targets,
+)
 from app.discovery.roster import Roster
 from app.discovery.source import Source
 from app.discovery.supervision import Supervisor
 from app.discovery.tending import Tending
 from app.driver.capability import Status
-from app.driver.registry import Driver, Registry, placed
+from app.driver.registry import Driver, Registry, addresses, placed
 from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Refused, Unexpected
 from app.feed import Feed
 from app.links.link import Links
@@ -37,9 +47,6 @@ CONCURRENT = 32
 
 AGAIN = "again"
 """Hint of a sighting that only asks a known way again: the source that found it."""
-
-WEB = "_http._tcp"
-"""The service type of anything with a web page (RFC 6763 §7): alone it announces no charger."""
 
 
 class Finder:
@@ -177,22 +184,27 @@ class Finder:
         while self._queue and len(self._running) < CONCURRENT and not self._scope.is_closed:
             sighting = self._queue.take()
             if sighting.address in self._running:
-                self._after[sighting.address] = sighting
+                if not (is_web(sighting) and sighting.address in self._after):
+                    self._after[sighting.address] = sighting
             elif not self._is_held(sighting.address):
                 self._start(sighting)
 
     def _start(self, sighting: Sighting) -> asyncio.Task[Unit | None]:
         task = self._scope.isolated(f"probe/{sighting.address}", self._examine(sighting))
         self._running[sighting.address] = task
-        task.add_done_callback(lambda _: self._ended(sighting.address))
+        task.add_done_callback(lambda _: self._ended(sighting))
         return task
 
-    def _ended(self, address: Address) -> None:
-        self._running.pop(address, None)
-        after = self._after.pop(address, None)
-        if after is not None and self._is_new(after):
+    def _ended(self, sighting: Sighting) -> None:
+        self._running.pop(sighting.address, None)
+        after = self._after.pop(sighting.address, None)
+        if after is not None and (self._is_new(after) or self._is_unasked(after, sighting)):
             self._queue.put(after)
         self._pump()
+
+    def _is_unasked(self, after: Sighting, asked: Sighting) -> bool:
+        """Say whether another service than the one asked about is still to be tried: it may name another make."""
+        return self._roster.at(after.address) is None and after.hints.get("type") != asked.hints.get("type")
 
     # Examination
 
@@ -282,7 +294,7 @@ class Finder:
         if isinstance(sighting.address, SerialAddress):
             return isinstance(error, (Busy, NotReachable))
         named = [profile.match.mdns_name_like for _, profile in candidates(self._registry, sighting)]
-        return sighting.source is SourceKind.MDNS and (sighting.hints.get("type") != WEB or any(named))
+        return sighting.source is SourceKind.MDNS and (not is_web(sighting) or any(named))
 
     def _unnamed(self, sighting: Sighting, error: AppError) -> list[UnitChange]:
         driver, profile = candidates(self._registry, sighting)[0]
@@ -335,10 +347,13 @@ class Finder:
             return self._roster.at(target)
 
     def _targets(self, address: Address, has_port: bool) -> list[Address]:
-        if has_port or not isinstance(address, NetAddress):
+        """List what to ask: what was typed, then where the families listen on that host, each in its own language."""
+        if not isinstance(address, NetAddress):
             return [address]
-        ports = {port for profile in self._registry.profiles.values() for port in profile.match.ports}
-        return [replace(address, port=port) for port in dict.fromkeys([address.port, *sorted(ports)])]
+        known = {item for profile in self._registry.profiles.values() for item in addresses(profile, address.host)}
+        if has_port:
+            known = {item for item in known if item.port == address.port and not item.is_web}
+        return [address, *sorted(known - {address}, key=lambda item: (item.port, item.scheme))]
 
     async def refresh(self, unit_id: str) -> Unit:
         """Ask a unit again over all its ways, now. Raises NotReachable for a unit nobody knows."""

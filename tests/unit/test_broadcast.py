@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -169,12 +170,31 @@ def test_the_broadcast_address_is_that_of_the_network():
     assert broadcast_address(LOOPBACK) == EVERYBODY
 
 
+def registry_at(port: int) -> Registry:
+    """All families, with the one asked over UDP at a port of the test's own."""
+    profiles = [
+        replace(item, match=replace(item.match, ports=(port,))) if item.match.scheme == "udp" else item
+        for item in load_profiles(resources.texts("profiles", ".toml"))
+    ]
+    asked = Broadcast(port=port, question=b"i")
+    every = load_drivers(drivers)
+    return Registry([replace(item, broadcast=asked) if item.broadcast else item for item in every], profiles)
+
+
+@pytest.mark.parametrize("typed", ["127.0.0.32", "127.0.0.32:{port}"])
+async def test_an_address_that_is_typed_is_asked_over_udp_too(typed: str):
+    port = free_port()
+    async with keba("p30-c", host="127.0.0.32", port=port, serial="33334444"), Scope("test") as scope:
+        finder = Finder(registry=registry_at(port), links=RealLinks(), scope=scope, ours=frozenset)
+        unit = await asyncio.wait_for(finder.add(typed.format(port=port)), 15)
+        assert (unit.identity.serial, unit.identity.profile_id) == ("33334444", "keba-c")
+
+
 async def test_a_charger_that_answers_becomes_a_unit():
-    registry = Registry(load_drivers(drivers), load_profiles(resources.texts("profiles", ".toml")))
-    questions = [driver.broadcast for driver in registry.drivers.values()]
-    links = RealLinks()
+    port, links = free_port(), RealLinks()
+    registry = registry_at(port)
     source = BroadcastSource(
-        questions,
+        [driver.broadcast for driver in registry.drivers.values()],
         links.everybody,
         adapter=lambda: "127.0.0.1",
         list_networks=lambda: [LOOPBACK],
@@ -182,7 +202,7 @@ async def test_a_charger_that_answers_becomes_a_unit():
         round_s=TIME_UNIT_S,
     )
     async with (
-        keba("p30-x", host="127.0.0.31", port=7090, broadcast_host=EVERYBODY, serial="11112222"),
+        keba("p30-x", host="127.0.0.31", port=port, broadcast_host=EVERYBODY, serial="11112222"),
         Scope("test") as scope,
     ):
         finder = Finder(registry=registry, links=links, scope=scope, ours=frozenset)
