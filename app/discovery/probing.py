@@ -16,6 +16,9 @@ from app.model.backend import Backend
 from app.model.profile import Profile
 from app.model.unit import Adoption, Health, Identity, Sighting, SourceKind, Unit, adoption
 
+WEB = "_http._tcp"
+"""The service type of anything with a web page (RFC 6763 §7): alone it announces no charger."""
+
 PROBE_S = 6.0
 """Time for one driver to recognise a charger: a gateway answers in milliseconds, a busy one within 5 s."""
 
@@ -58,8 +61,10 @@ class Queue:
         return self._size
 
     def put(self, sighting: Sighting) -> None:
-        """Add a sighting, or replace the one waiting for that address."""
+        """Add a sighting, or replace the one waiting for that address; “a web page” does not replace a make's name."""
         waiting = self._hosts.setdefault(_host(sighting.address), OrderedDict())
+        if is_web(sighting) and sighting.address in waiting and not is_web(waiting[sighting.address]):
+            return
         self._size += sighting.address not in waiting
         waiting[sighting.address] = sighting
         if self._size > self._limit:
@@ -99,6 +104,11 @@ class Queue:
         if not waiting:
             del self._hosts[host]
         return taken
+
+
+def is_web(sighting: Sighting) -> bool:
+    """Say whether a sighting says no more than that there is a web page."""
+    return sighting.hints.get("type") == WEB
 
 
 def _host(address: Address) -> str:
