@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 from app.driver.web import WebSession, as_object
@@ -12,6 +13,7 @@ from app.errors import AppError, AuthFailed, Busy, LinkLost, Unexpected
 from app.links.link import Credentials, HttpAnswer, HttpManner, Links, Login
 from app.model.address import NetAddress
 from app.model.profile import Profile
+from app.scope import Scope
 
 USER = "admin"
 """The user of the owner's password (alfen_wallbox issue 83)."""
@@ -65,6 +67,8 @@ class AlfenWeb(WebSession):
         self._credentials: Credentials | None = None
         self._bearer: dict[str, str] = {}
         self._is_in = False
+        self._scope = Scope(f"alfen/{address}")
+        self._exchange: asyncio.Task[HttpAnswer | AppError] | None = None
 
     async def _open(self) -> None:
         found = self._links.credentials(self._net)
@@ -75,8 +79,11 @@ class AlfenWeb(WebSession):
 
     async def _close(self) -> None:
         try:
+            if self._exchange is not None:
+                await asyncio.wait({self._exchange}, timeout=LOGOUT_S)
             await self._log_out()
         finally:
+            await self._scope.close()
             await super()._close()
 
     # In and out
@@ -131,7 +138,7 @@ class AlfenWeb(WebSession):
     async def _log_in(self, login: Credentials) -> None:
         body = {"username": login.user, "password": login.password.reveal(), "displayname": SHOWN_AS}
         self._is_in = True  # a login whose answer is lost may have worked: then it is logged out as well
-        answer = await self.http.request("POST", "/api/login", json=body, timeout_s=LOGIN_S, limit=100_000)
+        answer = await self._whole(self.http.request("POST", "/api/login", json=body, timeout_s=LOGIN_S, limit=100_000))
         if answer.status != 200:
             self._is_in = False
             raise AuthFailed(f"{self.address} refuses the login (HTTP {answer.status}).", LOGIN_ADVICE)
@@ -165,8 +172,10 @@ class AlfenWeb(WebSession):
             if not self._is_in:
                 await self._enter()
             try:
-                answer = await self.http.request(
-                    method, path, json=json, headers=self._bearer, timeout_s=self.deadline_s, limit=limit
+                answer = await self._whole(
+                    self.http.request(
+                        method, path, json=json, headers=self._bearer, timeout_s=self.deadline_s, limit=limit
+                    )
                 )
             except LinkLost:
                 self.ended()
@@ -179,9 +188,27 @@ class AlfenWeb(WebSession):
             self.ended()
         raise Busy(f"{self.address} ended our session: another program took it over.", BUSY_ADVICE)
 
+    async def _whole(self, request: Coroutine[Any, Any, HttpAnswer]) -> HttpAnswer:
+        """Await an exchange that goes on where the caller is cancelled.
+
+        Torn apart, it would take the connection along, and with it the only way to log out.
+        """
+        self._exchange = self._scope.isolated("exchange", _outcome(request))
+        outcome = await asyncio.shield(self._exchange)
+        if isinstance(outcome, AppError):
+            raise outcome
+        return outcome
+
     async def exchange_object(self, path: str) -> dict[str, Any]:
         """Get a JSON object; raises Unexpected on any status but 200, Garbled."""
         answer = await self.exchange("GET", path)
         if answer.status != 200:
             raise Unexpected(f"{self.address} answered {path} with HTTP {answer.status}.", "Note the firmware version.")
         return as_object(answer)
+
+
+async def _outcome(request: Coroutine[Any, Any, HttpAnswer]) -> HttpAnswer | AppError:
+    try:
+        return await request
+    except AppError as error:
+        return error

@@ -50,7 +50,7 @@ PAGE_PAUSE_S = 0.05
 POLL_S = 5.0
 IDS_A_REQUEST = 25
 """As the vendor's program (pbasista/alfenctl, charger.py)."""
-PAGE_LIMIT = 100
+PAGE_LIMIT = 60
 PROPERTY_LIMIT = 3_000
 READ_S = 45.0
 WRITE_S = 30.0
