@@ -16,7 +16,7 @@ from app.errors import AppError, NotReachable
 from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
 from app.model.frame import Adapter
 from app.model.unit import Sighting, SourceKind
-from tests.unit.discovery_garage import Charger, finder
+from tests.unit.discovery_garage import Charger, finder, mdns
 
 
 @pytest.mark.parametrize(
@@ -172,3 +172,14 @@ def test_an_address_waits_once_with_its_newest_sighting() -> None:
 def test_texts_and_types() -> None:
     assert clean("a\x00b\u202ec\nd" + "e" * 300, 5) == "a\ufffdb\ufffdc"
     assert full_type("_x._tcp") == full_type("_x._tcp.local.") == full_type("_x._tcp.local") == "_x._tcp.local."
+
+
+def test_a_web_page_does_not_take_the_place_of_a_makes_name() -> None:
+    address = NetAddress(host="192.168.1.2", port=80)
+    named, page = mdns(address, kind="_openevse._tcp"), mdns(address, kind="_http._tcp")
+    for first, second in ((named, page), (page, named)):
+        queue = Queue()
+        queue.put(first)
+        queue.put(second)
+        assert queue.take() is named
+        assert len(queue) == 0
