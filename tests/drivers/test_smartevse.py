@@ -267,6 +267,16 @@ async def test_a_unit_without_power_is_told_as_such():
         assert caught.value.advice
 
 
+async def test_another_unit_that_takes_the_address_in_the_middle_of_a_session_is_not_written_to():
+    async with smart(ocpp=OLD) as first, smart_session(first) as session:
+        await first.power_off()
+        async with smart(serial=99999, port=first.port, ocpp=OLD) as second:
+            with pytest.raises(ProtocolError, match="99999") as caught:
+                await write(session, "ocpp_cb_id", "NEW-1")
+            assert "Search again" in caught.value.advice
+            assert second.posts == []
+
+
 # How it is
 
 

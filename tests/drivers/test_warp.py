@@ -214,6 +214,7 @@ async def test_the_slash_at_the_end_is_taken_off_and_an_odd_identity_is_escaped(
         assert unit.point.dial_url == "ws://127.0.0.1:9/ocpp/CP%201"
         await write(session, URL, "ws://127.0.0.1:9/ocpp/")
         assert unit.point.dial_url == "ws://127.0.0.1:9/ocpp//CP%201", "the charger itself does not mind"
+        assert "two of them" in (await session.ask(ReportsStatus).status()).detail
 
 
 @pytest.mark.parametrize("firmware", ["2.4.1", "2.12.1"])
@@ -417,6 +418,16 @@ async def test_another_charger_at_the_address_is_not_taken_for_this_one():
         with pytest.raises(ProtocolError, match="not as the charger"):
             async with warp_session(unit):
                 pass
+
+
+async def test_another_wallbox_that_takes_the_address_in_the_middle_of_a_session_is_not_written_to():
+    async with wallbox() as first, warp_session(first) as session:
+        await first.power_off()
+        async with wallbox(uid="zZ9", port=first.port) as second:
+            with pytest.raises(ProtocolError, match="warp3-zZ9") as caught:
+                await write(session, URL, "ws://127.0.0.1:9/new")
+            assert "Search again" in caught.value.advice
+            assert second.called == []
 
 
 # How it is

@@ -26,7 +26,8 @@ from app.drivers.smartevse import parameters
 from app.drivers.smartevse.condition import measured, state_of, status_of
 from app.drivers.smartevse.repointing import backend_of, planned
 from app.errors import Busy, Garbled, NotSupported, Unexpected, ValueRejected
-from app.links.link import HttpAnswer, HttpLink, HttpManner, Login
+from app.links.link import HttpAnswer, HttpLink, HttpManner, Links, Login
+from app.model.address import NetAddress
 from app.model.backend import Backend
 from app.model.profile import Profile
 from app.model.reading import Reading, StateChange
@@ -52,9 +53,14 @@ class SmartEvse(WebSession):
     driver_id: ClassVar[str] = "smartevse"
     manner: ClassVar[HttpManner] = HttpManner(login=Login.NONE)
 
+    def __init__(self, address: NetAddress, profile: Profile, links: Links) -> None:
+        super().__init__(address, profile, links)
+        self._serial = ""
+
     async def look(self) -> None:
         """Read the settings: firmware before v3.6.3 has no OCPP over HTTP."""
         found = await self._found()
+        self._serial = text_of(found, "serialnr", 20)
         self.offers = frozenset({Identifies, ReportsStatus, Meters, ReadsSettings, ReadsOneSetting})
         self.offers |= {WritesSettings, Reboots, ExportsLog}
         if isinstance(found.get("ocpp"), dict):
@@ -170,6 +176,12 @@ class SmartEvse(WebSession):
         found = await self.fetch_object("/settings", limit=SETTINGS_LIMIT)
         if not is_family(found):
             raise Unexpected(f"{self.address} answers, but not like a SmartEVSE.", "Check the address.")
+        serial = text_of(found, "serialnr", 20)
+        if self._serial and serial != self._serial:
+            raise Unexpected(
+                f"SmartEVSE {serial} answers at {self.address} now, not {self._serial}; nothing was written.",
+                "Search again: the charger has another address.",
+            )
         return found
 
     async def _one(self, key: str) -> Setting | None:

@@ -80,7 +80,7 @@ def state_of(found: States) -> tuple[str, str]:
     faults = list(_faults(found))
     if faults:
         return "Faulted", " ".join(faults)
-    return word, detail or _hindrance(found)
+    return word, " · ".join(part for part in (detail, _hindrance(found)) if part)
 
 
 def _faults(found: States) -> Iterator[str]:
@@ -101,6 +101,9 @@ def _hindrance(found: States) -> str:
         return NO_OCPP
     if at(found, (OCPP_CONFIG, "enable")) is True and at(found, (OCPP_SLOT, "enabled")) is False:
         return "OCPP is on, but its charging slot is off: the backend may not control the charge."
+    url = at(found, (OCPP_CONFIG, "url"))
+    if isinstance(url, str) and url.endswith("/"):
+        return "The backend address ends with a slash: the charger dials it with two of them."
     if link_of(found).is_enabled and at(found, (OCPP_STATE, "connected")) is True:
         number = _number(found, OCPP_STATE, "charge_point_state")
         return "" if number is None or number in ACCEPTED else table("warp-ocpp").read(number, has_car=True)[1]

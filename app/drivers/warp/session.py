@@ -21,15 +21,17 @@ from app.driver.capability import (
     WritesSettings,
 )
 from app.driver.measuring import News
-from app.driver.web import WebSession, as_object
+from app.driver.web import WebSession, as_object, text_of
 from app.drivers.warp import objects
 from app.drivers.warp.condition import FIXED, LIVE, OCPP_CONFIG, STATE, measured, state_of, status_of
 from app.drivers.warp.identity import LOGIN_ADVICE, identity_of, is_family
 from app.drivers.warp.repointing import backend_of, planned
 from app.errors import Busy, Garbled, LinkLost, NotReachable, NotSupported, Unexpected, ValueRejected
 from app.links.decoding import decode_json
-from app.links.link import HttpAnswer, HttpManner, Login
+from app.links.link import HttpAnswer, HttpManner, Links, Login
+from app.model.address import NetAddress
 from app.model.backend import Backend
+from app.model.profile import Profile
 from app.model.reading import Reading, StateChange
 from app.model.secret import Secret
 from app.model.setting import Change, Setting, Snapshot
@@ -53,9 +55,13 @@ class Warp(WebSession):
     manner: ClassVar[HttpManner] = HttpManner(login=Login.DIGEST)
     login_advice: ClassVar[str] = LOGIN_ADVICE
 
+    def __init__(self, address: NetAddress, profile: Profile, links: Links) -> None:
+        super().__init__(address, profile, links)
+        self._serial = ""
+
     async def look(self) -> None:
         """Ask who it is and whether its firmware has OCPP at all: 404 means that it has not."""
-        await self._identity()
+        self._serial = (await self._identity()).serial
         self.offers = frozenset({Identifies, ReportsStatus, Meters, ReadsSettings, ReadsOneSetting, ExportsLog})
         if await self._maybe(OCPP_CONFIG) is not None:
             self.offers |= {WritesSettings, SetsBackend, Reboots}
@@ -116,6 +122,7 @@ class Warp(WebSession):
         path, _, field = change.key.rpartition("/")
         async with self.call(f"write {change.key}", deadline_s=20.0):
             present = await self._maybe(path) if path in objects.BACKED_UP else None
+            await self._check_same()
             known = objects.descriptions().get(change.key)
             if present is None or field not in present:
                 raise NotSupported(f"This charger has no setting “{change.key}”.", "Its firmware may not know it.")
@@ -164,6 +171,15 @@ class Warp(WebSession):
             raise Unexpected(f"{self.address} answers, but not as the charger it was.", "Search again: it moved.")
         version = await self.fetch_object("/info/version", limit=OBJECT_LIMIT)
         return identity_of(name, version, await self._maybe("info/display_name") or {}, self._profile)
+
+    async def _check_same(self) -> None:
+        """Raise Unexpected where another unit has the address now."""
+        serial = text_of(await self.fetch_object("/info/name", limit=OBJECT_LIMIT), "name")
+        if serial != self._serial:
+            raise Unexpected(
+                f"“{serial}” answers at {self.address} now, not “{self._serial}”; nothing was written.",
+                "Search again: the charger has another address.",
+            )
 
     async def _applies_at_once(self) -> bool:
         version = await self.fetch_object("/info/version", limit=OBJECT_LIMIT)
