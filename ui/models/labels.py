@@ -101,8 +101,8 @@ def _meant(found: Match, text: str, listed: Sequence[Listed], units: Sequence[Un
         other = match(parse(meant), listed, units)
         if other.verdict in _ORDER[:3]:
             said = worded(
-                "The reader is set to an American keyboard and this computer to a {layout} one: “{arrived}” arrived. The"
-                " reader's manual says how to set its country.",
+                "The reader is set to an American keyboard and this computer to a {layout} one: “{arrived}” arrived."
+                " The reader's manual says how to set its country.",
                 layout=worded(layout),
                 arrived=visible(found.label.shown, SHOWN),
             )

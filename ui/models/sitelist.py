@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QCoreApplication
 
+from app.labels.lookalike import folded, is_alike
 from app.model.address import OcppAddress
 from app.model.backend import check
 from app.model.secret import Secret
@@ -179,6 +180,7 @@ def _bad(line: int, why: str) -> ListRow:
 
 def _with_twins(rows: Iterable[ListRow]) -> tuple[ListRow, ...]:
     first: dict[tuple[str, str], int] = {}
+    shapes: dict[tuple[str, str], tuple[int, str]] = {}
     result = []
     texts = {
         "serial": _words("The same serial number stands in line {line}."),
@@ -191,5 +193,11 @@ def _with_twins(rows: Iterable[ListRow]) -> tuple[ListRow, ...]:
             seen = first.setdefault((kind, value.casefold()), row.line)
             if seen != row.line:
                 row = replace(row, problems=(*row.problems, texts[kind].format(line=seen)), is_usable=False)
+                continue
+            line, other = shapes.setdefault((kind, folded(value)), (row.line, value))
+            if line != row.line and is_alike(value, other):
+                text = _words("“{value}” looks like “{other}” in line {line}: compare both with the labels.")
+                warning = text.format(value=value, other=other, line=line)
+                row = replace(row, problems=(*row.problems, warning))
         result.append(row)
     return tuple(result)
