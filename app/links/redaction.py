@@ -10,9 +10,9 @@ from typing import Any
 from app.model.secret import MASK, Secret
 
 SECRET_NAME = re.compile(
-    r"auth_?key|apikey|api_key|passw|pass\Z|\Apwd|token|secret|authorizationkey|credential", re.IGNORECASE
+    r"auth_?key|apikey|api_key|passw|pass\Z|\Apwd|token|secret|authorizationkey|credential|rfid.?tag", re.IGNORECASE
 )
-"""Names of values that are secrets in the configuration of chargers."""
+"""Names of values that are secrets in the configuration of chargers, and of the cards of those who charge."""
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
 

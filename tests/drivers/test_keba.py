@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from app.driver.session import Session
 from app.drivers import keba as driver
 from app.errors import Garbled, NotSupported, PortInUse, TimedOut, Unexpected
 from app.links.real import RealLinks
+from app.links.recording import Recorder
 from app.model.profile import Profile
 from app.model.reading import Measurand
 from app.sim.chargepoint import ChargePoint
@@ -124,6 +126,15 @@ async def test_the_log_lists_sessions_newest_first_without_cards():
     assert [line.split(":")[0] for line in lines] == [f"session {number}" for number in range(35, 30, -1)]
     assert "6530.0 Wh" in lines[0]
     assert not any("e3f76b8d" in line for line in lines)
+
+
+async def test_a_recording_holds_no_card(tmp_path: Path):
+    file = tmp_path / "keba.jsonl"
+    with Recorder(file) as recorder:
+        async with keba() as unit, driver.open_session(unit.address, PROFILE, RealLinks(recorder=recorder)) as session:
+            await session.ask(ExportsLog).read_log()
+    assert "Session ID" in file.read_text()
+    assert "e3f76b8d" not in file.read_text()
 
 
 async def test_settings_show_switches_and_failsafe():
