@@ -139,6 +139,8 @@ class Finder:
             self._tend()
 
     def _left(self, sighting: Sighting) -> None:
+        if self._tending.withdrawn(sighting):
+            return
         for address in targets(sighting):
             self._queue.discard(address)
             self._publish(self._roster.absent(address, sighting.source))

@@ -71,6 +71,14 @@ class Tending:
         care = self._cares.get(sighting.address)
         return care is None or care.told.get(_service(sighting)) != sighting.hints
 
+    def withdrawn(self, sighting: Sighting) -> bool:
+        """Forget one service of an address; say whether its source still announces another one there."""
+        care = self._cares.get(sighting.address)
+        if care is None:
+            return False
+        care.told.pop(_service(sighting), None)
+        return any(service.startswith(f"{sighting.source.value} ") for service in care.told)
+
     def dismiss(self, sighting: Sighting) -> None:
         """Note that no charger answers there: asked again only when it is announced differently, or was one before."""
         care = self._cares.get(sighting.address)

@@ -63,6 +63,18 @@ async def test_a_wallbox_seen_by_its_charge_manager_and_its_web_page_is_one_unit
         assert found.adoption is Adoption.FREE
 
 
+async def test_a_wallbox_that_withdraws_one_of_two_services_is_still_there() -> None:
+    manager, page = ("_tf-warp-cm._udp", MANAGER_PORT), "_http._tcp"
+    async with WarpWallbox(time_scale=0.05) as unit, finding(unit.port) as finder:
+        finder.sighted(seen(*manager))
+        finder.sighted(seen(page, unit.port))
+        found = await until(finder, lambda units: next((u for u in units.values() if u.state), None))
+        finder.sighted(replace(seen(*manager), is_gone=True))
+        assert finder.units[found.unit_id].is_present
+        finder.sighted(replace(seen(page, unit.port), is_gone=True))
+        assert not finder.units[found.unit_id].is_present
+
+
 async def test_a_locked_wallbox_is_listed_with_the_advice_to_log_in() -> None:
     async with WarpWallbox(time_scale=0.05, login=("admin", "pw")) as unit, finding(unit.port) as finder:
         finder.sighted(seen("_http._tcp", unit.port, "A wallbox"))
