@@ -25,6 +25,9 @@ KINDS = frozenset({"jpeg", "png", "webp", "bmp", "gif"})
 SIDE_LIMIT = 30_000
 """Pixels of one side."""
 
+STRIP = 256
+"""Rows that are converted in one go."""
+
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypavif")
 """Marks of the formats phones store by default and Qt does not read (ISO/IEC 14496-12 section 4.3)."""
 
@@ -80,9 +83,20 @@ def brightness(image: QImage) -> Grey:
         raise _unreadable("there is no picture in it" if image.isNull() else "it has too many pixels")
     if image.hasAlphaChannel():
         image = _on_white(image)
-    grey = image.convertToFormat(QImage.Format.Format_Grayscale8)
+    grey = np.empty((image.height(), image.width()), np.uint8)
+    for top in range(0, image.height(), STRIP):
+        grey[top : top + STRIP] = _strip(image, top)
+    return grey
+
+
+def _strip(image: QImage, top: int) -> Grey:
+    """Convert some rows: the whole in one go would hold the interpreter, and the window, for 60 ms."""
+    import numpy as np
+
+    grey = image.copy(0, top, image.width(), min(STRIP, image.height() - top))
+    grey.convertTo(QImage.Format.Format_Grayscale8)
     rows = np.frombuffer(grey.constBits(), np.uint8).reshape(grey.height(), grey.bytesPerLine())
-    return np.ascontiguousarray(rows[:, : grey.width()]).copy()
+    return rows[:, : grey.width()].copy()
 
 
 def _on_white(image: QImage) -> QImage:
