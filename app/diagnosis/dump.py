@@ -34,7 +34,11 @@ _LINE = re.compile(
     r"(?:\((?P<flag>r/w|rw|r/o|ro|read-only)\))?\s{0,20}(?:=|:(?!//)|\t)\s{0,20}(?P<value>.*?)\s*\Z"
 )
 """``key = value``, ``key: value`` and evcc's ``Key (r/w): value``."""
-_JSON_START = re.compile(r"[\[{]")
+_JSON_START = re.compile(r'\[\s{0,20}(?=[234]\s{0,20},|\{)|\{\s{0,200}(?=")')
+"""How a frame, a list of settings or an object begins; the ``[main]`` of a log does not."""
+TRIES_PER_LINE = 6
+"""Logs cut long frames: what stands whole inside one is still read."""
+_FRAME = re.compile(r'.{0,300}"(?:configurationKey|reportData|getVariableResult)"', re.DOTALL)
 _WORD = re.compile(r"[^a-z]")
 _KEYS = ("key", "name", "configurationkey", "setting", "variable")
 _VALUES = ("value", "actualvalue", "attributevalue")
@@ -147,29 +151,31 @@ def _decoded(data: bytes) -> str:
 
 def _from_json(text: str) -> _Collected:
     collected = _Collected()
-    for document in _documents(text):
+    for document in _documents(text, collected):
         _walk(document, collected)
     return collected
 
 
-def _documents(text: str) -> Iterator[Any]:
+def _documents(text: str, collected: _Collected) -> Iterator[Any]:
     try:
         yield json.loads(text)
         return
     except (ValueError, RecursionError):
         pass
-    decoder, at, failures = json.JSONDecoder(), 0, 0
+    decoder, at, failures, broken = json.JSONDecoder(), 0, 0, 0
     while failures < MOST_ATTEMPTS and (start := _JSON_START.search(text, at)) is not None:
         piece = text[start.start() : start.start() + ATTEMPT_LENGTH]
         try:
             document, length = decoder.raw_decode(piece)
         except (ValueError, RecursionError):
-            failures += 1
-            # A frame stands alone on its line: what begins later on it is a part of what is broken.
-            end = text.find("\n", start.end())
-            at = len(text) if end < 0 else end
+            failures, broken = failures + 1, broken + 1
+            collected.is_cut |= _FRAME.match(piece) is not None
+            at = start.end()
+            if broken >= TRIES_PER_LINE:
+                end = text.find("\n", start.end())
+                at, broken = len(text) if end < 0 else end, 0
             continue
-        at = start.start() + length
+        at, broken = start.start() + length, 0
         yield document
 
 

@@ -195,9 +195,9 @@ def _holding(profiles: tuple[Profile, ...], stack: Stack | None) -> Mapping[str,
 
 def _explained(entry: Entry, version: str, stack: Stack | None, holding: Mapping[str, BackendKey]) -> Explanation:
     known = standard_key(entry.key, version)
-    if known is not None and entry.key not in holding:
-        return _by_standard(entry, known)
     part = holding.get(entry.key)
+    if known is not None and (part is None or part.holds == "secret"):
+        return _by_standard(entry, known, part.note if part is not None else "")
     if part is not None:
         return _by_profile(entry, part, stack)
     own = stack.key(entry.key) if stack is not None else None
@@ -218,14 +218,14 @@ def _explained(entry: Entry, version: str, stack: Stack | None, holding: Mapping
     )
 
 
-def _by_standard(entry: Entry, known: StandardKey) -> Explanation:
+def _by_standard(entry: Entry, known: StandardKey, note: str = "") -> Explanation:
     kind = known.kind if not entry.kind else _kind(entry)
     return Explanation(
         key=entry.key,
         origin=Origin.STANDARD,
         shown=_shown(entry),
         label=known.label,
-        meaning=known.help,
+        meaning=f"{known.help} {note}".strip(),
         kind=kind,
         unit=entry.unit or known.unit,
         granted=known.access,

@@ -101,6 +101,7 @@ REPORT = {
         ("key;value\r\nHeartbeatInterval;300\r\n", {"HeartbeatInterval": "300"}),
         ("HeartbeatInterval=300\n# a remark\nOCPPEndPoint = ws://x/y?z=1\n", {"OCPPEndPoint": "ws://x/y?z=1"}),
         (EVCC_LOG, {"AllowOfflineTxForUnknownId": "FALSE", "BootNotificationAfterConnectionLoss": "TRUE"}),
+        (f"[MO] Recv {{odd}} [Sim] Send: {json.dumps([3, '1', ANSWER])}\n[MO] end", {"HeartbeatInterval": "300"}),
         (EVCC_DUMP, {"AllowOfflineTxForUnknownId": "false", "ConnectorPhaseRotation": "0.RST,1.RST"}),
         (json.dumps(LIBOCPP), {"CentralSystemURI": "ws://192.168.1.5:8081/x", "HeartbeatInterval": "86400"}),
         (json.dumps(MICROOCPP), {"Cst_BackendUrl": "ws://old", "Cst_StaleTimeout": "300"}),
