@@ -43,6 +43,7 @@ ACTIVE, URI = "SeccOcppActive", "SeccOcppUri"
 LOGIN, INFO, CONFIG, REBOOT, TOKEN = (
     f"/api/v1/{path}" for path in ("auth/login", "system/info", "config/user", "system/reboot", "config/api-token")
 )
+VERSIONS = "/api/v1/system/software/automatic-update/current-versions"
 REST = "/api/wlac/v1/"
 NOWHERE = "/api/v1/rehome-asks-for-nothing"
 
@@ -281,7 +282,7 @@ async def recognise(http: HttpLink, profile: Profile) -> Identity | None:
 
     Without a login it tells no more: no serial number, no model. ``None`` for anything else; raises LinkError.
     """
-    for path, is_guarded in ((INFO, True), (REST + "health", True), (NOWHERE, False)):
+    for path, is_guarded in ((VERSIONS, True), (REST + "health", True), (NOWHERE, False)):
         answer = await http.request("GET", path, timeout_s=PROBE_S, limit=PROBE_LIMIT)
         if (answer.status == 401) is not is_guarded:
             return None

@@ -128,6 +128,7 @@ class PeblarCharger(WebUnit):
             ("GET", "/api/v1/config/user"): lambda: self.config,
             ("GET", "/api/v1/config/api-token"): lambda: {"ApiToken": self.token},
             ("POST", "/api/v1/system/reboot"): self._reboot,
+            ("GET", "/api/v1/system/software/automatic-update/current-versions"): lambda: {"Firmware": self.firmware},
         }
         is_patch = call == ("PATCH", "/api/v1/config/user")
         if call not in answers and not is_patch:
