@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -28,6 +29,8 @@ from app.sim.backend import NewBackend
 from app.sim.fault import Fault
 from app.sim.goe import GoEUnit
 from tests.drivers.goe_kit import WAIT_S, backend, goe, plan, probe, repoint, served, session_of, write
+from tests.sim.csms import csms
+from tests.sim.pki import Authority
 
 ERAS = ["051.3", "053.1", "054.7", "056.2", "59.4", "60.1", "60.4-beta"]
 WITH_OCPP = ["054.7", "056.2", "59.4", "60.1", "60.4-beta"]
@@ -425,3 +428,17 @@ async def test_absurd_values_are_left_out() -> None:
         status = await status_of(unit)
         assert status.state == ""
         assert {item.measurand for item in status.readings} <= {Measurand.CURRENT_OFFERED}
+
+
+async def test_a_backends_own_certificate_is_what_it_was_waiting_for(tmp_path: Path) -> None:
+    root = Authority()
+    server = csms("ocpp1.6", context=root.server(tmp_path))
+    async with server as central, goe() as unit, session_of(unit) as session:
+        assert await repoint(session, backend(central.url)) == ["ocppg", "ocppe", "ocppu"]
+        assert unit.point is not None
+        await unit.point.until(lambda: unit.point is not None and unit.point.failed_dials > 0)
+        status = await session.ask(ReportsStatus).status()
+        assert "Last OCPP error" in status.detail, "no public authority vouches for it"
+        assert (await write(session, "ocppsc", root.pem)).read_back == root.pem
+        await central.hears("BootNotification")
+        assert unit.held["ocppss"] is False
