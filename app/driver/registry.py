@@ -132,14 +132,19 @@ def addresses(profile: Profile, host: str) -> tuple[NetAddress, ...]:
 
 
 def placed(registry: Registry, sighting: Sighting) -> Sighting:
-    """Move a sighting to where its charger answers: a service over UDP names a port that is no web page's.
+    """Move a sighting to where its charger answers.
 
-    The port of the web pages is that of the profiles that name the service type.
+    A service over UDP names a port that is no web page's: that of the web pages stands in the profiles that name the
+    service type. A service whose profiles all speak HTTPS is asked by HTTPS, whatever its port.
     """
     kind, address = _service(sighting), sighting.address
-    if not kind.endswith("._udp") or not isinstance(address, NetAddress):
+    if not isinstance(address, NetAddress):
         return sighting
     named = [item for item in registry.profiles.values() if kind in {text.lower() for text in item.match.mdns_types}]
+    if named and all(profile.match.scheme == "https" for profile in named):
+        return replace(sighting, address=replace(address, scheme="https"))
+    if not kind.endswith("._udp"):
+        return sighting
     webs = [web for profile in named for web in addresses(profile, address.host) if web.is_web]
     return replace(sighting, address=webs[0]) if webs else sighting
 
