@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 
 from app.discovery import manual
 from app.discovery.probing import (
+    Candidate,
     Condition,
     Queue,
+    all_candidates,
     announced,
     apply,
     candidates,
@@ -225,9 +227,10 @@ class Finder:
             return await self._ask_dialled_in(address)
         if AGAIN in sighting.hints and self._is_only_heard(address):
             return self._roster.at(address)
-        found = await identify(self._registry, self._links, sighting)
+        told = (sighting, *self._tending.told(address))
+        found = await identify(self._links, sighting, self._fitting(told))
         if found is None:
-            self._tending.dismiss(sighting)
+            self._tending.dismiss(sighting, told)
             self._publish(self._roster.absent(address, None, trouble="Something else answers here now."))
             return None
         source = SourceKind(sighting.hints.get(AGAIN, sighting.source.value))
@@ -241,6 +244,14 @@ class Finder:
         else:
             self._tending.forget(address)
         return await self._read(unit, found.driver, found.profile, found.address)
+
+    def _fitting(self, told: Sequence[Sighting]) -> list[Candidate]:
+        """List who may answer: the charger known there first, then whatever fits what was seen of the address."""
+        fitting = all_candidates(self._registry, told)
+        unit = self._roster.at(told[0].address)
+        ways = [way.driver_id for way in unit.ways if way.address == told[0].address] if unit is not None else []
+        known = unit.identity.profile_id if unit is not None else ""
+        return sorted(fitting, key=lambda item: (item.profile.id != known, item.driver.id not in ways))
 
     async def _ask_dialled_in(self, address: OcppAddress) -> Unit | None:
         unit = self._roster.at(address)

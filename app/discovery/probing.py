@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+from app.discovery.visiting import Visit
 from app.driver.capability import ReportsStatus, SetsBackend, Status
 from app.driver.registry import Driver, Registry
-from app.errors import AppError, LinkError, TimedOut
+from app.errors import AppError, LinkError, NotReachable, TimedOut
 from app.links.link import Links
 from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend
@@ -22,8 +23,20 @@ WEB = "_http._tcp"
 PROBE_S = 6.0
 """Time for one driver to recognise a charger: a gateway answers in milliseconds, a busy one within 5 s."""
 
+SILENCES = 2
+"""Drivers a host may leave without an answer before the others are spared the wait."""
+
 READ_S = 12.0
 """Time to read status and backend of a recognised charger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Who may answer, and the sighting that says so."""
+
+    driver: Driver
+    profile: Profile
+    sighting: Sighting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,27 +156,37 @@ def targets(sighting: Sighting) -> Iterator[Address]:
             yield replace(sighting.address, host=host)
 
 
-async def identify(registry: Registry, links: Links, sighting: Sighting) -> Found | None:
+def all_candidates(registry: Registry, sightings: Iterable[Sighting]) -> list[Candidate]:
+    """List what may answer at an address, best first, by everything that was seen there."""
+    found: dict[str, Candidate] = {}
+    for sighting in sightings:
+        for driver, profile in candidates(registry, sighting):
+            found.setdefault(profile.id, Candidate(driver, profile, sighting))
+    return sorted(found.values(), key=lambda item: -item.profile.priority)
+
+
+async def identify(links: Links, sighting: Sighting, fitting: Sequence[Candidate]) -> Found | None:
     """Probe with every candidate, the best first, at each address of the sighting until one answers.
 
-    Returns ``None`` where something else answers or nothing fits. Raises the first AppError where nothing did.
+    Drivers that only listen have their say where no other knows it. Returns ``None`` where something else answers or
+    nothing fits. Raises the first AppError where nothing did.
     """
     failure: AppError | None = None
-    pairs = candidates(registry, sighting)
-    if pairs and all(driver.only_listens for driver, _ in pairs):
-        return _heard(sighting, pairs)
-    for address in targets(sighting):
-        found, error = await _identify_at(address, pairs, links)
+    heard = _heard(sighting, [item for item in fitting if item.driver.only_listens])
+    asked = [item for item in fitting if not item.driver.only_listens]
+    for address in targets(sighting) if asked else ():
+        async with Visit(links) as visit:
+            found, error = await _identify_at(address, asked, visit)
         if found is not None:
             return found
         if error is None:
-            return None
+            return heard
         failure = failure or error
         if not isinstance(error, LinkError):
             break
-    if failure is not None:
+    if failure is not None and heard is None:
         raise failure
-    return None
+    return heard
 
 
 def announced(sighting: Sighting, driver: Driver, profile: Profile) -> Identity | None:
@@ -171,21 +194,21 @@ def announced(sighting: Sighting, driver: Driver, profile: Profile) -> Identity 
     return driver.announced(sighting, profile) if driver.announced is not None else None
 
 
-def _heard(sighting: Sighting, pairs: Sequence[tuple[Driver, Profile]]) -> Found | None:
-    for driver, profile in pairs:
-        identity = announced(sighting, driver, profile)
+def _heard(sighting: Sighting, listeners: Sequence[Candidate]) -> Found | None:
+    for item in listeners:
+        identity = announced(item.sighting, item.driver, item.profile)
         if identity is not None:
-            return Found(identity=identity, profile=profile, driver=driver, address=sighting.address)
+            return Found(identity=identity, profile=item.profile, driver=item.driver, address=sighting.address)
     return None
 
 
 async def _identify_at(
-    address: Address, pairs: Sequence[tuple[Driver, Profile]], links: Links
+    address: Address, fitting: Sequence[Candidate], links: Links
 ) -> tuple[Found | None, AppError | None]:
     failure: AppError | None = None
     silent: set[str] = set()
-    for driver, profile in pairs:
-        if driver.id in silent:
+    for driver, profile in ((item.driver, item.profile) for item in fitting):
+        if driver.id in silent or _is_hopeless(address, silent, failure):
             continue
         try:
             async with asyncio.timeout(PROBE_S):
@@ -203,6 +226,13 @@ async def _identify_at(
                 chosen = _named(identity, profile)
                 return Found(identity=chosen, profile=profile, driver=driver, address=address), None
     return None, failure
+
+
+def _is_hopeless(address: Address, silent: Set[str], failure: AppError | None) -> bool:
+    """Say whether asking on is useless: nobody listens at that port, or whoever does keeps silent."""
+    if not isinstance(address, NetAddress) or address.scheme == "udp":
+        return False
+    return isinstance(failure, NotReachable) or len(silent) >= SILENCES
 
 
 def _named(identity: Identity, profile: Profile) -> Identity:

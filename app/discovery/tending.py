@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.model.address import Address
@@ -35,8 +35,8 @@ class _Care:
     misses: int = 0
     has_answered: bool = False
     is_stranger: bool = False
-    told: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    """The newest hints by service type: one charger announces several."""
+    told: dict[str, Sighting] = field(default_factory=dict)
+    """The newest sighting by service type: one charger announces several."""
 
 
 class Tending:
@@ -62,14 +62,21 @@ class Tending:
             self._shrink(sighting.address)
         else:
             care.sighting, care.due, care.is_stranger = sighting, min(due, care.due), False
-        if len(care.told) < TOLD_LIMIT:
-            care.told[_service(sighting)] = sighting.hints
+        kind = _service(sighting)
+        if kind in care.told or len(care.told) < TOLD_LIMIT:
+            care.told[kind] = sighting
         self._sooner(due)
 
     def is_news(self, sighting: Sighting) -> bool:
         """Say whether a sighting tells something else than the last one of this service at its address."""
         care = self._cares.get(sighting.address)
-        return care is None or care.told.get(_service(sighting)) != sighting.hints
+        told = care.told.get(_service(sighting)) if care is not None else None
+        return told is None or told.hints != sighting.hints
+
+    def told(self, address: Address) -> tuple[Sighting, ...]:
+        """Return the newest sighting of each service at an address: together they say who it may be."""
+        care = self._cares.get(address)
+        return tuple(care.told.values()) if care is not None else ()
 
     def withdrawn(self, sighting: Sighting) -> bool:
         """Forget one service of an address; say whether its source still announces another one there."""
@@ -79,11 +86,16 @@ class Tending:
         care.told.pop(_service(sighting), None)
         return any(service.startswith(f"{sighting.source.value} ") for service in care.told)
 
-    def dismiss(self, sighting: Sighting) -> None:
-        """Note that no charger answers there: asked again only when it is announced differently, or was one before."""
+    def dismiss(self, sighting: Sighting, told: Sequence[Sighting] = ()) -> None:
+        """Note that no charger answers there, as far as ``told`` says who it may be.
+
+        It is asked again only when it is announced differently, or was one before.
+        """
         care = self._cares.get(sighting.address)
         if care is not None:
-            care.is_stranger, care.due = not care.has_answered, care.due if care.has_answered else math.inf
+            is_all = care.told.keys() <= {_service(item) for item in (sighting, *told)}
+            care.is_stranger = is_all and not care.has_answered
+            care.due = care.due if care.has_answered else math.inf
 
     def is_stranger(self, address: Address) -> bool:
         """Say whether something that is no charger answered there."""

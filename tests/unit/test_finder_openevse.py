@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from app.ocpp.server import OcppServer
 from app.scope import Scope
 from app.sim.openevse import OpenEvseGateway
 from app.sim.rapi import RapiController
-from tests.unit.discovery_garage import until
+from tests.unit.discovery_garage import mdns, until
 
 pytestmark = pytest.mark.xdist_group("mdns")
 """One after the other: a flood on loopback's one multicast group drowns what is said there once, in every process."""
@@ -89,6 +90,21 @@ async def test_an_openevse_on_lan_cable_and_endpoint_is_one_charger(unit_s: floa
             assert [one.unit_id for one in mine(finder.units)] == [unit.unit_id]
             assert unit.adoption is Adoption.OURS
             assert unit.identity.profile_id == "openevse-wifi"
+
+
+@pytest.mark.parametrize("kinds", [("_http._tcp", "_openevse._tcp"), ("_openevse._tcp", "_http._tcp")])
+async def test_it_is_known_by_all_it_announces_whatever_comes_last(kinds: tuple[str, str], unit_s: float) -> None:
+    async with OpenEvseGateway(name="stall-02") as gateway, Scope("test") as scope:
+        links = RealLinks()
+        finder = Finder(registry=catalogue(), links=links, scope=scope, ours=frozenset, refresh_s=0.3 * unit_s)
+        for kind in kinds:
+            finder.sighted(mdns(gateway.address, kind=kind, name="stall-02"))
+        unit = await until(finder, lambda units: next((u for u in units.values() if u.state), None))
+        assert unit.identity.profile_id == "openevse-wifi"
+        with finder.changes.subscribe() as changes:
+            async with asyncio.timeout(10 * unit_s):
+                for _ in range(4):
+                    assert (await anext(aiter(changes))).unit.is_present
 
 
 async def test_an_openevse_is_added_by_its_address() -> None:
