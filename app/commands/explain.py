@@ -113,7 +113,7 @@ def planned(
         identity = (settings.get(repoint2.IDENTITY) or _NO_SETTING).value or backend.identity
         slots = repoint2.Target(identity=identity, version="2.0.1", settings=settings)
         if repoint2.can_repoint(slots):
-            return repoint2.plan(slots, backend)
+            return repoint2.plan(slots, backend, point)
         settings = own
     names = [item.key for item in keys if item.holds == "identity" and item.key in settings]
     identity = next((text for name in names if (text := settings[name].value)), backend.identity)

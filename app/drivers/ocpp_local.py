@@ -370,7 +370,7 @@ class OcppLocal(Session):
     async def _write_slot(self, endpoint: Endpoint, change: Change, slot: int) -> WriteResult:
         """Send SetNetworkProfile; where it is refused over the first interface, over the next."""
         status, reason = "", ""
-        for interface in repoint2.INTERFACES:
+        for interface in repoint2.interfaces(change.after):
             data = repoint2.profile_data(change.after, interface)
             answer = await endpoint.call("SetNetworkProfile", {"configurationSlot": slot, "connectionData": data})
             status, info = str(answer.get("status", "")), answer.get("statusInfo")

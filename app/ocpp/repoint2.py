@@ -17,6 +17,7 @@ from typing import Any
 from app.errors import NotSupported, ValueRejected
 from app.model.backend import Backend, SecurityProfile
 from app.model.setting import Change, Setting
+from app.ocpp.repoint import AccessPoint
 
 PRIORITY = "OCPPCommCtrlr.NetworkConfigurationPriority"
 ACTIVE = "OCPPCommCtrlr.ActiveNetworkProfile"
@@ -103,8 +104,10 @@ def read(target: Target) -> Backend | None:
     return Backend(url=url, identity=target.identity, security_profile=profile) if url else None
 
 
-def plan(target: Target, backend: Backend) -> tuple[Change, ...]:
+def plan(target: Target, backend: Backend, access_point: AccessPoint | None = None) -> tuple[Change, ...]:
     """Render the changes that bring the station to ``backend``: credential, identity, slot, order.
+
+    The access point of a SIM card is a part of the slot.
 
     Raises ValueRejected where it can't take a part of it, NotSupported where it has no slot to write.
     """
@@ -116,7 +119,8 @@ def plan(target: Target, backend: Backend) -> tuple[Change, ...]:
         Change(
             key=f"NetworkProfile/{slot}",
             before=target.slots.get(slot),
-            after=profile_text(target, backend),
+            after=profile_text(target, backend, access_point),
+            is_secret=access_point is not None and bool(access_point.password),
             needs_restart=True,
             order=_ORDER["profile"],
             reason=f"The new backend, in slot {slot}. The slot in use stays as it is.",
@@ -150,7 +154,7 @@ def free_slot(target: Target, wanted: str = "") -> int:
     )
 
 
-def profile_text(target: Target, backend: Backend) -> str:
+def profile_text(target: Target, backend: Backend, access_point: AccessPoint | None = None) -> str:
     """Write the data of a slot as JSON. In 2.1 identity and password belong to the slot."""
     data: dict[str, Any] = {
         "ocppVersion": "OCPP20" if target.version == "2.0.1" else "OCPP21",
@@ -162,7 +166,15 @@ def profile_text(target: Target, backend: Backend) -> str:
     }
     if target.version == "2.1" and backend.identity != target.identity:
         data["identity"] = backend.identity
+    if access_point is not None:
+        data |= {"ocppInterface": INTERFACES[1], "apn": _apn(access_point)}
     return json.dumps(data, separators=(",", ":"))
+
+
+def _apn(point: AccessPoint) -> dict[str, str]:
+    """Return APNType (P2-201 §2.2); AUTO leaves the kind of login to the modem."""
+    told = {"apn": point.name, "apnUserName": point.user, "apnPassword": point.password.reveal()}
+    return {**{name: text for name, text in told.items() if text}, "apnAuthentication": "AUTO"}
 
 
 def profile_data(text: str, interface: str) -> dict[str, Any]:
@@ -174,6 +186,11 @@ def profile_data(text: str, interface: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueRejected("The network profile is no JSON object.", "Plan it again.")
     return {**data, "ocppInterface": interface}
+
+
+def interfaces(text: str) -> tuple[str, ...]:
+    """Return the interfaces to try for the data of a slot: with an access point it can only be the mobile network."""
+    return INTERFACES[1:] if "apn" in profile_data(text, "") else INTERFACES
 
 
 def url_of(text: str) -> str:

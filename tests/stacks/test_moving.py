@@ -7,13 +7,17 @@ code. The proof is that the new backend sees it.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
+import jsonschema_rs
+import ocpp
 import pytest
 
 from app import resources
@@ -27,7 +31,7 @@ from app.model.backend import Backend, SecurityProfile
 from app.model.profile import Profile
 from app.model.secret import Secret
 from app.model.setting import Change, Setting, Snapshot
-from app.ocpp import repoint
+from app.ocpp import repoint, repoint2
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.repoint import AccessPoint, Target
 from app.sim.backend import NewBackend
@@ -346,6 +350,23 @@ def test_what_ocpp_can_not_carry_is_refused_before_anything_is_written() -> None
     key = "K" * 51
     with pytest.raises(ValueRejected, match="51 characters"):
         planned("ocpp-generic", NEW, **{key: "ws://old"})
+
+
+def test_on_2x_the_access_point_is_a_part_of_the_slot() -> None:
+    told = {repoint2.PRIORITY: "1", repoint2.ACTIVE: "1"}
+    settings = {key: Setting(key=key, value=value) for key, value in told.items()}
+    unit = repoint2.Target(identity=NAME, version="2.0.1", settings=settings)
+    slot, priority = repoint2.plan(unit, NEW, AccessPoint(name="internet", user="me", password=Secret("geheim")))
+    assert (slot.key, priority.after) == ("NetworkProfile/2", "2,1")
+    assert "geheim" not in slot.shown()[1]
+    data = json.loads(slot.after)
+    assert data["ocppInterface"] == "Wireless0"
+    request = {"configurationSlot": 2, "connectionData": data}
+    folder = Path(ocpp.__file__).parent / "v201" / "schemas"
+    schema = json.loads((folder / "SetNetworkProfileRequest.json").read_text(encoding="utf-8-sig"))
+    assert jsonschema_rs.is_valid(schema, request)
+    assert repoint2.interfaces(slot.after) == ("Wireless0",)
+    assert repoint2.interfaces(repoint2.plan(unit, NEW)[0].after) == repoint2.INTERFACES
 
 
 # 2.x stations that keep their address in variables
