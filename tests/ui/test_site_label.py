@@ -26,6 +26,7 @@ from ui import photo
 from ui.models.sitelist import read as read_list
 from ui.pages.site import SitePage
 from ui.pages.site_import import take
+from ui.pages.site_label import READING
 from ui.pages.site_label_card import LabelCard, Spellings
 from ui.pages.site_label_reader import GAP_MS
 
@@ -55,7 +56,6 @@ async def site(open_bench: Any, home: Path, *units: Unit) -> AsyncIterator[SiteP
         try:
             yield page
         finally:
-            await page.labels.tasks.stop()
             await page.tasks.stop()
             page.close()
             page.deleteLater()
@@ -69,7 +69,7 @@ async def until(wanted: Callable[[], Any]) -> Any:
 
 
 async def done(page: SitePage) -> None:
-    await until(lambda: not page.labels.tasks.is_running("read"))
+    await until(lambda: not page.tasks.is_running(READING))
 
 
 def cards(page: SitePage) -> list[LabelCard]:

@@ -30,10 +30,10 @@ from ui.dialogs import choose_file
 from ui.models.labels import TYPED, Action, Card, Choice, Outcome, corrected, judged, to_list
 from ui.models.plain import visible
 from ui.models.sitelist import ListRow
+from ui.pages.page import Page
 from ui.pages.site_import import take
 from ui.pages.site_label_card import LabelCard
 from ui.pages.site_label_reader import LabelReader
-from ui.tasks import Tasks
 from ui.theme import SPACE_8, SPACE_12, set_role
 from ui.widgets.column import ScrollColumn
 from ui.widgets.section import plain
@@ -46,6 +46,8 @@ WIDTH = 392
 
 FILES_LIMIT = 20
 """Photos that are read of one drop."""
+
+READING = "read a label"
 
 IMAGE_PATTERN = "*.jpg *.jpeg *.png *.webp *.bmp *.gif"
 
@@ -78,11 +80,11 @@ class LabelPanel(QFrame):
     listed = Signal()
     """The site's list was changed."""
 
-    def __init__(self, bench: Workbench, page: QWidget) -> None:
+    def __init__(self, bench: Workbench, page: Page) -> None:
         super().__init__(page)
         self._bench = bench
         self._page = page
-        self.tasks = Tasks(self)
+        self.tasks = page.tasks
         self._seen: set[tuple[str, str]] = set()
         self._codes: tuple[Code, ...] = ()
         set_role(self, "panel")
@@ -114,7 +116,7 @@ class LabelPanel(QFrame):
         self.results.setAccessibleName(self.tr("What was read"))
         self.results.column.setContentsMargins(0, 0, 0, 0)
         self.results.column.setSpacing(SPACE_8)
-        self.progress = plain("", "caption", self)
+        self.progress = plain("", "caption", self, wraps=False)
         self.progress.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_12)
@@ -200,7 +202,7 @@ class LabelPanel(QFrame):
     def take_text(self, text: str) -> None:
         """Take the text of one label, as a barcode reader types it."""
         self.show()
-        self.tasks.cancel("read")
+        self.tasks.cancel(READING)
         # A label with a PIN in it stays on nobody's screen.
         self.field.setText("" if parse(text).secrets else text)
         self.field.selectAll()
@@ -211,7 +213,7 @@ class LabelPanel(QFrame):
             self.take_text(self.field.text().strip())
 
     def _open(self) -> None:
-        self.tasks.start_once("choose", self._chosen(), busy=self.open_button)
+        self.tasks.start_once("choose a photo", self._chosen(), busy=self.open_button)
 
     async def _chosen(self) -> None:
         pattern = self.tr("Photos ({kinds});;All files (*)").format(kinds=IMAGE_PATTERN)
@@ -226,7 +228,7 @@ class LabelPanel(QFrame):
     def _start(self, reading: Coroutine[Any, Any, None]) -> None:
         self.field.clear()
         self._say(self.tr("Reading the photo…"), self.tr("This takes about a second."), "working")
-        self.tasks.replace("read", reading)
+        self.tasks.replace(READING, reading)
 
     async def _read(self, *sources: Callable[[], Grey]) -> None:
         """Decode and search in a thread: the window stays fluid meanwhile."""
