@@ -102,7 +102,7 @@ async def test_a_charger_is_explained_key_by_key(bench: Any) -> None:
         panel = config.explanation
         await until(panel.isVisible)
         assert panel.stack.text().startswith("EVBox Gen4")
-        assert panel.address.text().startswith("evb_ServerURL holds it")
+        assert panel.address.text().startswith("Its backend address stands in evb_ServerURL")
         panel.tabs.setCurrentIndex(1)
         assert "It should be true or false." in choose(panel, "LocalPreAuthorize")
         assert "Access by the standard: read and write · by the charger: read and write" in panel.detail.text()
