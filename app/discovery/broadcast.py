@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from app.discovery.adapters import Network, networks
 from app.discovery.services import clean
 from app.discovery.source import Report, Tell
 from app.driver.registry import Broadcast
-from app.errors import TimedOut
+from app.errors import AppError, TimedOut
 from app.model.address import NetAddress
 from app.model.frame import SourceHealth, SourceState
 from app.model.unit import Sighting, SourceKind
@@ -27,6 +28,9 @@ ROUNDS = 3
 
 ROUND_S = 1.5
 """How long answers are awaited after each."""
+
+RETRY_S = 60.0
+"""Pause before a question that could not be sent is tried again, unless a person is faster."""
 
 ANSWER_LIMIT = 2000
 """Datagrams looked at after one question; a flood is left to itself."""
@@ -89,18 +93,27 @@ class BroadcastSource:
         self._again.set()
 
     async def run(self, report: Report, state: Tell) -> None:
-        """Ask now and whenever it is wanted again, until cancelled. Raises NotReachable, PortInUse."""
+        """Ask now and whenever it is wanted again, until cancelled; a failure is told and tried again by itself."""
         while True:
             self._again.clear()
-            network = self._chosen()
-            if network is None:
-                state(SourceState(source=self.name, health=SourceHealth.OFF, text="There is no network to ask."))
-            else:
-                state(SourceState(source=self.name, health=SourceHealth.STARTING, text="Asking everybody."))
-                found = {host for question in self._questions for host in await self._ask(question, network, report)}
-                count = f"{len(found)} answer{'' if len(found) == 1 else 's'} on {network.adapter.title}."
-                state(SourceState(source=self.name, health=SourceHealth.WORKING, text=count))
-            await self._again.wait()
+            state(SourceState(source=self.name, health=SourceHealth.STARTING, text="Asking everybody."))
+            try:
+                state(await self._round(report))
+                await self._again.wait()
+            except AppError as error:
+                failed = SourceHealth.FAILED
+                state(SourceState(source=self.name, health=failed, text=error.message, advice=error.advice))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._again.wait(), RETRY_S)
+
+    async def _round(self, report: Report) -> SourceState:
+        """Ask each question once. Raises NotReachable, PortInUse."""
+        network = self._chosen()
+        if network is None:
+            return SourceState(source=self.name, health=SourceHealth.OFF, text="There is no network to ask.")
+        found = {host for question in self._questions for host in await self._ask(question, network, report)}
+        count = f"{len(found)} answer{'' if len(found) == 1 else 's'} on {network.adapter.title}."
+        return SourceState(source=self.name, health=SourceHealth.WORKING, text=count)
 
     def _chosen(self) -> Network | None:
         """Return the adapter's IPv4 network, where there is anybody else in it."""

@@ -13,7 +13,6 @@ from app.discovery.adapters import Network
 from app.discovery.broadcast import SIGHTING_LIMIT, BroadcastSource, broadcast_address
 from app.discovery.finder import Finder
 from app.driver.registry import Broadcast, Registry, load_drivers, load_profiles
-from app.errors import PortInUse
 from app.links.real import RealLinks
 from app.model.address import NetAddress
 from app.model.frame import Adapter, SourceHealth, SourceState
@@ -93,11 +92,22 @@ async def test_it_asks_only_when_it_starts_and_when_it_is_wanted():
         assert len(unit.heard) == 3 * once
 
 
-async def test_the_port_is_held_by_another_program():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 0))
-        with pytest.raises(PortInUse):
-            await source_of(other.getsockname()[1]).run(lambda _: None, lambda _: None)
+async def test_a_port_held_by_another_program_is_said_and_asking_again_helps():
+    port, told = free_port(), Told()
+    other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind(("127.0.0.1", port))
+    source = source_of(port)
+    async with keba(host="127.0.0.21", port=port, broadcast_host=EVERYBODY), Scope("test") as scope:
+        scope.isolated("source", source.run(told.sightings.append, told.state))
+        await asyncio.wait_for(told.done.wait(), 5)
+        assert told.states[-1].health is SourceHealth.FAILED
+        assert "energy manager" in told.states[-1].advice
+        told.done.clear()
+        other.close()
+        source.ask_again()
+        await asyncio.wait_for(told.done.wait(), 5)
+        assert told.states[-1].health is SourceHealth.WORKING
+    assert told.hosts == ["127.0.0.21"]
 
 
 @pytest.mark.parametrize(
