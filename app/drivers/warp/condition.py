@@ -10,6 +10,7 @@ from typing import Any
 from app.driver import states
 from app.driver.capability import Status
 from app.driver.measuring import Field, at, readings
+from app.driver.web import text_of
 from app.model.reading import Measurand, Reading
 from app.model.unit import LinkState
 
@@ -80,7 +81,7 @@ def state_of(found: States) -> tuple[str, str]:
     faults = list(_faults(found))
     if faults:
         return "Faulted", " ".join(faults)
-    return word, " · ".join(part for part in (detail, _hindrance(found)) if part)
+    return word, " · ".join(part for part in (detail, *_hindrances(found)) if part)
 
 
 def _faults(found: States) -> Iterator[str]:
@@ -95,19 +96,19 @@ def _faults(found: States) -> Iterator[str]:
             yield table(name).read(number, has_car=True)[1]
 
 
-def _hindrance(found: States) -> str:
-    """Return what keeps the backend from this charger although nothing is broken."""
+def _hindrances(found: States) -> Iterator[str]:
+    """Yield what keeps the backend from this charger although nothing is broken."""
     if OCPP_CONFIG not in found:
-        return NO_OCPP
-    if at(found, (OCPP_CONFIG, "enable")) is True and at(found, (OCPP_SLOT, "enabled")) is False:
-        return "OCPP is on, but its charging slot is off: the backend may not control the charge."
-    url = at(found, (OCPP_CONFIG, "url"))
-    if isinstance(url, str) and url.endswith("/"):
-        return "The backend address ends with a slash: the charger dials it with two of them."
-    if link_of(found).is_enabled and at(found, (OCPP_STATE, "connected")) is True:
-        number = _number(found, OCPP_STATE, "charge_point_state")
-        return "" if number is None or number in ACCEPTED else table("warp-ocpp").read(number, has_car=True)[1]
-    return ""
+        yield NO_OCPP
+    if at(found, (OCPP_CONFIG, "enable")) is not True:
+        return
+    if at(found, (OCPP_SLOT, "enabled")) is False:
+        yield "OCPP is on, but its charging slot is off: the backend may not control the charge."
+    if text_of(found[OCPP_CONFIG], "url").endswith("/"):
+        yield "The backend address ends with a slash: the charger dials it with two of them."
+    number = _number(found, OCPP_STATE, "charge_point_state")
+    if at(found, (OCPP_STATE, "connected")) is True and number is not None and number not in ACCEPTED:
+        yield table("warp-ocpp").read(number, has_car=True)[1]
 
 
 def link_of(found: States) -> LinkState:
