@@ -96,6 +96,7 @@ class Result:
             "serial": label.serial,
             "mac": label.mac,
             "identity": label.identity,
+            "url": label.url,
             "secrets": [name for name, _ in label.secrets],
             "verdict": self.match.verdict,
             "name": self.match.name,

@@ -277,8 +277,9 @@ def _taken_path(draft: _Draft, path: str, *, is_ocpp: bool) -> str:
             draft.take("serial", after)
         else:
             draft.take(before if _meaning(before) in ("serial", "mac") else "", after)
-    if is_ocpp and shown[-1] == raw[-1]:
-        draft.identity = names[-1]
+    last = max((at for at, name in enumerate(names) if name), default=0)
+    if is_ocpp and shown[last] == raw[last]:
+        draft.identity = names[last][:VALUE_LIMIT]
     return "/".join(shown)
 
 
@@ -309,7 +310,7 @@ def _json(text: str) -> _Draft | None:
     for name, item in itertools.islice(_leaves(value, "", 0), CANDIDATE_LIMIT):
         draft.take(name, item)
         shown.append(f"{name}: {MASK if _meaning(name) == 'secret' else item}".removeprefix(": "))
-    draft.shown = "\n".join(shown)
+    draft.shown = "\n".join(shown) or "{…}"
     return draft
 
 

@@ -67,7 +67,8 @@ class Code:
 def read(grey: Grey) -> tuple[Code, ...]:
     """Find the codes of a photo (rows × columns, 0 is black), from the top down; none where there is none.
 
-    A 12-megapixel photo takes 0.2 to 1.2 s of one core; the interpreter is free meanwhile. Raises UnreadablePhoto.
+    A 12-megapixel photo takes 0.6 to 1.3 s of one core, 4 s where there is none; the interpreter is free meanwhile.
+    Raises UnreadablePhoto.
     """
     _check(grey)
     began = time.monotonic()

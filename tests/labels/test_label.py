@@ -47,6 +47,18 @@ def test_an_unknown_text_is_one_candidate(text: str) -> None:
     assert label.shown == text
 
 
+def test_what_lies_too_deep_is_not_shown_either() -> None:
+    text = '{"password": "geheim77"}'
+    for _ in range(9):
+        text = '{"a": ' + text + "}"
+    assert "geheim77" not in parse(text).shown
+
+
+def test_a_slash_at_the_end_is_no_identity() -> None:
+    assert parse("wss://csms.example/ocpp/CP01/").identity == "CP01"
+    assert parse("wss://csms.example").identity == ""
+
+
 def test_twelve_hexadecimal_digits_may_be_a_serial_number_too() -> None:
     assert parse("001122AABBCC").names == ("00:11:22:AA:BB:CC", "001122AABBCC")
 
