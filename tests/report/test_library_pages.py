@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,8 +46,14 @@ def test_every_family_has_its_line_and_its_page(found: dict[str, str], registry:
 def test_every_fact_of_a_help_page_stands_with_source_and_grade(registry: Registry) -> None:
     for profile in registry.profiles.values():
         page = help_page(profile, registry)
-        facts = (*profile.quirks, *profile.one_way_doors, *profile.firmware, *profile.backend_keys, *profile.tries)
-        wanted = [fact.evidence for fact in facts]
+        facts: tuple[Any, ...] = (
+            *profile.quirks,
+            *profile.one_way_doors,
+            *profile.firmware,
+            *profile.backend_keys,
+            *profile.tries,
+        )
+        wanted: list[Evidence] = [fact.evidence for fact in facts]
         wanted += [item.evidence for item in (profile.outlook, profile.guide) if item is not None]
         shown = [row.evidence for part in parts(profile, registry.driver_of(profile)) for row in part.rows]
         for evidence in wanted:

@@ -61,8 +61,7 @@ def test_what_to_type_by_hand_can_be_copied(pane: StepPane) -> None:
     typed = {"by_hand": {"step": "switch", "url": BACKEND.url, "identity": BACKEND.identity}}
     pane.show_step(a_job(StepKind.SWITCH, step, backend=BACKEND, facts=typed), StepKind.SWITCH)
     assert pane.by_hand.isVisibleTo(pane)
-    fields = [pane.by_hand.address.text, pane.by_hand.identity.text, pane.by_hand.whole.text]
-    assert fields == [BACKEND.url, "CP-1", "wss://csms.example/ocpp/CP-1"]
+    assert [row.text.text for row in pane.by_hand.rows] == [BACKEND.url, "CP-1", "wss://csms.example/ocpp/CP-1"]
     pane.show_step(a_job(StepKind.SWITCH, backend=BACKEND, facts=typed), StepKind.SWITCH)
     assert not pane.by_hand.isVisibleTo(pane)
 

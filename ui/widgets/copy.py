@@ -19,6 +19,7 @@ class CopyField(QWidget):
     def __init__(self, text: str = "", name: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._name = name
+        self._hidden = ""
         self.field = QLineEdit(self)
         self.field.setReadOnly(True)
         set_role(self.field, "mono")
@@ -39,11 +40,17 @@ class CopyField(QWidget):
     @property
     def text(self) -> str:
         """Return the text to copy."""
-        return self.field.text()
+        return self._hidden or self.field.text()
+
+    def show_hidden(self, text: str, seen: str) -> None:
+        """Copy one text (a password), but show another."""
+        self.show_text(seen)
+        self._hidden = text
 
     def show_text(self, text: str, name: str = "") -> None:
         """Show another text; ``name`` says what it is, for screen readers and the tool tip."""
         self._name = name or self._name
+        self._hidden = ""
         self.field.setText(text)
         self.field.setCursorPosition(0)
         self.field.setAccessibleName(self._name)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from app.model.guidance import Guidance
 from app.model.job import Job, JobState, Progress, Step, StepKind, StepState
 from ui import icons
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.chip import TONE_ICONS, Chip
 from ui.widgets.column import ScrollColumn
 from ui.widgets.findings import Findings
-from ui.wizard.byhand import ByHand, to_type
+from ui.widgets.guidance import GuidanceView
+from ui.wizard.byhand import guidance_for, is_by_hand, to_type
 from ui.wizard.choose import BackendForm
 from ui.wizard.countdown import Countdown
 from ui.wizard.evidence import EvidenceList
@@ -68,7 +72,9 @@ class StepPane(QFrame):
         self.report = ReportPane(self)
         self.countdown = Countdown(self)
         self.trouble = Trouble(self)
-        self.by_hand = ByHand(self)
+        self.by_hand = GuidanceView(self)
+        self.by_hand.hide()
+        self.guides: Callable[[Job, Step], Guidance | None] = _general
         self.findings = Findings(self)
         self.undo_evidence = EvidenceList(self, heading=self.tr("Undo"))
         self.evidence = EvidenceList(self)
@@ -94,7 +100,7 @@ class StepPane(QFrame):
         head.addWidget(self._title)
         head.addWidget(self._chip)
         head.addStretch(1)
-        scroll = ScrollColumn(self)
+        self._scroll = scroll = ScrollColumn(self)
         scroll.setAccessibleName(self.tr("This step"))
         column = scroll.column
         column.setContentsMargins(SPACE_24, SPACE_16, SPACE_24, SPACE_16)
@@ -135,11 +141,21 @@ class StepPane(QFrame):
 
     def _show_story(self, job: Job, step: Step) -> None:
         """Show what was seen: the step's findings and proofs, and those of an undo where the job stands."""
-        self.by_hand.show_backend(to_type(job, step))
+        guidance = self.guides(job, step)
+        is_new = guidance is not None and not self.by_hand.isVisibleTo(self)
+        self.by_hand.show_guidance(guidance)
+        self.by_hand.setVisible(guidance is not None)
+        if is_new:
+            QTimer.singleShot(0, self, self._to_fields)
         self.findings.show_findings(step.findings)
         self.findings.setVisible(bool(step.findings))
         self.undo_evidence.show_proofs(job.undo_proofs if stands_at(job, step.kind) else ())
         self.evidence.show_proofs(step.proofs)
+
+    def _to_fields(self) -> None:
+        """Bring what has to be typed, and its code, into sight."""
+        bar = self._scroll.verticalScrollBar()
+        bar.setValue(min(self.trouble.y() - SPACE_8, bar.maximum()))
 
     def show_progress(self, progress: Progress | None) -> None:
         """Show what the running step does; nothing for ``None``."""
@@ -150,6 +166,9 @@ class StepPane(QFrame):
             self._show_standing(job)
         elif step.state is StepState.FAILED:
             self.trouble.show_trouble(step.note, step.advice, "fault")
+        elif is_by_hand(job, step):
+            advice = self.tr("Type the fields below at the charger, then press “I have typed it in”.")
+            self.trouble.show_trouble(step.note, advice, "attention")
         elif step.state is StepState.NEEDS_INPUT and step.kind is not StepKind.CHOOSE:
             self.trouble.show_trouble(step.note, step.advice, "attention")
         elif step.state is StepState.SKIPPED:
@@ -170,6 +189,12 @@ class StepPane(QFrame):
             self.trouble.show_trouble(self.tr("The values from the backup are written back."), "", "working")
         else:
             self.trouble.show_trouble(job.note, job.advice, "attention" if job.advice else "idle")
+
+
+def _general(job: Job, step: Step) -> Guidance | None:
+    """Say what fits any charger; who knows the family replaces this."""
+    typed = to_type(job, step)
+    return guidance_for(None, typed) if typed is not None else None
 
 
 def stands_at(job: Job, kind: StepKind) -> bool:

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.model.job import Job, JobState, Progress, StepKind, StepState
+from app.model.guidance import Guidance
+from app.model.job import Job, JobState, Progress, Step, StepKind, StepState
 from app.model.secret import Secret
 from app.settings import Preset
 from ui import icons
@@ -27,7 +28,7 @@ from ui.dialogs import Button, ask, choose_folder
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.elided import ElidedLabel
-from ui.wizard.byhand import is_by_hand, to_type
+from ui.wizard.byhand import guidance_of, is_by_hand, to_type
 from ui.wizard.pane import StepPane
 from ui.wizard.proposal import proposed
 from ui.wizard.steplist import StepList
@@ -61,6 +62,7 @@ class JobView(QWidget):
         self._report_seq = 0
         self.steps = StepList(self)
         self.pane = StepPane(self)
+        self.pane.guides = self._guidance
         self._make_top()
         self._make_foot()
         self._lay_out()
@@ -201,6 +203,9 @@ class JobView(QWidget):
         job = self._job
         if job is not None and progress.job_id == job.id:
             self.pane.show_progress(self._progress(job))
+
+    def _guidance(self, job: Job, step: Step) -> Guidance | None:
+        return guidance_of(self._bench, job, step)
 
     def _progress(self, job: Job) -> Progress | None:
         """Return what the step looked at does now, or the undo, which has no step of its own."""
