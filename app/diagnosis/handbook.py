@@ -11,6 +11,7 @@ from app.diagnosis import decode
 from app.diagnosis.catalogue import FailureText, catalogue, told_for
 from app.diagnosis.others import others
 from app.diagnosis.thresholds import standard
+from app.diagnosis.wishes import Option, questions
 from app.model.experiment import EXPERIMENTS, Experiment
 
 _SEEN = {"T": "our endpoint", "P": "the check of a backend", "L": "what the charger shows", "H": "a question to you"}
@@ -31,11 +32,18 @@ def page() -> str:
 
 
 def phrases() -> Iterator[str]:
-    """List every text of the catalogue and of the experiments once, for translators; placeholders as they are."""
+    """List every text of the catalogue, experiments and wishes once, for translators; placeholders as they are."""
     told = [text for entry in catalogue().values() for text in _phrases_of(entry)]
     told += [text for item in EXPERIMENTS.values() for text in (item.title, item.does, item.risk)]
     told += [text for item in EXPERIMENTS.values() for end in item.outcomes for text in (end.seen, end.means)]
+    told += [text for item in questions() for text in (item.title, item.help)]
+    told += [text for item in questions() for option in item.options for text in _option_phrases(option)]
     yield from dict.fromkeys(text for text in told if text)
+
+
+def _option_phrases(option: Option) -> Iterator[str]:
+    yield option.title
+    yield from (need.why for need in option.needs)
 
 
 def _phrases_of(entry: FailureText) -> Iterator[str]:

@@ -154,19 +154,19 @@ def answer_words(answer: Answer) -> str:
         )
         for change in answer.changes
     ]
-    lines += [worded("By hand: {what}", what=visible(text, 300)) for text in answer.by_hand]
+    lines += [worded("By hand: {what}", what=visible(worded(text), 300)) for text in answer.by_hand]
     return "\n".join(lines)
 
 
 def _reason_words(reason: Reason) -> Iterator[str]:
     key, value = visible(reason.key, 160), visible(reason.value or "–", 80)
     if reason.verdict is Verdict.FITS:
-        fits = worded("✓ {key} is {value}", key=key, value=value) if reason.value else f"✓ {reason.text}"
+        fits = worded("✓ {key} is {value}", key=key, value=value) if reason.value else f"✓ {worded(reason.text)}"
         yield fits if reason.value or not key else worded("✓ {key} is not told, which fits", key=key)
     elif reason.value or reason.verdict is Verdict.DIFFERS:
-        yield worded("✗ {key} is {value}; needed: {what}", key=key, value=value, what=reason.text)
+        yield worded("✗ {key} is {value}; needed: {what}", key=key, value=value, what=worded(reason.text))
     else:
-        yield worded("? {key} is not told; needed: {what}", key=key, what=reason.text)
+        yield worded("? {key} is not told; needed: {what}", key=key, what=worded(reason.text))
 
 
 # Rows

@@ -10,6 +10,7 @@ from app.diagnosis.dump import Dump
 from app.diagnosis.wishes import Answer, Question
 from app.model.setting import Change
 from ui import icons
+from ui.i18n import worded
 from ui.models.explained import answer_words, verdict_words
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 from ui.widgets.chip import Chip
@@ -29,17 +30,16 @@ class WishRow(QFrame):
         self.question = question
         self.answer: Answer | None = None
         self.title = plain_label(self, "strong", is_wrapped=True)
-        self.title.setText(question.title)
-        self.title.setToolTip(question.help)
+        self.title.setText(worded(question.title))
         self.help = plain_label(self, "caption", is_wrapped=True)
-        self.help.setText(question.help)
+        self.help.setText(worded(question.help))
         self.choice = QComboBox(self)
-        self.choice.setAccessibleName(question.title)
-        self.choice.setAccessibleDescription(question.help)
+        self.choice.setAccessibleName(worded(question.title))
+        self.choice.setAccessibleDescription(worded(question.help))
         self.choice.setFixedWidth(CHOICE_WIDTH)
         self.choice.addItem(self.tr("Not asked"), "")
         for option in question.options:
-            self.choice.addItem(option.title, option.id)
+            self.choice.addItem(worded(option.title), option.id)
         self.choice.activated.connect(self.chosen)
         self.verdict = Chip("", "idle", parent=self)
         self.why = plain_label(self, "caption", is_wrapped=True)
@@ -65,10 +65,9 @@ class WishRow(QFrame):
         """Judge the chosen option, and mark those that the charger fits as it is."""
         fitting = {option.id for option in wishes.present(dump, self.question)}
         for place, option in enumerate(self.question.options, start=1):
+            title = worded(option.title)
             is_now = option.id in fitting
-            self.choice.setItemText(
-                place, self.tr("{title} (as it is)").format(title=option.title) if is_now else option.title
-            )
+            self.choice.setItemText(place, self.tr("{title} (as it is)").format(title=title) if is_now else title)
         self.answer = wishes.judge(dump, self.question, self.question.option(self.wish)) if self.wish else None
         self.verdict.setVisible(self.answer is not None)
         self.why.setVisible(self.answer is not None)
