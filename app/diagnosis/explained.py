@@ -17,7 +17,7 @@ from app.diagnosis import catalogue
 from app.diagnosis.dump import Dump, Entry
 from app.diagnosis.keys import BASE_CONTROLLERS, StandardKey, keys2, keys16, standard_key
 from app.diagnosis.settings import at_settings
-from app.diagnosis.stacks import Recognition, Stack, VendorKey, recognise, vendor_key
+from app.diagnosis.stacks import Offered, Recognition, Stack, VendorKey, recognise, vendor_key
 from app.diagnosis.thresholds import standard
 from app.model.backend import redact_url
 from app.model.masking import is_secret_key
@@ -116,6 +116,8 @@ class Report:
             words.append(f"A value that starts with ws stands in {', '.join(shown[:5])}: it may be its address.")
         if stack is not None:
             words.append(stack.address.text)
+            if stack.address.offered is Offered.KEYS and not named:
+                words.append("This configuration shows none of these keys.")
         elif not words:
             words.append("No key that holds its address is to be seen.")
         return " ".join(words)

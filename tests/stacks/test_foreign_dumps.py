@@ -48,6 +48,7 @@ def test_microocpp_on_2x_is_known_by_a_variable_of_its_own() -> None:
     assert told.recognition.stack is not None
     assert told.recognition.stack.id == "microocpp"
     assert not [item for item in told.settings if item.holds]
+    assert told.address_words.endswith("This configuration shows none of these keys.")
     assert [item.key for item in told.settings if item.origin is Origin.UNKNOWN] == [
         "AlignedDataCtrlr.AlignedDataMeasurands"
     ]

@@ -173,7 +173,7 @@ def _reason_words(reason: Reason) -> Iterator[str]:
 
 
 def _label(item: Explanation) -> str:
-    return visible(item.label or item.meaning, 120)
+    return worded("Unknown") if item.origin is Origin.UNKNOWN else visible(item.label or item.meaning, 120)
 
 
 def _remark(item: Explanation) -> str:
