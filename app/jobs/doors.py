@@ -8,7 +8,7 @@ from app.model.job import Door, ShownChange
 from app.model.profile import Profile
 
 
-def guarding(changes: Iterable[ShownChange], profile: Profile | None) -> tuple[Door, ...]:
+def guarding(changes: Iterable[ShownChange], profiles: Iterable[Profile]) -> tuple[Door, ...]:
     """Return the doors these changes lead through, each once.
 
     A door of the profile guards the keys its id names: ``authorization-key`` guards ``AuthorizationKey``.
@@ -20,7 +20,7 @@ def guarding(changes: Iterable[ShownChange], profile: Profile | None) -> tuple[D
             reason = change.reason or "The charger does not let this be taken back."
             text = f"“{change.key}” can't be undone. {reason}"
             found.setdefault(f"key:{change.key}", Door(id=f"key:{change.key}", text=text, source="driver"))
-    for door in profile.one_way_doors if profile is not None else ():
+    for door in (door for profile in profiles for door in profile.one_way_doors):
         if any(_guards(door.id, change.key) for change in changes):
             found.setdefault(door.id, Door(id=door.id, text=door.text, source=door.evidence.source))
     return tuple(found.values())

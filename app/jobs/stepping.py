@@ -119,6 +119,14 @@ class StepRun:
         return profiles.get(self.job.profile_id) or profiles.get(told)
 
     @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """Return the unit's profile, and the most general one of each way that leads to it: each knows doors."""
+        registry, own = self.bench.registry, self.profile
+        known = (own,) if own is not None else ()
+        drivers = sorted({way.driver_id for way in self.unit.ways if way.driver_id in registry.drivers})
+        return known + tuple(registry.default_profile(driver, Identity()) for driver in drivers)
+
+    @property
     def timing(self) -> Timing:
         """Return how long this family takes."""
         return self.profile.timing if self.profile is not None else DEFAULT_TIMING
@@ -307,7 +315,7 @@ class StepRun:
         return result
 
     def _need_consent(self, change: ShownChange) -> None:
-        for door in guarding((change,), self.profile):
+        for door in guarding((change,), self.profiles):
             if door.id not in self.job.acknowledged:
                 raise StepBlocked(
                     f"“{change.key}” is not written before this is accepted: {door.text}",

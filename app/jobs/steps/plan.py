@@ -62,7 +62,7 @@ async def _rendered(step: StepRun) -> tuple[Sequence[Change], Sequence[Change]]:
 
 def _doors(step: StepRun, changes: Sequence[ShownChange]) -> Iterable[Door]:
     job = step.job
-    yield from guarding(changes, step.profile)
+    yield from guarding(changes, step.profiles)
     before = job.backend_before.security_profile if job.backend_before else SecurityProfile.NONE
     if job.backend is not None and job.backend.security_profile >= SecurityProfile.TLS_BASIC > before:
         yield Door(
