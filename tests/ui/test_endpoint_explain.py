@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from app.diagnosis.wishes import Verdict
 from tests.ui.console_kit import asked, charger, click, opened, press, selected, until
 from tests.ui.test_console_settings import Station, model_of
+from ui.dialogs import Question
 from ui.pages.endpoint import EXPLAIN
 from ui.pages.endpoint_explain import ExplainPanel
 from ui.pages.endpoint_explain_wishes import WishesView, WishRow
@@ -156,6 +157,27 @@ async def test_nothing_is_set_that_was_not_agreed_to(bench: Any) -> None:
         await press(config, "no")
         await until(lambda: view.apply.isEnabled())
         assert not asked(got, "ChangeConfiguration")
+
+
+async def test_what_was_agreed_for_one_charger_is_not_set_in_another(bench: Any) -> None:
+    first, other = Keys(), Keys()
+    async with (
+        opened(bench) as page,
+        charger(bench, answers=first.answers) as got,
+        charger(bench, "CP-2", answers=other.answers) as others,
+    ):
+        config = await read(page)
+        click(config.make.button)
+        view = config.explanation.wishes
+        await until(view.isVisible)
+        wish(view, "remote-start", "no")
+        click(view.apply)
+        await until(lambda: [box for box in config.findChildren(Question) if box.isVisible()])
+        await selected(page, "CP-2")
+        await press(config, "yes")
+        await until(lambda: not page.tasks.is_running("set wishes"))
+        assert not asked(got, "ChangeConfiguration")
+        assert not asked(others, "ChangeConfiguration")
 
 
 async def test_a_refused_value_is_said(bench: Any) -> None:

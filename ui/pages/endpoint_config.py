@@ -68,9 +68,13 @@ class OverOcpp(SettingsDesk):
         self._compare(len(self._baselines) - 1)
 
     async def set_all(self, changes: Iterable[Change]) -> list[str]:
-        """Write several settings one after the other, each kept and read back; return what went wrong, in words."""
+        """Write several settings one after the other, each kept and read back; return what went wrong, in words.
+
+        Ends where another charger is shown.
+        """
+        identity = self.identity
         for change in changes:
-            setting = self._snapshot_setting(change.key)
+            setting = self._snapshot_setting(change.key) if identity == self.identity else None
             if setting is not None and not problem_of(setting, change.after):
                 await self._writing(setting, change.after)
         wanted = {change.key for change in changes}
@@ -238,13 +242,12 @@ class ConfigPanel(QWidget):
         self.table.view.setFocus()
 
     def _set(self, changes: tuple[Change, ...]) -> None:
-        self._tasks.start_once("set wishes", self._setting(changes), busy=self.explanation.wishes.apply)
+        self._tasks.start_once("set wishes", self._setting(self._identity, changes), busy=self.explanation.wishes.apply)
 
-    async def _setting(self, changes: tuple[Change, ...]) -> None:
+    async def _setting(self, identity: str, changes: tuple[Change, ...]) -> None:
         wishes = self.explanation.wishes
-        if not await endpoint_change.are_wanted(self, changes):
+        if not await endpoint_change.are_wanted(self, changes) or identity != self._identity:
             return
-        identity = self._identity
         wishes.say(self.tr("Setting {count} values …").format(count=len(changes)), "working")
         failed = await self.desk.set_all(changes)
         if identity != self._identity:
