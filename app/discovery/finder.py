@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 
 from app.discovery import manual
+from app.discovery.holding import Hold
 from app.discovery.probing import (
     Candidate,
     Condition,
@@ -380,6 +381,20 @@ class Finder:
             await asyncio.wait(tasks)
         return self._known(unit_id)
 
+    def is_asking(self, address: Address) -> bool:
+        """Say whether an address waits to be asked who is there, or is being asked."""
+        return address in self._running or address in self._queue
+
+    async def settled(self, limit_s: float) -> None:
+        """Wait until nobody waits to be asked, ``limit_s`` at most."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + limit_s
+        while self._running and loop.time() < until:
+            running = list(self._running.values())
+            await asyncio.wait(running, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+            # The callbacks that start the next ones run in the next turn of the loop.
+            await asyncio.sleep(0)
+
     def forget(self, unit_id: str) -> None:
         """Drop a unit; it comes back when it is sighted again."""
         unit_id = self._roster.resolve(unit_id)
@@ -452,39 +467,6 @@ class Finder:
                     self._examine_soon(sighting)
         finally:
             self._is_tending = False
-
-
-class Hold:
-    """Probing of one unit is paused while this is entered."""
-
-    def __init__(self, finder: Finder, unit_id: str) -> None:
-        self._finder = finder
-        self._unit_id = unit_id
-
-    def __enter__(self) -> None:
-        self._finder._holds[self._unit_id] += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        holds = self._finder._holds
-        holds[self._unit_id] -= 1
-        if not holds[self._unit_id]:
-            del holds[self._unit_id]
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-        unit = self._finder.units.get(self._finder._roster.resolve(self._unit_id))
-        try:
-            await self._finder._settle(unit)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, trace)
 
 
 def _again(way: Way, ports: Mapping[str, Sighting] = MappingProxyType({})) -> Sighting:

@@ -73,6 +73,9 @@ class Queue:
     def __len__(self) -> int:
         return self._size
 
+    def __contains__(self, address: Address) -> bool:
+        return address in self._hosts.get(_host(address), ())
+
     def put(self, sighting: Sighting) -> None:
         """Add a sighting, or replace the one waiting for that address; “a web page” does not replace a make's name."""
         waiting = self._hosts.setdefault(_host(sighting.address), OrderedDict())

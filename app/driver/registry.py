@@ -48,6 +48,8 @@ class Driver:
     capabilities: frozenset[type]
     probe: Callable[[Address, Profile, Links], Any] = field(repr=False)
     broadcast: Broadcast | None = None
+    asks: tuple[str, ...] = ()
+    """Everything ``probe`` may send to a host nobody knows, in words a person reads before a search."""
     announced: Callable[[Sighting, Profile], Identity | None] | None = field(default=None, repr=False)
     """Reads who a unit is from its mDNS announcement alone."""
 

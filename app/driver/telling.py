@@ -90,6 +90,8 @@ def named(profile: Profile, *, model: str, serial: str, firmware: str = "", mac:
     )
 
 
-def telling_driver(kind: type[TellingSession], *, title: str, sources: frozenset[SourceKind] = WEB_SOURCES) -> Driver:
+def telling_driver(
+    kind: type[TellingSession], *, title: str, asks: tuple[str, ...] = (), sources: frozenset[SourceKind] = WEB_SOURCES
+) -> Driver:
     """Make the driver of a session class."""
-    return web_driver(kind, title=title, capabilities=TELLS, recognise=kind.recognise, sources=sources)
+    return web_driver(kind, title=title, capabilities=TELLS, recognise=kind.recognise, asks=asks, sources=sources)

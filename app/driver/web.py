@@ -109,9 +109,13 @@ def web_driver(
     title: str,
     capabilities: frozenset[type],
     recognise: Recognise,
+    asks: tuple[str, ...] = (),
     sources: frozenset[SourceKind] = frozenset({SourceKind.MDNS, SourceKind.LAN, SourceKind.MANUAL}),
 ) -> Driver:
-    """Make the driver of a session class. ``recognise`` asks an open link who is there, changing nothing."""
+    """Make the driver of a session class. ``recognise`` asks an open link who is there, changing nothing.
+
+    ``asks`` lists everything it may send, for whoever is about to search.
+    """
 
     def open_session(address: Address, profile: Profile, links: Links) -> Session:
         if not isinstance(address, NetAddress):
@@ -130,5 +134,11 @@ def web_driver(
             await http.close()
 
     return Driver(
-        id=kind.driver_id, title=title, sources=sources, open=open_session, capabilities=capabilities, probe=probe
+        id=kind.driver_id,
+        title=title,
+        sources=sources,
+        open=open_session,
+        capabilities=capabilities,
+        probe=probe,
+        asks=asks,
     )

@@ -318,5 +318,6 @@ DRIVER = Driver(
     open=open_session,
     capabilities=frozenset({Identifies, ReportsStatus, Meters, ReadsSettings, ExportsLog}),
     probe=probe,
+    asks=("“i” over UDP", "“report 1” over UDP"),
     broadcast=Broadcast(port=PORT, question=b"i"),
 )

@@ -17,7 +17,7 @@ from app.errors import NotSupported
 from app.links.link import HttpLink
 from app.model.profile import Profile
 from app.model.reading import Measurand
-from app.model.unit import Identity, SourceKind
+from app.model.unit import Identity
 
 INFO = "/info?general=1&network=1&versions=1"
 """Without what is nobody's business here: place, SIM card, attachment."""
@@ -91,6 +91,6 @@ class NrgKick(TellingSession):
 
 
 DRIVER = replace(
-    telling_driver(NrgKick, title="NRGkick Gen2", sources=frozenset({SourceKind.MDNS, SourceKind.MANUAL})),
+    telling_driver(NrgKick, title="NRGkick Gen2", asks=(f"GET {INFO}",)),
     announced=announced,  # it says serial and model there, behind a login, too
 )

@@ -351,6 +351,7 @@ def _codes(system: Mapping[str, Any], key: str) -> list[str]:
 _BASE = web_driver(
     Peblar,
     title="Peblar (web interface)",
+    asks=(f"GET {VERSIONS}", f"GET {REST}health", f"GET {NOWHERE}", f"with a stored login: POST {LOGIN}, GET {INFO}"),
     capabilities=frozenset(
         {Identifies, Meters, ReadsOneSetting, ReadsSettings, Reboots, ReportsStatus, SetsBackend, WritesSettings}
     ),

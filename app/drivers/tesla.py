@@ -52,4 +52,6 @@ class WallConnector(TellingSession):
         return "Preparing" if found.get("vehicle_connected") is True else "Available", told
 
 
-DRIVER = telling_driver(WallConnector, title="Tesla Wall Connector Gen 3")
+DRIVER = telling_driver(
+    WallConnector, title="Tesla Wall Connector Gen 3", asks=("GET /api/1/version", "GET /api/1/vitals")
+)

@@ -25,6 +25,7 @@ from app.drivers.alfen.session import AlfenEve
 DRIVER = web_driver(
     AlfenEve,
     title="Alfen Eve (local web interface)",
+    asks=("GET /api/info",),
     capabilities=frozenset(
         {
             ExportsLog,

@@ -156,4 +156,10 @@ def _values(answer: HttpAnswer) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-DRIVER = web_driver(GoE, title="go-e charger (local HTTP API v2)", capabilities=OFFERS, recognise=recognise)
+DRIVER = web_driver(
+    GoE,
+    title="go-e charger (local HTTP API v2)",
+    capabilities=OFFERS,
+    recognise=recognise,
+    asks=("GET /api/status?filter=…",),
+)

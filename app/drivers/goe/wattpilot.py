@@ -92,4 +92,10 @@ async def recognise(http: HttpLink, profile: Profile) -> Identity | None:
     return identity_of({key: hello.get(name) for key, name in told.items()}, profile, VENDOR)
 
 
-DRIVER = web_driver(Wattpilot, title="Fronius Wattpilot (WebSocket)", capabilities=OFFERS, recognise=recognise)
+DRIVER = web_driver(
+    Wattpilot,
+    title="Fronius Wattpilot (WebSocket)",
+    capabilities=OFFERS,
+    recognise=recognise,
+    asks=(f"GET {PATH} (a WebSocket; it only listens to the greeting)", "GET /"),
+)

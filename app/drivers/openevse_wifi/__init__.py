@@ -57,7 +57,7 @@ async def probe(address: Address, profile: Profile, links: Links) -> Identity | 
 DRIVER = Driver(
     id="openevse-wifi",
     title="OpenEVSE gateway (HTTP)",
-    sources=frozenset({SourceKind.MDNS, SourceKind.MANUAL}),
+    sources=frozenset({SourceKind.MDNS, SourceKind.LAN, SourceKind.MANUAL}),
     open=open_session,
     capabilities=frozenset(
         {
@@ -73,4 +73,5 @@ DRIVER = Driver(
         }
     ),
     probe=probe,
+    asks=("GET /emoncms/describe", "GET /config"),
 )

@@ -23,6 +23,7 @@ from app.drivers.smartevse.session import SmartEvse, recognise
 DRIVER = web_driver(
     SmartEvse,
     title="SmartEVSE (HTTP)",
+    asks=("GET /settings",),
     capabilities=frozenset(
         {
             Identifies,

@@ -25,6 +25,7 @@ from app.drivers.warp.session import Warp
 DRIVER = web_driver(
     Warp,
     title="Tinkerforge WARP, ELTAKO (HTTP)",
+    asks=("GET /info/name", "GET /info/version", "GET /info/display_name", "GET /login_state"),
     capabilities=frozenset(
         {
             Identifies,
