@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "show one charger: identity, status, backend, settings",
     "label": "read codes and labels from photos or a barcode reader and match them to the site",
     "triage": "say of every charger in reach whether and how it can be saved (HTML, CSV, XLSX, JSON)",
+    "card": "print what to type at a charger, with QR codes (HTML, PDF)",
     "apply": "move a charger to a backend and prove it",
     "serve": "run the test endpoint and show everything that speaks to it",
     "call": "send one OCPP command to a charger and print its answer",

@@ -20,15 +20,20 @@ async def write(report: Report, folder: Path, stem: str) -> dict[str, Path]:
     files = {kind: folder / f"{stem}.{kind}" for kind in ("html", "json", "pdf")}
     try:
         _write_texts(report, folder, files)
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-            source = Path(scratch) / "report.html"
-            source.write_text(html(report, for_print=True), encoding="utf-8")
-            await _print(source, files["pdf"], stem)
+        await write_pdf(html(report, for_print=True), files["pdf"], stem)
     except OSError as error:
         raise StoreError(
             f"The report can't be written: {error.strerror or error}.", f"Check room and rights of {folder}."
         ) from error
     return files
+
+
+async def write_pdf(print_html: str, path: Path, title: str) -> None:
+    """Turn HTML that is plain enough for Qt into a PDF. Raises StoreError and OSError."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        source = Path(scratch) / "report.html"
+        source.write_text(print_html, encoding="utf-8")
+        await _print(source, path, title)
 
 
 def _write_texts(report: Report, folder: Path, files: dict[str, Path]) -> None:

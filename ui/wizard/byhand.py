@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.jobs.stepping import backend_entry
-from app.model.backend import Backend, JoinRule, SecurityProfile
-from app.model.guidance import Guidance, Line, render
+from app.model.backend import Backend, SecurityProfile
+from app.model.guidance import Guidance
 from app.model.job import Job, Step, StepKind, StepState
-from app.model.profile import Profile
 from app.model.secret import Secret
-from ui.i18n import translate
+from app.model.typed import guidance_for
 
 if TYPE_CHECKING:
     from app.workbench import Workbench
@@ -53,32 +52,3 @@ def _with_secret(job: Job, step: Step, typed: Backend, secret: Secret) -> Backen
             return typed
         profile = SecurityProfile.BASIC
     return Backend(url=typed.url, identity=typed.identity, security_profile=profile, secret=secret, name=typed.name)
-
-
-def guidance_for(profile: Profile | None, backend: Backend, *, root_pem: str = "") -> Guidance:
-    """Return a guided family's fields; for any other: address, identity, password, and both in one line."""
-    if profile is not None and profile.guide is not None:
-        return render(profile, backend, root_pem=root_pem)
-    known = render(profile, backend) if profile is not None else None
-    lines = [*(known.lines if known is not None else (_line(translate("Address"), "url", backend.url),))]
-    if profile is None or profile.url is None or profile.url.join is not JoinRule.AS_IS:
-        lines.append(_line(translate("Identity"), "identity", backend.identity))
-        note = translate("Where there is one field only.")
-        lines.append(_line(translate("Both in one line"), "url", backend.full_url, note=note))
-    if backend.secret:
-        lines.append(_line(translate("Password"), "secret", backend.secret.reveal(), is_secret=True))
-    return Guidance(
-        profile_id=profile.id if profile else "",
-        family=profile.family if profile else "",
-        steps=known.steps if known else (),
-        lines=tuple(lines),
-        patience_s=known.patience_s if known else 0.0,
-        dials=known.dials if known else backend.full_url,
-        is_certain=known is not None and known.is_certain,
-        notes=known.notes if known else (),
-        problems=known.problems if known else (),
-    )
-
-
-def _line(label: str, holds: str, text: str, *, note: str = "", is_secret: bool = False) -> Line:
-    return Line(label=label, holds=holds, text=text, note=note, is_secret=is_secret)

@@ -9,13 +9,14 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.model.guidance import Guidance
 from app.model.job import Job, JobState, Progress, Step, StepKind, StepState
+from app.model.typed import guidance_for
 from ui import icons
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.chip import TONE_ICONS, Chip
 from ui.widgets.column import ScrollColumn
 from ui.widgets.findings import Findings
 from ui.widgets.guidance import GuidanceView
-from ui.wizard.byhand import guidance_for, is_by_hand, to_type
+from ui.wizard.byhand import is_by_hand, to_type
 from ui.wizard.choose import BackendForm
 from ui.wizard.countdown import Countdown
 from ui.wizard.evidence import EvidenceList
