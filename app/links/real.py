@@ -15,9 +15,10 @@ from app.links.link import (
     HttpLink,
     HttpManner,
     LineLink,
+    ModbusLink,
     OcppLink,
 )
-from app.links.recording import RecordedDatagrams, RecordedHttp, RecordedLine, Recorder
+from app.links.recording import RecordedDatagrams, RecordedHttp, RecordedLine, RecordedModbus, Recorder
 from app.links.serial import SerialLine
 from app.links.streams import TcpLine, UdpLink
 from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
@@ -101,6 +102,13 @@ class RealLinks:
         else:
             link = await UdpLink.open(address, adapter_address=self.adapter_address)
         return link if self._recorder is None else RecordedDatagrams(link, self._recorder, str(address))
+
+    async def modbus(self, address: NetAddress) -> ModbusLink:
+        """Open Modbus TCP; raises NotReachable."""
+        from app.links.modbus import ModbusTcp
+
+        link = await ModbusTcp.open(address, adapter_address=self.adapter_address)
+        return link if self._recorder is None else RecordedModbus(link, self._recorder, str(address))
 
     async def everybody(self, address: NetAddress, *, local_port: int) -> SharedLink:
         """Open UDP to all behind a broadcast address; raises NotReachable, PortInUse."""

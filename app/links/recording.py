@@ -2,13 +2,14 @@
 
 Fields of a line: ``at`` (UTC), ``link`` (kind, address and a number), ``direction`` (``out``, ``in``, or ``end`` with
 the error that ended it), and what fits the kind: ``method path headers status`` of HTTP, ``socket`` for the path of a
-WebSocket, and the payload as ``json``, ``text`` or ``hex``.
+WebSocket, ``read`` for the question of Modbus (``holding 100 2 of 255``: first register, number of them, and the unit's
+number), and the payload as ``json``, ``text`` or ``hex``.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from app.errors import AppError
-from app.links.link import DatagramLink, HttpAnswer, HttpLink, LineLink, TextChannel
+from app.links.link import DatagramLink, HttpAnswer, HttpLink, LineLink, ModbusLink, TextChannel
 from app.links.redaction import Redactor
 from app.model.secret import Secret
 
@@ -214,6 +215,39 @@ class RecordedDatagrams:
         data = await self._inner.receive(timeout_s=timeout_s)
         self._recorder.note(self._name, "in", data)
         return data
+
+    async def close(self) -> None:
+        """Close the link."""
+        await self._inner.close()
+
+
+class RecordedModbus:
+    """A Modbus link that is written down, register by register."""
+
+    def __init__(self, inner: ModbusLink, recorder: Recorder, where: str) -> None:
+        self._inner = inner
+        self._recorder = recorder
+        self._name = recorder.name("modbus", where)
+
+    async def holding(self, start: int, count: int, *, unit: int = 1, timeout_s: float = 3.0) -> Sequence[int]:
+        """Read holding registers and write both sides down."""
+        question = f"holding {start} {count} of {unit}"
+        return await self._noted(question, self._inner.holding(start, count, unit=unit, timeout_s=timeout_s))
+
+    async def inputs(self, start: int, count: int, *, unit: int = 1, timeout_s: float = 3.0) -> Sequence[int]:
+        """Read input registers and write both sides down."""
+        question = f"inputs {start} {count} of {unit}"
+        return await self._noted(question, self._inner.inputs(start, count, unit=unit, timeout_s=timeout_s))
+
+    async def _noted(self, question: str, asked: Awaitable[Sequence[int]]) -> Sequence[int]:
+        self._recorder.note(self._name, "out", read=question)
+        try:
+            found = await asked
+        except AppError as error:
+            self._recorder.note(self._name, "end", read=question, error=type(error).__name__, text=error.message)
+            raise
+        self._recorder.note(self._name, "in", orjson.dumps(list(found)), read=question)
+        return found
 
     async def close(self) -> None:
         """Close the link."""

@@ -1,6 +1,6 @@
 """Answer from a recording as if the charger were there.
 
-HTTP is tolerant: the next answer recorded for a method and path, the last one again and again. Streams are followed in
+HTTP and Modbus are tolerant: the next answer recorded for a question, the last one again and again. Streams are followed in
 order: what was written must be written, then comes what was answered.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from app import errors
-from app.errors import AppError, Garbled, LinkLost, NotReachable, TimedOut, Unexpected
+from app.errors import AppError, Garbled, LinkLost, NotReachable, NotSupported, TimedOut, Unexpected
 from app.links.link import (
     USUAL,
     Credentials,
@@ -24,6 +24,7 @@ from app.links.link import (
     HttpLink,
     HttpManner,
     LineLink,
+    ModbusLink,
     OcppLink,
     TextChannel,
 )
@@ -78,6 +79,10 @@ class ReplayLinks:
         """Return the recorded datagrams."""
         del local_port
         return ReplayedDatagrams(self._of("udp", str(address)))
+
+    async def modbus(self, address: NetAddress) -> ModbusLink:
+        """Return the registers that were read, of whatever address."""
+        return ReplayedModbus(self._of("modbus", str(address)))
 
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Refuse: OCPP traffic is replayed from the traffic store."""
@@ -249,6 +254,42 @@ class ReplayedDatagrams:
     async def close(self) -> None:
         """Close it."""
         await self._line.close()
+
+
+class ReplayedModbus:
+    """Modbus answered from a recording."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self._answers: dict[str, deque[Line]] = {}
+        self._is_closed = False
+        for line in lines:
+            if line["direction"] != "out" and "read" in line:
+                self._answers.setdefault(line["read"], deque()).append(line)
+
+    async def holding(self, start: int, count: int, *, unit: int = 1, timeout_s: float = 3.0) -> Sequence[int]:
+        """Return the next recorded holding registers."""
+        del timeout_s
+        return self._next(f"holding {start} {count} of {unit}")
+
+    async def inputs(self, start: int, count: int, *, unit: int = 1, timeout_s: float = 3.0) -> Sequence[int]:
+        """Return the next recorded input registers."""
+        del timeout_s
+        return self._next(f"inputs {start} {count} of {unit}")
+
+    def _next(self, question: str) -> Sequence[int]:
+        if self._is_closed:
+            raise _closed()
+        found = self._answers.get(question)
+        if not found:
+            raise NotSupported(f"The recording has no answer to “{question}”.", "Record this call on a charger.")
+        line = found.popleft() if len(found) > 1 else found[0]
+        if line["direction"] == "end":
+            raise _recorded_error(line)
+        return tuple(int(value) for value in line["json"])
+
+    async def close(self) -> None:
+        """Refuse further questions."""
+        self._is_closed = True
 
 
 def payload(line: Line) -> bytes:
