@@ -28,6 +28,7 @@ from app.discovery.noticing import Notices
 from app.discovery.remembering import remember
 from app.discovery.serialports import SerialSource
 from app.discovery.source import Source
+from app.discovery.subnet import LanSearch
 from app.driver.capability import WriteResult
 from app.driver.registry import Registry, load_drivers, load_profiles
 from app.driver.session import Session
@@ -117,6 +118,7 @@ class Workbench:
         self.server: OcppServer
         self.links: RealLinks
         self.finder: Finder
+        self.lan: LanSearch
         self.desk: JobDesk
         self.hand: EditDesk
         self.files: FileService
@@ -171,6 +173,13 @@ class Workbench:
             ours=self.ours,
             known=self.store.units.all(),
             is_simulated=self.is_demo,
+        )
+        self.lan = LanSearch(
+            registry=self.registry,
+            finder=self.finder,
+            links=self.links,
+            scope=self.scope,
+            asks_loopback=self._asks_loopback or self.is_demo,
         )
         self._build_desks()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import suppress
 
 from app.commands import NOTHING, OK
 from app.commands.bench import add_endpoint, workbench
@@ -11,6 +12,7 @@ from app.commands.console import Console, table
 from app.errors import AppError, PortInUse
 from app.model.frame import SourceHealth
 from app.model.unit import Unit
+from app.scope import Scope
 from app.workbench import Workbench
 
 
@@ -18,6 +20,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to look and listen (default 5)")
     parser.add_argument("--add", action="append", default=[], metavar="ADDRESS", help="also ask this address or port")
+    parser.add_argument(
+        "--lan",
+        nargs="?",
+        const="",
+        metavar="RANGE",
+        help="also ask every address of this computer's own network, or of a part of it (192.168.1.10-60)",
+    )
     parser.add_argument("--no-search", action="store_true", help="ask only what --add names, and who dials in")
     add_endpoint(parser)
 
@@ -43,7 +52,43 @@ async def look(bench: Workbench, args: argparse.Namespace, console: Console) -> 
             await bench.finder.add(address)
         except AppError as error:
             console.trouble(error, is_final=False)
-    await _watch(bench, args.seconds, console)
+    if args.lan is None:
+        await _watch(bench, args.seconds, console)
+    else:
+        await _search(bench, args.lan, args.seconds, console)
+
+
+async def _search(bench: Workbench, text: str, seconds: float, console: Console) -> None:
+    """Ask every address of a range while watching, and wait until all who answer are known."""
+    wanted = bench.lan.span(text, adapter="" if text else bench.adapter_address)
+    console.progress(f"Asking {len(wanted.hosts)} addresses, {wanted.title}. None of these calls can change a charger:")
+    for asked in bench.lan.asks():
+        console.progress(f"  {asked.where}: {', '.join(asked.calls)} ({asked.title})")
+    async with Scope("find") as scope:
+        scope.isolated("progress", _tell(bench, console))
+        scope.isolated("found", _announce(bench, console))
+        await asyncio.sleep(0)  # both listen from here on
+        bench.lan.start(wanted)
+        await bench.lan.finished()
+        await asyncio.sleep(max(seconds - bench.lan.progress.took_s, 0.0))
+    progress = bench.lan.progress
+    strangers = [item.host for item in bench.lan.answers if not item.unit_id]
+    console.progress(
+        f"{progress.done} of {progress.total} addresses asked in {progress.took_s:.1f} s"
+        f" ({progress.rate:.0f} connections/s), {progress.answering} answered."
+    )
+    if strangers:
+        console.progress(f"No charger Rehome knows: {', '.join(strangers)}")
+
+
+async def _tell(bench: Workbench, console: Console) -> None:
+    with bench.lan.changes.subscribe() as changes:
+        told = 0
+        async for progress in changes:
+            share = 10 * progress.done // max(progress.total, 1)
+            if progress.is_running and share > told:
+                told = share
+                console.progress(f"{progress.done} of {progress.total} asked, about {progress.left_s:.0f} s left")
 
 
 def listing(units: list[Unit]) -> str:
@@ -75,13 +120,16 @@ async def _listen_if_possible(bench: Workbench, args: argparse.Namespace, consol
 
 
 async def _watch(bench: Workbench, seconds: float, console: Console) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await _announce(bench, console)
+
+
+async def _announce(bench: Workbench, console: Console) -> None:
+    """Name each charger once, when it is known, until cancelled."""
     seen: set[str] = set()
     with bench.finder.changes.subscribe() as changes:
-        try:
-            async with asyncio.timeout(seconds):
-                async for change in changes:
-                    if change.unit.identity.profile_id and change.unit.unit_id not in seen:
-                        seen.add(change.unit.unit_id)
-                        console.progress(f"Found {change.unit.title}")
-        except TimeoutError:
-            return
+        async for change in changes:
+            if change.unit.identity.profile_id and change.unit.unit_id not in seen:
+                seen.add(change.unit.unit_id)
+                console.progress(f"Found {change.unit.title}")

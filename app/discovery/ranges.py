@@ -34,6 +34,22 @@ def searchable(networks: Iterable[Network], *, with_loopback: bool = False) -> l
     return sorted(found, key=lambda item: (item.adapter.is_loopback, VIRTUAL.search(item.adapter.name) is not None))
 
 
+def chosen(networks: Sequence[Network], text: str = "", adapter: str = "") -> Span:
+    """Return what to ask, on the network of an adapter's address, or else where the typed range lies.
+
+    Raises NotAllowed with advice.
+    """
+    if not networks:
+        raise NotAllowed(
+            "There is no local network to search.", "Connect a network cable or join the site's WiFi, then try again."
+        )
+    named = [item for item in networks if item.adapter.address == adapter]
+    if not named and text.strip():
+        first, _ = _typed(text.strip())
+        named = [item for item in networks if item.contains(str(first))]
+    return span((named or list(networks))[0], text)
+
+
 def span(network: Network, text: str = "") -> Span:
     """Return what to ask: the whole network, or the part a person typed. Raises NotAllowed with advice.
 

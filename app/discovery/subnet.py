@@ -17,7 +17,7 @@ from enum import Enum
 from app.discovery import neighbours
 from app.discovery.adapters import Network, networks
 from app.discovery.finder import Finder
-from app.discovery.ranges import Span, searchable, span
+from app.discovery.ranges import Span, chosen, searchable
 from app.driver.registry import Broadcast, Driver, Registry, addresses
 from app.errors import LinkError, TimedOut
 from app.feed import Feed
@@ -114,6 +114,7 @@ class LanSearch:
         asks_loopback: bool = False,
         connect: Connect | None = None,
         table: Table = neighbours.read,
+        list_networks: Callable[[], list[Network]] = networks,
         rate: float = RATE,
     ) -> None:
         self._registry = registry
@@ -123,6 +124,7 @@ class LanSearch:
         self._asks_loopback = asks_loopback
         self._connect = connect or knock
         self._table = _Cached(table)
+        self._networks = list_networks
         self._pace_s = 1.0 / rate
         self._doors = doors(registry)
         self._questions = questions(registry)
@@ -136,12 +138,13 @@ class LanSearch:
     # What a person sees before
 
     def networks(self) -> list[Network]:
-        """List the networks that can be searched, the best first."""
-        return searchable(networks(), with_loopback=self._asks_loopback)
+        """List the networks that can be searched, the best first. A demo stays on this computer."""
+        found = searchable(self._networks(), with_loopback=self._asks_loopback)
+        return [item for item in found if item.adapter.is_loopback or not self._asks_loopback]
 
-    def span(self, network: Network, text: str = "") -> Span:
-        """Return what would be asked; raises NotAllowed."""
-        return span(network, text)
+    def span(self, text: str = "", *, adapter: str = "") -> Span:
+        """Return what would be asked, on the adapter of that address, else where the range lies. Raises NotAllowed."""
+        return chosen(self.networks(), text, adapter)
 
     def asks(self) -> list[Asked]:
         """List everything that is asked of a host whose port is open. None of it can change a charger."""
