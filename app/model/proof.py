@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from app.model.address import NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend, redact_url
 from app.model.finding import Evidence, Finding, Severity
 from app.model.frame import Boot, Handshake, Knock
@@ -218,6 +218,8 @@ def _link(known: Known) -> Lamp:
         return Lamp(stage=Stage.LINK, state=LampState.PROVED, text="Its network reaches this computer.", evidence=seen)
     if _serial_way(unit) is not None:
         return Lamp(stage=Stage.LINK, text="Reached over the serial cable; its network is not asked.", evidence=seen)
+    if _way(unit, BleAddress) is not None:
+        return Lamp(stage=Stage.LINK, text="Heard over Bluetooth; its network is not asked.", evidence=seen)
     if unit.ways:
         text = "No way leads to it now: check cable, Wi-Fi and power."
         return Lamp(stage=Stage.LINK, state=LampState.FAULT, text=text, evidence=seen)
@@ -403,6 +405,9 @@ _SOURCE_WORDS = {
     SourceKind.MDNS: "announced on the network (mDNS)",
     SourceKind.SERIAL: "found on a serial port",
     SourceKind.DIAL_IN: "dialled our endpoint",
+    SourceKind.BROADCAST: "answered a question to everybody",
+    SourceKind.LAN: "asked for on this network",
+    SourceKind.BLUETOOTH: "advertises itself over Bluetooth",
     SourceKind.MANUAL: "added by hand",
 }
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.model.address import NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend
 from app.model.finding import Evidence, Finding, Severity
 from app.model.frame import Knock
@@ -26,7 +26,10 @@ QUIET = settings(max_examples=150, deadline=None, suppress_health_check=list(Hea
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 texts = st.text(max_size=60)
 addresses = st.one_of(
-    st.builds(NetAddress, host=texts), st.builds(SerialAddress, port=texts), st.builds(OcppAddress, identity=texts)
+    st.builds(NetAddress, host=texts),
+    st.builds(SerialAddress, port=texts),
+    st.builds(OcppAddress, identity=texts),
+    st.builds(BleAddress, device=texts, name=texts),
 )
 ways = st.builds(
     Way,

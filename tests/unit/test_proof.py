@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.model.address import NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend
 from app.model.finding import Evidence, Finding, Severity
 from app.model.frame import Boot, Handshake, Hello, Knock, TlsSession
@@ -112,6 +112,20 @@ def test_a_finding_makes_its_lamp_red():
     assert first is not None
     assert first.stage is Stage.DNS
     assert first.evidence[-1].text == "NXDOMAIN"
+
+
+@pytest.mark.parametrize("source", SourceKind)
+def test_every_source_is_named_as_evidence_of_power(source):
+    power = chain(Known(unit=unit(way(NetAddress(host="192.168.1.20"), source))))[0]
+    assert power.state is LampState.PROVED
+    assert power.evidence[0].label
+
+
+def test_a_charger_heard_over_bluetooth_is_not_told_to_have_lost_its_network():
+    air = way(BleAddress(device="AA:BB:CC:DD:EE:FF"), SourceKind.BLUETOOTH)
+    link = next(lamp for lamp in chain(Known(unit=unit(air))) if lamp.stage is Stage.LINK)
+    assert link.state is LampState.NOT_ASKED
+    assert "Bluetooth" in link.text
 
 
 def test_a_vanished_charger_is_red_at_the_link():

@@ -48,5 +48,8 @@ SOURCES = {
     SourceKind.MDNS: Words("mDNS", "wifi", "text2", "announced on the network"),
     SourceKind.SERIAL: Words("Serial", "usb", "text2", "on a serial port"),
     SourceKind.DIAL_IN: Words("Dial-in", "radio-tower", "text2", "dialled our endpoint"),
+    SourceKind.BROADCAST: Words("Broadcast", "radio", "text2", "answered a question to everybody"),
+    SourceKind.LAN: Words("LAN", "network", "text2", "asked for on this network"),
+    SourceKind.BLUETOOTH: Words("Bluetooth", "bluetooth", "text2", "advertises itself over Bluetooth"),
     SourceKind.MANUAL: Words("By hand", "keyboard", "text2", "added by its address"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from app.model.address import NetAddress, OcppAddress
+from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.job import JobState
 from app.model.unit import Adoption, Health, SourceKind, Unit, Way
 from ui.i18n import worded
@@ -151,9 +151,15 @@ def trouble_text(unit: Unit) -> str:
 def short_address(way: Way) -> str:
     """Return host, port or identity of a way, short enough for a card."""
     address = way.address
-    if isinstance(address, NetAddress):
-        return visible(address.host, 24)
-    return visible(address.identity if isinstance(address, OcppAddress) else address.port, 24)
+    match address:
+        case NetAddress():
+            return visible(address.host, 24)
+        case OcppAddress():
+            return visible(address.identity, 24)
+        case BleAddress():
+            return visible(address.name or address.device, 24)
+        case SerialAddress():
+            return visible(address.port, 24)
 
 
 def where_text(way: Way, now: datetime) -> str:
