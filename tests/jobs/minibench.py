@@ -124,6 +124,8 @@ class MiniBench:
         """Probe an address and make the unit known."""
         for driver in self.registry.drivers.values():
             profiles = [item for item in self.registry.profiles.values() if item.driver == driver.id]
+            if isinstance(address, OcppAddress):  # a dial-in is no model's before it has said whose it is
+                profiles.sort(key=lambda item: item.priority)
             for profile in (item for item in profiles if reaches(driver, item, address)):
                 found = await driver.probe(address, profile, self.links)
                 if found is not None:
