@@ -235,16 +235,29 @@ class Finder:
             self._publish(self._roster.absent(address, None, trouble="Something else answers here now."))
             return None
         source = SourceKind(sighting.hints.get(AGAIN, sighting.source.value))
-        way = Way(driver_id=found.driver.id, address=found.address, source=source, seen_at=_now())
+        before, known = self._present(found.address)
+        way = Way(driver_id=found.driver.id, address=found.address, source=source, seen_at=_now(), trouble=known)
         unit, changes = self._roster.observe(found.identity, way)
         self._publish(changes)
         if found.address != address:
             self._tending.forget(address)
+        now = asyncio.get_running_loop().time()
         if isinstance(found.address, NetAddress) and not found.driver.only_listens:
-            self._tending.succeeded(replace(sighting, address=found.address), asyncio.get_running_loop().time())
+            self._tending.succeeded(replace(sighting, address=found.address), now)
         else:
             self._tending.forget(address)
+        if unit.unit_id != before:
+            self._tending.read_soon(found.address)
+        if not self._tending.reads(found.address, now, found.profile.timing.refresh_s):
+            return unit
         return await self._read(unit, found.driver, found.profile, found.address)
+
+    def _present(self, address: Address) -> tuple[str, str]:
+        """Return which unit is at an address, as far as it is in reach there, and what troubles that way."""
+        unit = self._roster.at(address)
+        ways = unit.ways if unit is not None else ()
+        way = next((way for way in ways if way.address == address and way.is_present), None)
+        return (unit.unit_id, way.trouble) if unit is not None and way is not None else ("", "")
 
     def _fitting(self, told: Sequence[Sighting]) -> list[Candidate]:
         """List who may answer: the charger known there first, then whatever fits what was seen of the address."""
@@ -269,6 +282,8 @@ class Finder:
             condition, trouble = await read_condition(driver, profile, address, self._links, self._ours), ""
         except AppError as error:
             condition, trouble = Condition(), error.message
+            if not isinstance(error, AuthFailed):
+                self._tending.read_soon(address)
         current = self._roster.at(address)
         if current is None:
             return unit
@@ -353,6 +368,7 @@ class Finder:
             await asyncio.wait([running])
         if self._is_held(target):
             return self._roster.at(target)
+        self._tending.read_soon(target)
         try:
             return await self._ask(sighting)
         except AuthFailed as error:
@@ -376,6 +392,7 @@ class Finder:
         await self._settle(unit)
         for way in unit.ways:
             if way.address not in self._running and not self._is_held(way.address):
+                self._tending.read_soon(way.address)
                 tasks.append(self._start(_again(way, self._ports)))
         if tasks:
             await asyncio.wait(tasks)

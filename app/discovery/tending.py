@@ -34,6 +34,7 @@ class _Care:
     due: float
     misses: int = 0
     has_answered: bool = False
+    read_at: float | None = None
     is_stranger: bool = False
     told: dict[str, Sighting] = field(default_factory=dict)
     """The newest sighting by service type: one charger announces several."""
@@ -109,6 +110,21 @@ class Tending:
             self.remember(sighting, now + self.refresh_s)
             care = self._cares[sighting.address]
         care.misses, care.has_answered, care.due = 0, True, now + self.refresh_s
+
+    def reads(self, address: Address, now: float, every_s: float) -> bool:
+        """Say whether what answers is to be read as a whole now, no sooner than ``every_s`` after the last time."""
+        care = self._cares.get(address)
+        if care is None:
+            return True
+        if care.read_at is not None and now - care.read_at < every_s:
+            return False
+        care.read_at = now
+        return True
+
+    def read_soon(self, address: Address) -> None:
+        """Read what is there as a whole the next time it answers."""
+        if care := self._cares.get(address):
+            care.read_at = None
 
     def missed(self, address: Address, now: float) -> int:
         """Note a failure; returns how many there were in a row."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app import resources
 from app.errors import ProfileError
+from app.model.profile import Grade, Profile
 from app.model.setting import Setting, SettingKind
 
 
@@ -72,6 +73,13 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "caution": str,
     "not_restored": str,
 }
+
+
+def cautioned(setting: Setting, profile: Profile) -> Setting:
+    """Return the setting with the caution of a write that nobody has proved, where its profile names one."""
+    doors = (door for door in profile.one_way_doors if door.evidence.grade is Grade.UNVERIFIED)
+    text = next((door.text for door in doors if door.guards(setting.key)), "")
+    return replace(setting, caution=text) if text and not setting.caution else setting
 
 
 def load(name: str) -> Mapping[str, Description]:

@@ -9,10 +9,7 @@ from app.model.profile import Profile
 
 
 def guarding(changes: Iterable[ShownChange], profiles: Iterable[Profile]) -> tuple[Door, ...]:
-    """Return the doors these changes lead through, each once.
-
-    A door of the profile guards the keys its id names: ``authorization-key`` guards ``AuthorizationKey``.
-    """
+    """Return the doors these changes lead through, each once."""
     changes = tuple(changes)
     found: dict[str, Door] = {}
     for change in changes:
@@ -21,14 +18,6 @@ def guarding(changes: Iterable[ShownChange], profiles: Iterable[Profile]) -> tup
             text = f"“{change.key}” can't be undone. {reason}"
             found.setdefault(f"key:{change.key}", Door(id=f"key:{change.key}", text=text, source="driver"))
     for door in (door for profile in profiles for door in profile.one_way_doors):
-        if any(_guards(door.id, change.key) for change in changes):
+        if any(door.guards(change.key) for change in changes):
             found.setdefault(door.id, Door(id=door.id, text=door.text, source=door.evidence.source))
     return tuple(found.values())
-
-
-def _guards(door_id: str, key: str) -> bool:
-    return _plain(key) in _plain(door_id) or _plain(door_id) in _plain(key)
-
-
-def _plain(text: str) -> str:
-    return "".join(char for char in text.lower() if char.isalnum())

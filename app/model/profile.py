@@ -112,6 +112,9 @@ class Timing:
     redial_s: float
     patience_s: float
     """After this the countdown turns red (connection-failures, "How long to wait")."""
+    refresh_s: float = 0.0
+    """A unit in reach is read again unasked no sooner than this; in between it is only asked who it is. ``inf``: only
+    when a person asks, or it comes back. For families that reading disturbs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +129,19 @@ class Quirk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneWayDoor:
-    """Something that can't be undone: announced and acknowledged before it is passed."""
+    """Something that can't be undone: announced and acknowledged before it is passed.
+
+    It guards the keys its id names: ``authorization-key`` guards ``AuthorizationKey``.
+    """
 
     id: str
     text: str
     evidence: Evidence
+
+    def guards(self, key: str) -> bool:
+        """Say whether writing this key leads through it."""
+        own, other = _plain(self.id), _plain(key)
+        return other in own or own in other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +232,10 @@ class Outlook:
     needs: tuple[str, ...] = ()
     minutes: int = 30
     visits: int = 1
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from enum import Enum
@@ -189,7 +190,10 @@ class _Reader:
             restart_s=float(self.take(table, "restart_s", (int, float))),
             redial_s=float(self.take(table, "redial_s", (int, float))),
             patience_s=float(self.take(table, "patience_s", (int, float))),
+            refresh_s=float(self.take(table, "refresh_s", (int, float), 0.0)),
         )
+        if math.isnan(result.refresh_s) or result.refresh_s < 0:
+            raise self.fail("“refresh_s” must be a number of seconds, or inf")
         self.done(table, "[timing]")
         return result
 

@@ -79,7 +79,7 @@ class AlfenStation(WebUnit):
         self.stored = properties(serial, identity or serial, firmware, model, sockets)
         self.hidden: dict[int, bytes] = {}
         self.log: list[str] = [f"{number}_2026-01-01T00:00:{number:02}:INFO:start" for number in range(20)]
-        self.logins = self.logouts = self.writes = self._left_open = 0
+        self.logins = self.logouts = self.refused = self.writes = self._left_open = 0
         self.free = asyncio.Event()
         self.free.set()
         self._holder: asyncio.BaseTransport | None = None
@@ -200,6 +200,7 @@ class AlfenStation(WebUnit):
         if body.get("username") != "admin":
             return web.Response(status=400)
         if body.get("password") != self.password:
+            self.refused += 1
             return web.Response(status=403)
         self.logins += 1
         self._holder, self._held_since, self._pass = request.transport, self.restarts, secrets.token_hex(16)

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from app.driver.capability import ReadsSettings, WritesSettings
+from app.errors import StepBlocked
+from app.jobs.editing import EditDesk
 from app.model.job import Job, JobState, StepKind, StepState, Target
 from app.model.secret import Secret
+from app.model.setting import Change
 from app.scope import Scope
 from app.sim.backend import NewBackend
 from app.sim.fault import Fault
@@ -90,6 +94,22 @@ async def test_a_wattpilot_is_moved_once_the_unproved_write_is_accepted(tmp_path
         job = await drive(bench, job_id, wanted(new.url, password=""), skips=[StepKind.SESSION])
         assert job.state is JobState.DONE, facts({job_id: job})
         assert unit.held["ocppu"] == f"{new.url.rstrip('/')}/NEW-1"
+
+
+async def test_a_wattpilots_address_is_not_edited_by_hand_without_consent(tmp_path: Path) -> None:
+    bench = MiniBench(tmp_path, vault=vault())
+    async with pilot() as unit, bench:
+        await bench.add(unit.address)
+        desk = EditDesk(store=bench.store, vault=bench.vault, bench=bench, jobs=bench.desk, scope=bench.scope)
+        change = Change(key="ocppu", before=unit.held["ocppu"], after="ws://127.0.0.1:9/new/CP-1")
+        async with bench.open("u1", capability=WritesSettings) as session:
+            shown = (await session.ask(ReadsSettings).read_settings()).get("ocppu")
+            assert shown is not None
+            assert "real Wattpilot" in shown.caution
+            with pytest.raises(StepBlocked, match="without consent"):
+                await desk.edit("u1", session, change)
+            assert unit.sets == []
+            assert (await desk.edit("u1", session, change, has_consent=True)).read_back == change.after
 
 
 async def test_undo_brings_address_and_switch_back(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from app.driver.capability import (
     WriteResult,
     WritesSettings,
 )
+from app.driver.described import cautioned
 from app.driver.measuring import News
 from app.driver.web import WebSession, text_of
 from app.drivers.goe.condition import STATUS_KEYS, status_of
@@ -110,7 +111,7 @@ class KeySession(WebSession):
         known = {key: values[key] for key in descriptions() if key in values}
         return Snapshot(
             taken_at=datetime.now(UTC),
-            settings=tuple(setting_of(key, value) for key, value in known.items()),
+            settings=tuple(cautioned(setting_of(key, value), self._profile) for key, value in known.items()),
             excluded={key: note for key in known if (note := descriptions()[key].not_restored)},
         )
 
@@ -118,7 +119,7 @@ class KeySession(WebSession):
         """Read one key again."""
         async with self.call(f"read {key}"):
             values = await self.ask_keys((key,))
-        return setting_of(key, values[key]) if key in values else None
+        return cautioned(setting_of(key, values[key]), self._profile) if key in values else None
 
     async def write_setting(self, change: Change) -> WriteResult:
         """Write one key and read it back once it has settled. Raises ValueRejected, Busy, NotSupported."""
