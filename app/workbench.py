@@ -57,7 +57,7 @@ from app.standin.fileservice import FileService
 from app.storage.db import Store
 from app.storage.vault import KeyringVault, MemoryVault, Vault
 from app.trace.desk import TraceDesk
-from app.triage.desk import TriageDesk
+from app.triage.board import TriageBoard, triage_board
 from app.trust.desk import TrustDesk
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Workbench:
         self.hand: EditDesk
         self.files: FileService
         self.rescue: RescueDesk
-        self.triage: TriageDesk
+        self.triage: TriageBoard
         self.services: ServiceDesk
         self.acceptance: AcceptanceDesk
         self.experiments: Experimenter
@@ -205,7 +205,7 @@ class Workbench:
             hindrance=lambda identity: "It is being accepted." if self.acceptance.running(identity) else "",
             report=self._trouble,
         )
-        self.triage = TriageDesk(registry=self.registry, opens=self.open, asks=checking.answering)
+        self.triage = triage_board(self, asks=checking.answering)
         self.acceptance.tools = Tools(files=self.files, root_pem=lambda: self.authority.root.pem)
 
     async def _start(self, stack: AsyncExitStack) -> None:

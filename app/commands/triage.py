@@ -20,6 +20,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to look and listen (default 10)")
     parser.add_argument("--add", action="append", default=[], metavar="ADDRESS", help="also ask this address or port")
+    parser.add_argument(
+        "--lan",
+        nargs="?",
+        const="",
+        metavar="RANGE",
+        help="also ask every address of this computer's own network, or of a part of it",
+    )
     parser.add_argument("--no-search", action="store_true", help="ask only what --add names, and who dials in")
     parser.add_argument("--site", default="this site", help="the site's name, for the file")
     parser.add_argument(
@@ -61,7 +68,7 @@ async def _judged(bench: Workbench, wanted: Backend | None, console: Console) ->
     def told(done: int, total: int, found: Judgement) -> None:
         console.progress(f"{done} of {total}: {found.unit.title}: {found.headline}")
 
-    return await bench.triage.assess(units, wanted, progress=told)
+    return bench.triage.completed(await bench.triage.assess(units, wanted, progress=told))
 
 
 def listing(judgements: Sequence[Judgement]) -> str:

@@ -90,7 +90,11 @@ class Case:
     is_dialled_in: bool = False
     offers: frozenset[str] | None = None
     codes: frozenset[str] = frozenset()
-    troubles: tuple[str, ...] = ()
+    trouble: str = ""
+    """Why it could not be asked."""
+    told: tuple[Ground, ...] = ()
+    """What its records of earlier days tell, such as the security profile of a configuration read once."""
+    is_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,8 @@ class Judgement:
     needs: tuple[str, ...] = ()
     minutes: int | None = None
     visits: int | None = None
+    is_time_assumed: bool = False
+    """The time is our own assumption from the family's restarts and redials: no profile states one."""
     doors: tuple[OneWayDoor, ...] = ()
     firmware: tuple[FirmwareCheck, ...] = ()
     options: tuple[Option, ...] = ()
@@ -119,6 +125,12 @@ class Judgement:
     """Interfaces over which it was reached."""
     is_done: bool = False
     """It dials the new backend already."""
+    wanted: Backend | None = None
+    """The new backend it was judged for, without the secret."""
+    is_asked: bool = False
+    """Whether it was opened and asked; otherwise judged on what was known of it."""
+    is_missing: bool = False
+    """The site's list names it, but nobody has seen it."""
 
     @property
     def grade(self) -> Grade:

@@ -21,15 +21,14 @@ from app.model.profile import Profile
 from app.model.triage import Answering, Case, Judgement
 from app.model.unit import Unit, authority
 from app.scope import Scope
-from app.triage.judging import judge
+from app.triage.judging import RUNNING, judge
+from app.triage.records import NOTHING, Records
 
 AT_ONCE = 8
 """Chargers asked at the same time."""
 
 UNIT_S = 25.0
 """Time for one charger: opening, status and backend have deadlines of their own, this one bounds their sum."""
-
-CHARGING = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
 
 Opens = Callable[[str], AbstractAsyncContextManager[Session]]
 Asks = Callable[[str], Awaitable[Answering]]
@@ -44,16 +43,18 @@ class Seen:
     state: str = ""
     is_locked: bool = False
     trouble: str = ""
+    is_asked: bool = True
 
 
-UNOPENED = Seen()
+UNOPENED = Seen(is_asked=False)
 
 
 class TriageDesk:
     """Judges chargers.
 
     ``opens`` gives a session to a unit, ``asks`` tells whether a backend answers, ``known`` the findings that stand
-    against a unit, ``ways`` the methods that are left. Each backend is asked once in an assessment.
+    against a unit, ``records`` what it told on earlier days, ``ways`` the methods that are left. Each backend is
+    asked once in an assessment.
     """
 
     def __init__(
@@ -63,12 +64,14 @@ class TriageDesk:
         opens: Opens,
         asks: Asks,
         known: Callable[[Unit], Sequence[Finding]] = lambda _unit: (),
+        records: Records | None = None,
         ways: Callable[[], Mapping[str, Way]] = all_ways,
     ) -> None:
         self._registry = registry
         self._opens = opens
         self._asks = asks
         self._known = known
+        self._records = records
         self._ways = ways
 
     async def assess(
@@ -98,6 +101,7 @@ class TriageDesk:
     async def _one(
         self, unit: Unit, wanted: Backend | None, scope: Scope, backends: dict[str, asyncio.Task[Answering]]
     ) -> Judgement:
+        self.look_up(unit)
         seen = await self._look(unit)
         present = seen.present or unit.backend
         return self.judged(unit, wanted, seen, await self._answering(present, scope, backends))
@@ -106,22 +110,30 @@ class TriageDesk:
         self, unit: Unit, wanted: Backend | None, seen: Seen = UNOPENED, answering: Answering = Answering.UNASKED
     ) -> Judgement:
         """Judge on what is known, without asking anybody."""
-        present = seen.present or unit.backend
+        told = self._records.of(unit) if self._records is not None else NOTHING
+        present = told.completing(seen.present or unit.backend)
         if wanted is not None and not wanted.identity and present is not None:
             wanted = replace(wanted, identity=present.identity)
         case = Case(
-            unit=unit,
+            unit=replace(unit, backend=unit.backend.without_secret()) if unit.backend else unit,
             wanted=wanted,
             present=present.without_secret() if present else None,
             answering=answering,
             is_locked=seen.is_locked or unit.identity.extra.get("locked") == "yes",
-            is_charging=(seen.state or unit.state) in CHARGING,
+            is_charging=(seen.state or unit.state) in RUNNING,
             is_dialled_in=any(isinstance(way.address, OcppAddress) and way.is_present for way in unit.ways),
             offers=seen.offers,
             codes=frozenset(finding.code for finding in self._known(unit)),
-            troubles=tuple(way.trouble for way in unit.ways if way.trouble),
+            trouble=seen.trouble or next((way.trouble for way in unit.ways if way.trouble), ""),
+            told=told.grounds,
+            is_asked=seen.is_asked,
         )
         return judge(case, self.profile(unit), self._ways(), datetime.now(UTC))
+
+    def look_up(self, unit: Unit) -> None:
+        """Search the records of a charger; what they tell counts from the next verdict on."""
+        if self._records is not None:
+            self._records.look_up(unit)
 
     def profile(self, unit: Unit) -> Profile | None:
         """Return the profile of a unit's family, ``None`` where it is not known."""
@@ -129,7 +141,7 @@ class TriageDesk:
 
     async def _look(self, unit: Unit) -> Seen:
         if not unit.is_present:
-            return Seen()
+            return UNOPENED
         seen = Seen()
         try:
             async with asyncio.timeout(UNIT_S), self._opens(unit.unit_id) as session:

@@ -6,8 +6,11 @@ it, is it in reach and open, is its firmware fit, can it hold what the new backe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import TypedDict
 
 from app.diagnosis.ways import Way
 from app.model.backend import SecurityProfile
@@ -31,11 +34,37 @@ HEADLINES: Mapping[Verdict, str] = {
 
 SET_BACKEND = "SetsBackend"
 
+UNTOUCHED = (Approach.NONE, Approach.DIAGNOSE)
+"""Ways to deal with a family that change nothing in it."""
+
+WORK_MIN = 10
+"""Minutes of work besides restarts and redials [OURS]."""
+
+LOST = (Verdict.NOT_HERE, Verdict.UNKNOWN)
+"""Verdicts nobody can act on: they take no time."""
+
 
 def judge(case: Case, profile: Profile | None, ways: Mapping[str, Way], now: datetime) -> Judgement:
     """Judge one charger."""
     if profile is None or _is_anybody(profile):
-        return _stranger(case, profile, now)
+        found = _stranger(case, profile)
+    else:
+        found = _member(case, profile, ways)
+    return replace(
+        found,
+        grounds=(*found.grounds, *case.told, *_answering(case)),
+        present=case.present,
+        answering=case.answering,
+        judged_at=now,
+        links=_links(case),
+        is_done=_is_done(case),
+        wanted=case.wanted.without_secret() if case.wanted else None,
+        is_asked=case.is_asked,
+    )
+
+
+def _member(case: Case, profile: Profile, ways: Mapping[str, Way]) -> Judgement:
+    """Judge a charger whose family is known."""
     checks = tuple(_checked(rule, case.unit.identity.firmware) for rule in profile.firmware)
     verdict, hand, grounds, first = _verdict(case, profile, checks)
     outlook = profile.outlook
@@ -48,21 +77,42 @@ def judge(case: Case, profile: Profile | None, ways: Mapping[str, Way], now: dat
         verdict=verdict,
         headline=HEADLINES[verdict],
         hand=hand,
-        grounds=(*grounds, *_answering(case)),
+        grounds=grounds,
         first=first,
-        needs=tuple(dict.fromkeys(needs)),
-        minutes=outlook.minutes if outlook else None,
-        visits=outlook.visits if outlook else None,
+        needs=tuple(dict.fromkeys([*needs, *_trust_needs(case, profile)])),
+        **_time(profile, verdict),
         doors=_doors(profile, case),
         firmware=checks,
         options=tuple(_options(profile, ways)),
         unknowns=tuple(_unknowns(case, profile, checks)),
-        present=case.present,
-        answering=case.answering,
-        judged_at=now,
-        links=_links(case),
-        is_done=_is_done(case),
     )
+
+
+class _Time(TypedDict, total=False):
+    minutes: int
+    visits: int
+    is_time_assumed: bool
+
+
+def _time(profile: Profile, verdict: Verdict) -> _Time:
+    """Return what it takes: the profile's figures, else two restarts, each with a redial, and the work around them."""
+    if verdict in LOST:
+        return {}
+    if profile.outlook is not None:
+        return {"minutes": profile.outlook.minutes, "visits": profile.outlook.visits}
+    waits_s = 2 * (profile.timing.restart_s + profile.timing.redial_s)
+    return {"minutes": WORK_MIN + math.ceil(waits_s / 60), "visits": 1, "is_time_assumed": True}
+
+
+def _trust_needs(case: Case, profile: Profile) -> Iterator[str]:
+    if case.wanted is None or not case.wanted.is_tls or profile.url is None:
+        return
+    needs = {
+        "upload": "The root certificate of the new backend, as a file (PEM)",
+        "public": "A certificate of a public authority at the new backend",
+    }
+    if text := needs.get(profile.url.trust):
+        yield text
 
 
 def _is_done(case: Case) -> bool:
@@ -74,7 +124,7 @@ def _is_anybody(profile: Profile) -> bool:
     return profile.id == "ocpp-generic"
 
 
-def _stranger(case: Case, profile: Profile | None, now: datetime) -> Judgement:
+def _stranger(case: Case, profile: Profile | None) -> Judgement:
     """Judge a charger of no known family: what it proved on our endpoint is all there is."""
     offers = case.offers or frozenset()
     first: tuple[str, ...] = ()
@@ -95,17 +145,15 @@ def _stranger(case: Case, profile: Profile | None, now: datetime) -> Judgement:
         verdict=verdict,
         headline=HEADLINES[verdict],
         hand=hand,
-        grounds=(ground, *_answering(case)),
+        grounds=(ground,),
         first=first,
         doors=_doors(profile, case) if profile else (),
-        unknowns=("The family: its firmware limits, habits and one-way doors.",),
-        present=case.present,
-        answering=case.answering,
-        judged_at=now,
-        links=_links(case),
-        is_done=_is_done(case),
+        unknowns=("The family: its firmware limits, habits and one-way doors.", *_unasked(case)),
     )
 
+
+RUNNING = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
+"""States with a session (OCPP 1.6 §4.9)."""
 
 CHARGING = "End the running session and unplug the car."
 
@@ -115,13 +163,13 @@ Answer = tuple[Verdict, Hand, tuple[Ground, ...], tuple[str, ...]]
 def _verdict(case: Case, profile: Profile, checks: Iterable[FirmwareCheck]) -> Answer:
     if "SIM-APN" in case.codes:
         return Verdict.SIM, Hand.PERSON, (_seen("Its modem has no working SIM card or access point name."),), ()
-    if profile.approach in (Approach.NONE, Approach.DIAGNOSE):
+    if profile.approach in UNTOUCHED:
         return _hopeless(profile)
     if (barrier := _bridge(case, profile)) is not None:
         return Verdict.BRIDGE, Hand.PERSON, (barrier,), ()
     outlook = profile.outlook
     if outlook is not None and outlook.verdict not in (Verdict.NOW, Verdict.AFTER, Verdict.UNKNOWN):
-        return outlook.verdict, _hand(profile), (Ground.of(outlook.reason, outlook.evidence),), ()
+        return outlook.verdict, _hand_of(outlook.verdict), (Ground.of(outlook.reason, outlook.evidence),), ()
     before = list(_before(case, profile, checks))
     grounds = [ground for ground, _ in before]
     grounds += [Ground.of(outlook.reason, outlook.evidence)] if outlook else [_founded(profile)]
@@ -137,9 +185,11 @@ def _hopeless(profile: Profile) -> Answer:
     if outlook is None:
         ground = Ground(text="No way to change its backend is known.", grade=profile.grade, source=OURS)
         return Verdict.UNKNOWN, Hand.NOBODY, (ground,), ()
-    nobody = outlook.verdict in (Verdict.NOT_HERE, Verdict.UNKNOWN)
-    hand = Hand.NOBODY if nobody else Hand.PERSON
-    return outlook.verdict, hand, (Ground.of(outlook.reason, outlook.evidence),), ()
+    return outlook.verdict, _hand_of(outlook.verdict), (Ground.of(outlook.reason, outlook.evidence),), ()
+
+
+def _hand_of(verdict: Verdict) -> Hand:
+    return Hand.NOBODY if verdict in LOST else Hand.PERSON
 
 
 def _hand(profile: Profile) -> Hand:
@@ -214,6 +264,9 @@ def _bridge(case: Case, profile: Profile) -> Ground | None:
     if scheme in ("ws", "wss") and scheme not in habit.schemes:
         able = " and ".join(f"{item}://" for item in habit.schemes)
         return Ground(text=f"It dials {able} only; the new backend is {scheme}://.", grade=profile.grade)
+    if scheme == "wss" and habit.trust == "fixed":
+        text = "Over TLS it trusts only its maker's own certificates, and the new backend is wss://."
+        return Ground(text=text, grade=profile.grade)
     if wanted.security_profile is SecurityProfile.TLS_CLIENT and habit.schemes == ("ws",):
         return Ground(text="It can't show a certificate of its own.", grade=profile.grade)
     return None
@@ -281,8 +334,13 @@ def _unknowns(case: Case, profile: Profile, checks: Iterable[FirmwareCheck]) -> 
         yield "Which certificates it trusts."
     if case.wanted is None:
         yield "The new backend: choose one to check lengths, TLS and security profile."
-    if case.offers is None and case.unit.is_present and profile.approach is Approach.DIRECT and not case.is_locked:
-        yield "What this very charger offers: it was not opened."
+    if profile.approach is Approach.DIRECT:
+        yield from _unasked(case)
+
+
+def _unasked(case: Case) -> Iterator[str]:
+    if case.offers is None and case.unit.is_present and not case.is_locked:
+        yield f"What this very charger offers: it was not opened. {case.trouble}".strip()
 
 
 def _links(case: Case) -> tuple[str, ...]:
