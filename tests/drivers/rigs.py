@@ -32,6 +32,7 @@ from tests.drivers import (
     rigs_goe,
     rigs_keba,
     rigs_nrgkick,
+    rigs_openocpp,
     rigs_peblar,
     rigs_smartevse,
     rigs_tesla,
@@ -190,6 +191,7 @@ async def _station_silent() -> AsyncIterator[Bench]:
 RIGS: dict[str, Rig] = {
     "announced": Rig(_announced, _http_garbage, _http_silent, speaks=False),
     "nrgkick": Rig(rigs_nrgkick.good, _http_garbage, _http_silent),
+    "openocpp": Rig(rigs_openocpp.good, _http_garbage, _http_silent, writable=rigs_openocpp.WRITABLE),
     "tesla": Rig(rigs_tesla.good, _http_garbage, _http_silent),
     "openevse-wifi": Rig(_gateway, _http_garbage, _http_silent, writable="time_zone"),
     "smartevse": Rig(rigs_smartevse.good, _http_garbage, _http_silent, writable=rigs_smartevse.WRITABLE),
