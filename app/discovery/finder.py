@@ -10,14 +10,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from app.discovery import manual
+from app.discovery import manual, unnamed
 from app.discovery.holding import Hold
 from app.discovery.probing import (
     Candidate,
     Condition,
     Queue,
     all_candidates,
-    announced,
     apply,
     candidates,
     identify,
@@ -31,7 +30,7 @@ from app.discovery.supervision import Supervisor
 from app.discovery.tending import Tending
 from app.driver.capability import Status
 from app.driver.registry import Driver, Registry, addresses, placed
-from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Refused, Unexpected
+from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Unexpected
 from app.feed import Feed
 from app.links.link import Links
 from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
@@ -231,9 +230,7 @@ class Finder:
         told = (sighting, *self._tending.told(address))
         found = await identify(self._links, sighting, self._fitting(told))
         if found is None:
-            self._tending.dismiss(sighting, told)
-            self._publish(self._roster.absent(address, None, trouble="Something else answers here now."))
-            return None
+            return self._met_stranger(sighting, told)
         source = SourceKind(sighting.hints.get(AGAIN, sighting.source.value))
         before, known = self._present(found.address)
         way = Way(driver_id=found.driver.id, address=found.address, source=source, seen_at=_now(), trouble=known)
@@ -251,6 +248,23 @@ class Finder:
         if not self._tending.reads(found.address, now, found.profile.timing.refresh_s):
             return unit
         return await self._read(unit, found.driver, found.profile, found.address)
+
+    def _met_stranger(self, sighting: Sighting, told: Sequence[Sighting]) -> Unit | None:
+        """Take an answer that is no known charger's: none, or one that only its announcement names."""
+        address, now = sighting.address, asyncio.get_running_loop().time()
+        unit = self._roster.at(address)
+        claim = unnamed.claimed(self._registry, told, unit)
+        if claim is None:
+            self._tending.dismiss(sighting, told)
+            self._publish(self._roster.absent(address, None, trouble="Something else answers here now."))
+            return None
+        error = unnamed.silence(claim)
+        self._tending.succeeded(claim.sighting, now)
+        if unit is None:
+            self._publish(self._unnamed(claim.sighting, error))
+        else:
+            self._publish(self._roster.trouble(address, error.message))
+        return self._roster.at(address)
 
     def _present(self, address: Address) -> tuple[str, str]:
         """Return which unit is at an address, as far as it is in reach there, and what troubles that way."""
@@ -326,19 +340,7 @@ class Finder:
         return sighting.source is SourceKind.MDNS and (not is_web(sighting) or any(named))
 
     def _unnamed(self, sighting: Sighting, error: AppError) -> list[UnitChange]:
-        driver, profile = candidates(self._registry, sighting)[0]
-        is_there = isinstance(error, Refused)
-        way = Way(
-            driver_id=driver.id,
-            address=sighting.address,
-            source=sighting.source,
-            seen_at=_now(),
-            is_present=is_there,
-            trouble=error.message,
-        )
-        plain = Identity(name=sighting.hints.get("name", ""), vendor=profile.vendor if is_there else "")
-        identity = announced(sighting, driver, profile) or plain
-        return self._roster.observe(identity, way)[1]
+        return self._roster.observe(*unnamed.described(self._registry, sighting, error, _now()))[1]
 
     # What users ask for
 

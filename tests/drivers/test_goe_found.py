@@ -48,6 +48,11 @@ async def test_both_families_are_found_on_request_by_asking_their_port() -> None
             assert seen.identity.serial == unit.held["sse"]
 
 
+def announced(unit: GoEUnit, kind: str, name: str) -> Sighting:
+    hints = {"type": kind, "name": name}
+    return Sighting(source=SourceKind.MDNS, address=unit.address, at=datetime.now(UTC), hints=hints)
+
+
 def test_a_sighting_of_the_service_names_the_profile() -> None:
     for kind in ("_go-e_go-eCharger._tcp", "_go-e_go-eCharger_V4._tcp"):
         hints = {"type": kind, "name": "anything"}
@@ -60,3 +65,27 @@ def test_every_generation_that_dials_in_is_known_by_its_boot(model: str) -> None
     found = REGISTRY.by_identity(Identity(vendor="go-e", model=model), SourceKind.DIAL_IN)
     assert found is not None
     assert found.id == "go-e"
+
+
+async def test_one_whose_interface_is_off_is_shown_with_the_advice_to_switch_it_on_and_known_once_it_is() -> None:
+    async with GoEUnit(keys={"hai": False}) as unit, Scope("test") as scope:
+        finder = Finder(registry=REGISTRY, links=RealLinks(), scope=scope, ours=frozenset, refresh_s=TIME_UNIT_S)
+        finder.sighted(announced(unit, "_http._tcp", "Garage"))
+        finder.sighted(announced(unit, "_go-e_go-eCharger_V4._tcp", "Garage"))
+        shown = await until(finder, lambda units: next(iter(units.values()), None))
+        assert (shown.identity.vendor, shown.identity.profile_id, shown.is_present) == ("go-e", "", True)
+        assert "Switch on “local HTTP API v2” in the go-e app" in shown.ways[0].trouble
+        unit.held["hai"] = True
+        known = await until(finder, lambda units: next((u for u in units.values() if u.identity.profile_id), None))
+        assert (known.unit_id, known.identity.serial) == (shown.unit_id, unit.held["sse"])
+        unit.held["hai"] = False
+        lost = await until(finder, lambda units: next((u for u in units.values() if u.ways[0].trouble), None))
+        assert "local HTTP API" in lost.ways[0].trouble, "it vanishes by itself with firmware 60.1"
+
+
+async def test_a_web_page_that_is_no_charger_is_still_nobody() -> None:
+    async with GoEUnit(keys={"hai": False}) as unit, Scope("test") as scope:
+        finder = Finder(registry=REGISTRY, links=RealLinks(), scope=scope, ours=frozenset)
+        finder.sighted(announced(unit, "_http._tcp", "Printer"))
+        await finder.settled(5)
+        assert not finder.units
