@@ -68,6 +68,10 @@ class AuthFailed(Refused):
     """Password or user name is missing or wrong."""
 
 
+class LoginWall(AuthFailed):
+    """Something wants a login before it says who it is: it may be anything, a router as well as a charger."""
+
+
 class NotSupported(Refused):
     """The charger does not offer this function."""
 

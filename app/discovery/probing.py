@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from app.discovery.visiting import Visit
 from app.driver.capability import ReportsStatus, SetsBackend, Status
 from app.driver.registry import Driver, Registry
-from app.errors import AppError, LinkError, NotReachable, TimedOut
+from app.errors import AppError, LinkError, LoginWall, NotReachable, TimedOut
 from app.links.link import Links
 from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend
@@ -187,7 +187,9 @@ async def identify(links: Links, sighting: Sighting, fitting: Sequence[Candidate
         failure = failure or error
         if not isinstance(error, LinkError):
             break
-    if failure is not None and heard is None:
+    # Whoever a search meets behind a login may be anything.
+    is_anything = isinstance(failure, LoginWall) and sighting.source is SourceKind.LAN
+    if failure is not None and heard is None and not is_anything:
         raise failure
     return heard
 
@@ -223,7 +225,7 @@ async def _identify_at(
             # What refuses us is a better lead than what does not answer.
             if isinstance(error, LinkError):
                 silent.add(driver.id)
-            failure = error if failure is None or isinstance(failure, LinkError) else failure
+            failure = error if failure is None or isinstance(failure, (LinkError, LoginWall)) else failure
         else:
             if isinstance(identity, Identity):
                 chosen = _named(identity, profile)

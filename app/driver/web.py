@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from app.driver.registry import Driver
 from app.driver.session import Session
-from app.errors import AuthFailed, Garbled, LinkLost, NotSupported, Unexpected
+from app.errors import AuthFailed, Garbled, LinkLost, LoginWall, NotSupported, Unexpected
 from app.links.link import USUAL, HttpAnswer, HttpLink, HttpManner, Links
 from app.model.address import Address, NetAddress
 from app.model.profile import Profile
@@ -82,11 +82,11 @@ def as_object(answer: HttpAnswer) -> dict[str, Any]:
 async def fingerprint(http: HttpLink, path: str) -> Any:
     """Ask one harmless question of an address that may be anything: the decoded JSON, ``None`` where it is none.
 
-    Raises LinkError where nothing answers, AuthFailed where a login is wanted.
+    Raises LinkError where nothing answers, LoginWall where a login is wanted.
     """
     answer = await http.request("GET", path, timeout_s=PROBE_S, limit=PROBE_LIMIT)
     if answer.status == 401:
-        raise AuthFailed("A login is wanted.", "Enter the user name and password of the charger's own web page.")
+        raise LoginWall("A login is wanted.", "Enter the user name and password of the charger's own web page.")
     try:
         return answer.json() if answer.status == 200 else None
     except Garbled:

@@ -27,6 +27,7 @@ class NrgKickUnit(WebUnit):
         model: str = "NRGkick Gen2 SIM",
         login: tuple[str, str] = ("", ""),
         is_api_on: bool = True,
+        mac: str = "AB:CD:12:34:56:78",
         **options: Any,
     ) -> None:
         super().__init__(f"nrgkick/{serial}", **options)
@@ -34,6 +35,7 @@ class NrgKickUnit(WebUnit):
         self.model = model
         self.login = login
         self.is_api_on = is_api_on
+        self.mac = mac
         self.status = "STANDBY"
         self.error = "NO_ERROR"
         self.control: dict[str, Any] = {"current_set": 6, "charge_pause": 0, "energy_limit": 0, "phase_count": 3}
@@ -80,7 +82,7 @@ class NrgKickUnit(WebUnit):
             },
             "connector": {"phase_count": 3, "max_current": 32, "type": "CEE", "serial": "A1234567"},
             "grid": {"voltage": 230, "frequency": 50, "phases": "L1, L2, L3"},
-            "network": {"ip_address": self.host, "mac_address": "AB:CD:12:34:56:78", "ssid": "My WiFi", "rssi": -61},
+            "network": {"ip_address": self.host, "mac_address": self.mac, "ssid": "My WiFi", "rssi": -61},
             "cellular": {"imei": "123456789012345", "imsi": "123456789012345", "operator": "DiniTech", "rssi": -60},
             "gps": {"latitude": 46.911354, "longitude": 15.712250},
             "versions": {"sw_sm": "4.0.0.33", "hw_sm": "1.0.0.3", "sw_ma": "3.1.4.5"},

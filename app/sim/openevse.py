@@ -87,7 +87,7 @@ class OpenEvseGateway:
         if not self.store.values["ocpp_enabled"]:
             await self.point.power_off()
         if self._announce:
-            self._announcement = Announcement(self._services(), self._announce, name=self._label, port=self.web.port)
+            self._announcement = Announcement(self.services(), self._announce, name=self._label, port=self.web.port)
             await self._announcement.start()
         return self
 
@@ -320,7 +320,8 @@ class OpenEvseGateway:
         self.log = [*self.log[-199:], text]
         self.noted.set()
 
-    def _services(self) -> dict[str, dict[str, str]]:
+    def services(self) -> dict[str, dict[str, str]]:
+        """Return what it announces by mDNS: type → TXT."""
         txt = {"type": "openevse_wifi_v1", "version": str(self.config["version"]), "id": self.serial.lower()}
         return {"_openevse._tcp": txt, "_http._tcp": {}}
 
