@@ -8,7 +8,7 @@ import ipaddress
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,8 @@ from app.model.address import NetAddress
 
 OPEN_LIMIT_S = 5.0
 CHUNK = 65_536
+GOODBYE_S = 2.0
+"""A peer that does not answer our goodbye (RFC 6455 §7.1.1) is not waited for any longer [OURS]."""
 QUIET_LIMIT_S = 75.0
 """A charger that says nothing on its WebSocket for so long, answering no ping either, is gone."""
 
@@ -43,6 +45,7 @@ class RealHttp:
         self._credentials = credentials
         self._manner = manner
         self._session: Any = None
+        self._channels: set[Channel] = set()
         self._is_closed = False
 
     async def request(
@@ -86,11 +89,13 @@ class RealHttp:
                 elif message.type is not WSMsgType.BINARY:
                     return
         finally:
-            await stream.close()
+            await _goodbye(stream)
 
     async def channel(self, path: str, *, limit: int = 1_000_000) -> TextChannel:
         """Open a WebSocket to talk over; see ``app.links.link.HttpLink``."""
-        return Channel(self, await self._connected(path, limit), limit)
+        made = Channel(self, await self._connected(path, limit), limit)
+        self._channels.add(made)
+        return made
 
     async def _connected(self, path: str, limit: int) -> Any:
         session = self._open()
@@ -104,8 +109,12 @@ class RealHttp:
         """Close all connections. Idempotent."""
         self._is_closed = True
         session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        try:
+            for channel in tuple(self._channels):
+                await channel.close()
+        finally:
+            if session is not None:
+                await session.close()
 
     def _open(self) -> Any:
         if self._is_closed:
@@ -238,7 +247,15 @@ class Channel:
 
     async def close(self) -> None:
         """Close it. Idempotent."""
-        await self._stream.close()
+        self._http._channels.discard(self)
+        await _goodbye(self._stream)
+
+
+async def _goodbye(stream: Any) -> None:
+    """Close a WebSocket. One that goes on talking instead of answering would be listened to for ever."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_S):
+            await stream.close()
 
 
 @cache

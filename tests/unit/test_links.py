@@ -8,10 +8,10 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 from app.errors import Busy, Garbled, LinkError, LinkLost, NotReachable, TimedOut
 from app.links import serial as serial_links
@@ -229,6 +229,50 @@ async def stream_of(*texts: str, then: str = "close") -> Callable[[web.Request],
 async def test_a_websocket_gives_texts_until_it_closes():
     async with web_server(await stream_of("a", "b")) as address, http(address) as link:
         assert [text async for text in link.websocket("/ws")] == ["a", "b"]
+
+
+async def test_closing_the_link_says_goodbye_over_its_open_channels() -> None:
+    said: asyncio.Future[WSMsgType] = asyncio.get_running_loop().create_future()
+
+    async def talk(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoclose=True)
+        await socket.prepare(request)
+        said.set_result((await socket.receive()).type)
+        return socket
+
+    async with web_server(talk) as address:
+        link = RealHttp(address)
+        channel = await link.channel("/ws")
+        await link.close()
+        assert await asyncio.wait_for(said, 5) is WSMsgType.CLOSE
+        with pytest.raises(LinkLost):
+            await channel.send("too late")
+        await link.close()
+
+
+@pytest.mark.parametrize("talks_on", [False, True])
+async def test_a_peer_that_ignores_a_goodbye_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, talks_on: bool) -> None:
+    monkeypatch.setattr("app.links.http.GOODBYE_S", 2 * TIME_UNIT_S)
+    gone = asyncio.Event()
+
+    async def ignore(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoclose=False)
+        await socket.prepare(request)
+        with suppress(ConnectionError):
+            while talks_on and not gone.is_set():
+                await socket.send_str("still here")
+                await asyncio.sleep(TIME_UNIT_S / 10)
+        await gone.wait()
+        return socket
+
+    async with web_server(ignore) as address:
+        link = RealHttp(address)
+        await link.channel("/ws")
+        try:
+            async with asyncio.timeout(5):
+                await link.close()
+        finally:
+            gone.set()
 
 
 async def test_an_oversized_websocket_message_is_garbled():
