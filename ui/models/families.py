@@ -1,4 +1,4 @@
-"""The library as a list: one row per product family, filtered by words."""
+"""The library as a list: one row per product family, filtered by words, way, verdict and vendor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from app.model.profile import Grade, Profile
+from app.model.profile import Approach, Grade, Profile, Verdict
+from app.report.family import APPROACHES
+from app.triage.judging import HEADLINES
 from ui.i18n import worded
 
 SUBTITLE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
@@ -24,6 +26,39 @@ GRADES = {
 """Word, tone and meaning of each evidence grade, in English."""
 
 
+APPROACH_LOOKS = {
+    Approach.DIRECT: ("accent", "plug-zap"),
+    Approach.OCPP: ("accent", "arrow-left-right"),
+    Approach.GUIDED: ("attention", "hand"),
+    Approach.DIAGNOSE: ("idle", "eye"),
+    Approach.NONE: ("idle", "circle-help"),
+}
+"""Tone and icon of each way."""
+
+VERDICT_LOOKS = {
+    Verdict.NOW: ("good", "circle-check"),
+    Verdict.AFTER: ("attention", "clock"),
+    Verdict.BRIDGE: ("attention", "route"),
+    Verdict.SIM: ("attention", "signal"),
+    Verdict.BOARD: ("attention", "cpu"),
+    Verdict.NOT_HERE: ("fault", "octagon-x"),
+    Verdict.UNKNOWN: ("idle", "circle-dashed"),
+}
+"""Tone and icon of each general verdict."""
+
+
+def approached(approach: Approach) -> tuple[str, str, str, str]:
+    """Return word, tone, icon and meaning of a way, as shown."""
+    word, meaning = APPROACHES[approach]
+    tone, icon_name = APPROACH_LOOKS[approach]
+    return worded(word), tone, icon_name, worded(meaning)
+
+
+def judged(verdict: Verdict) -> tuple[str, str, str]:
+    """Return word, tone and icon of a general verdict, as shown."""
+    return worded(HEADLINES[verdict]), *VERDICT_LOOKS[verdict]
+
+
 def graded(grade: Grade) -> tuple[str, str, str]:
     """Return word, tone and meaning of an evidence grade, as shown."""
     word, tone, meaning = GRADES[grade]
@@ -35,7 +70,7 @@ _ROOT = QModelIndex()
 
 
 class Families(QAbstractListModel):
-    """Profiles, sorted by vendor and family; ``search`` keeps those that contain every word."""
+    """Profiles, sorted by vendor and family; ``search`` keeps those that contain every word and pass the filter."""
 
     def __init__(self, profiles: Iterable[Profile], parent: QObject) -> None:
         super().__init__(parent)
@@ -48,11 +83,25 @@ class Families(QAbstractListModel):
         """Count the families without the filter."""
         return len(self._all)
 
-    def search(self, text: str) -> None:
-        """Show the families in whose facts every word occurs."""
+    @property
+    def vendors(self) -> list[str]:
+        """List all vendors by name."""
+        return list(dict.fromkeys(profile.vendor for profile in self._all))
+
+    def search(
+        self, text: str, *, approach: Approach | None = None, verdict: Verdict | None = None, vendor: str = ""
+    ) -> None:
+        """Show the families in whose facts every word occurs; ``None`` and empty texts filter nothing."""
         words = text.lower().split()
         self.beginResetModel()
-        self._shown = [profile for profile in self._all if all(word in self._texts[profile.id] for word in words)]
+        self._shown = [
+            profile
+            for profile in self._all
+            if all(word in self._texts[profile.id] for word in words)
+            and approach in (None, profile.approach)
+            and (verdict is None or (profile.outlook is not None and profile.outlook.verdict is verdict))
+            and vendor in ("", profile.vendor)
+        ]
         self.endResetModel()
 
     def rowCount(self, parent: _Index = _ROOT) -> int:
@@ -68,7 +117,7 @@ class Families(QAbstractListModel):
         if not index.isValid() or index.row() >= len(self._shown):
             return None
         profile = self._shown[index.row()]
-        word, tone, _ = graded(profile.grade)
+        word, tone, _, _ = approached(profile.approach)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{profile.family}, {profile.vendor}, {word}"
         values: dict[int, object] = {
@@ -83,9 +132,15 @@ class Families(QAbstractListModel):
 
 
 def _searchable(profile: Profile) -> str:
-    rules = profile.match
+    rules, guide = profile.match, profile.guide
     parts = [profile.id, profile.family, profile.vendor, profile.driver, profile.summary, *profile.instructions]
-    parts += [*rules.mdns_types, *rules.usb_ids, rules.boot_vendor_like, rules.boot_model_like]
+    parts += [*profile.models, *rules.mdns_types, *rules.usb_ids, rules.boot_vendor_like, rules.boot_model_like]
+    parts += [rules.serial_like, rules.ssid_like, rules.ble_name_like, *rules.access_point_hosts]
     parts += [quirk.text for quirk in profile.quirks] + [door.text for door in profile.one_way_doors]
-    parts += [key.key for key in profile.backend_keys]
+    parts += [key.key for key in profile.backend_keys] + [rule.needs for rule in profile.firmware]
+    if guide is not None:
+        parts += [guide.tool, guide.place, guide.default_address, *(field.label for field in guide.fields)]
+    if profile.outlook is not None:
+        parts += [profile.outlook.reason, *profile.outlook.needs]
+    parts.append(APPROACHES[profile.approach][0])
     return "\n".join(parts).lower()

@@ -50,6 +50,7 @@ class JobsPage(Page):
         self.view = JobView(bench, self.tasks, self)
         self.view.left.connect(self._show_list)
         self.view.unit_wanted.connect(self._show_unit)
+        self.view.family_wanted.connect(self._show_family)
         self._empty = Empty(
             self.tr("No jobs yet"),
             self.tr("A job moves one charger to a new backend, step by step. Choose a charger on the Site page."),
@@ -194,3 +195,6 @@ class JobsPage(Page):
 
     def _show_unit(self, unit_id: str) -> None:
         self.go.emit("unit", unit_id)
+
+    def _show_family(self, profile_id: str) -> None:
+        self.go.emit("chargers", profile_id)

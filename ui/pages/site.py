@@ -29,6 +29,7 @@ from ui.models.plain import visible
 from ui.models.unit_words import ADOPTION
 from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
 from ui.pages.page import Page
+from ui.pages.site_cards import print_site
 from ui.pages.site_import import import_list
 from ui.pages.site_label import LabelPanel
 from ui.pages.site_parts import ActionBar, AddBar, CardView, SiteStart, SourceStrip, UnitTable
@@ -397,6 +398,9 @@ class SitePage(Page):
             (self.tr("Open"), "stethoscope", self.open_current, True),
             (self.tr("Rehome…"), "route", self._rehome_current, True),
             (self.tr("Ask it again"), "refresh-cw", self._refresh_current, row.unit.is_present),
+            (self.tr("About this family"), "library", self._to_family, bool(row.unit.identity.profile_id)),
+            (self.tr("What to type …"), "keyboard", self._to_typing, True),
+            (self.tr("Cards to print …"), "printer", self._cards, True),
             (self.tr("Copy serial number"), "copy", self._copy_serial, bool(row.unit.identity.serial)),
             (self.tr("Copy address"), "copy", self._copy_address, bool(row.unit.ways)),
             (self.tr("Forget this charger"), "trash-2", self._forget, not row.unit.is_present),
@@ -424,6 +428,17 @@ class SitePage(Page):
         except AppError as error:
             if unit_id == self._current:
                 self.add_bar.show_error(error.message, error.advice)
+
+    def _to_family(self) -> None:
+        row = self.model.get(self._current)
+        if row is not None:
+            self.go.emit("chargers", row.unit.identity.profile_id)
+
+    def _to_typing(self) -> None:
+        self.go.emit("chargers", f"type:{self._current}")
+
+    def _cards(self) -> None:
+        self.tasks.start_once("cards", print_site(self.bench, self, chosen=self._current))
 
     def _copy_serial(self) -> None:
         row = self.model.get(self._current)

@@ -117,6 +117,8 @@ class UnitPage(Page):
         self.lost.acted.connect(self._to_site)
         self.diagnosis.retry_asked.connect(self.refresh)
         self.diagnosis.login_given.connect(self._log_in)
+        self.diagnosis.family.sheet_wanted.connect(self._to_family)
+        self.diagnosis.family.typing_wanted.connect(self._to_typing)
         self.history.opened.connect(self._open_job)
         self.history.undo_asked.connect(self._undo)
         self.history.edit_undo_asked.connect(self.settings.undo)
@@ -300,7 +302,6 @@ class UnitPage(Page):
         if unit is None:
             return
         profile = self.bench.registry.profiles.get(unit.identity.profile_id)
-        family = profile.family if profile else ""
         self.header.show_unit(unit, profile.picture if profile else "ev-charger", self._state_text(unit))
         self.header.show_session(
             is_open=self.session is not None,
@@ -322,7 +323,7 @@ class UnitPage(Page):
             register_wh=self._registers[-1] if self._registers else None,
             counted_wh=self._registers[-1] - self._registers[0] if self._registers else 0.0,
         )
-        self.diagnosis.show_known(known, family)
+        self.diagnosis.show_known(known, profile)
         self.diagnosis.show_trouble(self.trouble, can_log_in=bool(self._hosts()))
 
     def _known_states(self, unit: Unit) -> list[StateChange]:
@@ -369,6 +370,14 @@ class UnitPage(Page):
         unit = self.unit
         if unit is not None:
             self.go.emit("traffic", next(iter(sorted(identities(unit))), None))
+
+    def _to_family(self) -> None:
+        unit = self.unit
+        if unit is not None:
+            self.go.emit("chargers", unit.identity.profile_id)
+
+    def _to_typing(self) -> None:
+        self.go.emit("chargers", f"type:{self.unit_id}")
 
     def _rehome(self) -> None:
         self.go.emit("jobs", f"unit:{self.unit_id}")

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import AppError, AuthFailed
 from app.model.backend import redact_url
+from app.model.profile import Profile
 from app.model.proof import Known, chain, diagnosis
 from app.model.secret import Secret
 from app.model.unit import Unit, Way
@@ -27,6 +28,7 @@ from ui import icons
 from ui.models.plain import moment_text, visible
 from ui.models.unit_words import SOURCES
 from ui.models.units import ago, seen_text
+from ui.pages.unit_family import FamilyCard
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.banner import Banner
 from ui.widgets.chip import Chip
@@ -190,6 +192,7 @@ class DiagnosisTab(ScrollColumn):
         self.findings = Findings(self)
         self.ways = WaysCard(self)
         self.facts = FactsCard(self)
+        self.family = FamilyCard(self)
         column = self.column
         column.setContentsMargins(0, SPACE_12, SPACE_12, SPACE_16)
         column.setSpacing(SPACE_8)
@@ -198,6 +201,7 @@ class DiagnosisTab(ScrollColumn):
         column.addWidget(self.strip)
         for title, part in (
             (self.tr("Findings"), self.findings),
+            (self.tr("What is known of its family"), self.family),
             (self.tr("Ways to reach it"), self.ways),
             (self.tr("What it says of itself"), self.facts),
         ):
@@ -206,16 +210,20 @@ class DiagnosisTab(ScrollColumn):
             set_role(heading, "heading")
             column.addWidget(heading)
             column.addWidget(part)
+            if part is self.family:
+                self._family_heading = heading
         column.addStretch(1)
 
-    def show_known(self, known: Known, family: str) -> None:
+    def show_known(self, known: Known, family: Profile | None) -> None:
         """Show everything that is known."""
+        self.family.show_family(family, known.unit.identity.firmware)
+        self._family_heading.setVisible(family is not None)
         lamps = chain(known)
         self.strip.show_chain(lamps)
         nothing = self.tr("None besides the red lamp above.") if diagnosis(lamps) else ""
         self.findings.show_findings(known.findings, nothing=nothing)
         self.ways.show_ways(known.unit)
-        self.facts.show_unit(known.unit, family)
+        self.facts.show_unit(known.unit, family.family if family is not None else "")
 
     def show_trouble(self, error: AppError | None, *, can_log_in: bool = False) -> None:
         """Say why the charger can't be talked to, or take that back."""

@@ -63,6 +63,12 @@ class Section(QFrame):
         self._grid.addLayout(box, row, 1)
         return remark
 
+    def add_block(self, label: str, content: QWidget) -> None:
+        """Add a labelled row of several lines."""
+        row = self._grid.rowCount()
+        self._grid.addWidget(plain(label, "subtle", self), row, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addWidget(content, row, 1)
+
     def add_fact(self, label: str, text: str, role: str = "") -> QLabel:
         """Add a labelled line of text; the text's label is returned, to be changed later."""
         row = self._grid.rowCount()

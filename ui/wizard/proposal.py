@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 def proposed(bench: Workbench, job: Job) -> Backend:
     """Return what is most likely wanted; fields nobody knows are empty."""
     unit = bench.finder.units.get(job.unit_id)
-    listed = listed_for(bench.settings.listed, unit) if unit is not None else None
+    identity = job.backend_before.identity if job.backend_before is not None else ""
+    if unit is None:
+        return Backend(url="", identity=identity)
+    return proposed_for(bench, unit, identity=identity)
+
+
+def proposed_for(bench: Workbench, unit: Unit, *, identity: str = "") -> Backend:
+    """Return what is most likely wanted for a charger; ``identity`` is what it told a job, if it did."""
+    listed = listed_for(bench.settings.listed, unit)
     if listed is None:
-        return Backend(url="", identity=_identity(job, unit))
+        return Backend(url="", identity=identity or _identity(unit))
     secret = bench.vault.get(f"identity/{listed.identity}") if listed.identity else None
     return Backend(
         url=listed.backend,
-        identity=listed.identity or _identity(job, unit),
+        identity=listed.identity or identity or _identity(unit),
         security_profile=_profile(bench, listed.backend, secret),
         secret=secret or Secret(""),
     )
@@ -46,10 +54,6 @@ def _profile(bench: Workbench, url: str, secret: Secret | None) -> SecurityProfi
     return SecurityProfile.TLS_BASIC if url.startswith("wss:") else SecurityProfile.BASIC
 
 
-def _identity(job: Job, unit: Unit | None) -> str:
-    if job.backend_before is not None and job.backend_before.identity:
-        return job.backend_before.identity
-    if unit is None:
-        return ""
+def _identity(unit: Unit) -> str:
     dialled = next((way.address.identity for way in unit.ways if isinstance(way.address, OcppAddress)), "")
     return (unit.backend.identity if unit.backend else "") or dialled or unit.identity.serial

@@ -29,6 +29,7 @@ from ui.theme import SPACE_8, SPACE_12, SPACE_16, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.elided import ElidedLabel
 from ui.wizard.byhand import guidance_of, is_by_hand, to_type
+from ui.wizard.card import print_job_card
 from ui.wizard.pane import StepPane
 from ui.wizard.proposal import proposed
 from ui.wizard.steplist import StepList
@@ -48,10 +49,14 @@ UNSKIPPABLE = (StepKind.IDENTIFY, StepKind.CHOOSE, StepKind.HAND_OVER)
 
 
 class JobView(QWidget):
-    """The wizard. ``left`` when the technician goes back to the list, ``unit_wanted`` to see the charger."""
+    """The wizard. ``left`` when the technician goes back to the list, ``unit_wanted`` to see the charger.
+
+    ``family_wanted`` asks for what the library knows of a profile.
+    """
 
     left = Signal()
     unit_wanted = Signal(str)
+    family_wanted = Signal(str)
 
     def __init__(self, bench: Workbench, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,6 +76,7 @@ class JobView(QWidget):
         self.pane.form.submitted.connect(self._act)
         self.pane.plan.changed.connect(self._show_buttons)
         self.pane.report.save_wanted.connect(self._save_report)
+        self.pane.by_hand.card_wanted.connect(self._print_card)
 
     @property
     def job(self) -> Job | None:
@@ -107,6 +113,8 @@ class JobView(QWidget):
         self.more_button.setAccessibleName(self.tr("More"))
         self.more_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.more_button)
+        self._family_action = menu.addAction(self.tr("About this family"))
+        self._family_action.triggered.connect(self._open_family)
         self._abandon_action = menu.addAction(self.tr("Give this job up …"))
         self._abandon_action.triggered.connect(self._abandon)
         self.more_button.setMenu(menu)
@@ -234,7 +242,9 @@ class JobView(QWidget):
         self.undo_button.setVisible(job.can_undo)
         self.undo_button.setEnabled(not runs)
         self._abandon_action.setEnabled(not job.is_final and not runs)
-        self.more_button.setVisible(not job.is_final)
+        knows_family = job.profile_id in self._bench.registry.profiles
+        self._family_action.setVisible(knows_family)
+        self.more_button.setVisible(knows_family or not job.is_final)
         waits = state in (StepState.READY, StepState.WAITING, StepState.NEEDS_INPUT, StepState.FAILED)
         self.skip_button.setVisible(waits and is_here and not job.is_final and current not in UNSKIPPABLE)
         may_rechoose = current in (StepKind.PLAN, StepKind.APPLY) and not job.has_written and job.backend is not None
@@ -349,6 +359,16 @@ class JobView(QWidget):
     def _open_unit(self) -> None:
         if self._job is not None:
             self.unit_wanted.emit(self._job.unit_id)
+
+    def _open_family(self) -> None:
+        if self._job is not None:
+            self.family_wanted.emit(self._job.profile_id)
+
+    def _print_card(self, with_secrets: bool) -> None:
+        job, guidance = self._job, self.pane.by_hand.guidance
+        if job is not None and guidance is not None:
+            work = print_job_card(self._bench, self, job, guidance, with_secrets=with_secrets)
+            self._tasks.start_once("card", work, busy=self.pane.by_hand.card)
 
     def _skip(self) -> None:
         self._tasks.start_once("skip", self._ask_skip())
