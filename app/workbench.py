@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,7 +155,7 @@ class Workbench:
             samples=self.samples,
             findings=self.findings,
             judge=self.traces.witness.judging(Watch(thresholds.read(self.home / "thresholds.toml"))),
-            sighted=self._sighted,
+            sighted=lambda sighting: self.finder.sighted(sighting),
             expected=self._expected_secret,
             first_seq=self.store.traffic.last_seq() + 1,
             plan=self.settings.listen_plan(),
@@ -255,9 +255,6 @@ class Workbench:
         log.info("%s failed: %s", trouble.name, trouble.error)
         self.troubles.publish(trouble)
 
-    def _sighted(self, sighting: Sighting) -> None:
-        self.finder.sighted(sighting)
-
     def _expected_secret(self, identity: str) -> Secret | None:
         return self.vault.get(f"identity/{identity}")
 
@@ -316,7 +313,9 @@ class Workbench:
         try:
             return await self.start_endpoint()
         except PortInUse as error:
-            return await self.start_endpoint(port=error.suggestion)
+            with suppress(PortInUse):  # another program may take that one too
+                return await self.start_endpoint(port=error.suggestion)
+        return await self.start_endpoint(port=0)
 
     def ours(self) -> frozenset[str]:
         """Return ``host:port`` of every backend that is ours: the endpoint, the presets, and where jobs moved units."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,6 +54,20 @@ async def test_a_disk_that_takes_nothing_for_a_while_loses_no_unit(tmp_path: Pat
         second = see(bench, 2)
     async with bench_in(tmp_path) as bench:
         assert set(bench.finder.units) == {first, second}
+
+
+async def test_two_programs_that_were_offered_the_same_free_port_both_listen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Workbench, "adapter_address", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        usual, offered = first.getsockname()[1], second.getsockname()[1]
+        monkeypatch.setattr("app.ocpp.ports.free_port", lambda host, port: offered)
+        settings = Settings(endpoint_on=False, endpoint_port=usual)
+        async with Workbench(settings, home=tmp_path, with_discovery=False) as bench:
+            state = await bench.listen_somewhere()
+            assert state.is_listening
+            assert state.port not in (0, usual, offered)
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="the simulated cable is a pseudo terminal")
