@@ -93,10 +93,10 @@ async def test_a_result_is_never_shown_at_another_charger(open_bench: Any, monke
         async with shown(open_bench, gateway) as page:
             began, go_on, write = asyncio.Event(), asyncio.Event(), page.bench.edit
 
-            async def slow(*args: Any) -> Any:
+            async def slow(*args: Any, **options: Any) -> Any:
                 began.set()
                 await go_on.wait()
-                return await write(*args)
+                return await write(*args, **options)
 
             monkeypatch.setattr(page.bench, "edit", slow)
             await type_hostname(page, "stall-one")
