@@ -26,9 +26,9 @@ from app.discovery.finder import Finder
 from app.discovery.mdns import MdnsSource
 from app.discovery.noticing import Notices
 from app.discovery.remembering import remember
+from app.discovery.searching import Searches
 from app.discovery.serialports import SerialSource
 from app.discovery.source import Source
-from app.discovery.subnet import LanSearch
 from app.driver.capability import WriteResult
 from app.driver.registry import Registry, load_drivers, load_profiles
 from app.driver.session import Session
@@ -118,7 +118,7 @@ class Workbench:
         self.server: OcppServer
         self.links: RealLinks
         self.finder: Finder
-        self.lan: LanSearch
+        self.searches: Searches
         self.desk: JobDesk
         self.hand: EditDesk
         self.files: FileService
@@ -174,13 +174,8 @@ class Workbench:
             known=self.store.units.all(),
             is_simulated=self.is_demo,
         )
-        self.lan = LanSearch(
-            registry=self.registry,
-            finder=self.finder,
-            links=self.links,
-            scope=self.scope,
-            asks_loopback=self._asks_loopback or self.is_demo,
-        )
+        stays_here = self._asks_loopback or self.is_demo
+        self.searches = Searches(self.registry, self.finder, self.links, self.scope, stays_here=stays_here)
         self._build_desks()
 
     def _build_desks(self) -> None:

@@ -60,19 +60,19 @@ async def look(bench: Workbench, args: argparse.Namespace, console: Console) -> 
 
 async def _search(bench: Workbench, text: str, seconds: float, console: Console) -> None:
     """Ask every address of a range while watching, and wait until all who answer are known."""
-    wanted = bench.lan.span(text, adapter="" if text else bench.adapter_address)
+    wanted = bench.searches.lan.span(text, adapter="" if text else bench.adapter_address)
     console.progress(f"Asking {len(wanted.hosts)} addresses, {wanted.title}. None of these calls can change a charger:")
-    for asked in bench.lan.asks():
+    for asked in bench.searches.lan.asks():
         console.progress(f"  {asked.where}: {', '.join(asked.calls)} ({asked.title})")
     async with Scope("find") as scope:
         scope.isolated("progress", _tell(bench, console))
         scope.isolated("found", _announce(bench, console))
         await asyncio.sleep(0)  # both listen from here on
-        bench.lan.start(wanted)
-        await bench.lan.finished()
-        await asyncio.sleep(max(seconds - bench.lan.progress.took_s, 0.0))
-    progress = bench.lan.progress
-    strangers = [item.host for item in bench.lan.answers if not item.unit_id]
+        bench.searches.lan.start(wanted)
+        await bench.searches.lan.finished()
+        await asyncio.sleep(max(seconds - bench.searches.lan.progress.took_s, 0.0))
+    progress = bench.searches.lan.progress
+    strangers = [item.host for item in bench.searches.lan.answers if not item.unit_id]
     console.progress(
         f"{progress.done} of {progress.total} addresses asked in {progress.took_s:.1f} s"
         f" ({progress.rate:.0f} connections/s), {progress.answering} answered."
@@ -82,7 +82,7 @@ async def _search(bench: Workbench, text: str, seconds: float, console: Console)
 
 
 async def _tell(bench: Workbench, console: Console) -> None:
-    with bench.lan.changes.subscribe() as changes:
+    with bench.searches.lan.changes.subscribe() as changes:
         told = 0
         async for progress in changes:
             share = 10 * progress.done // max(progress.total, 1)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -24,6 +24,7 @@ from app.feed import Feed
 from app.links.http import local_address
 from app.links.link import Links
 from app.model.address import NetAddress
+from app.model.lan import Answer, Asked, Progress
 from app.model.unit import Sighting, SourceKind, Unit
 from app.scope import Scope
 
@@ -57,44 +58,6 @@ class Door(Enum):
     OPEN = "open"
     CLOSED = "closed"
     SILENT = "silent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What one driver asks, in words, and where."""
-
-    title: str
-    where: str
-    calls: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A host with an open door: where, its network chip's address, and the unit it turned out to be, if any."""
-
-    host: str
-    doors: tuple[NetAddress, ...]
-    mac: str = ""
-    unit_id: str = ""
-    is_open: bool = False
-    """Nobody has found out yet who it is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a search is. ``rate`` is in connections per second, times in seconds."""
-
-    title: str = ""
-    is_running: bool = False
-    total: int = 0
-    done: int = 0
-    answering: int = 0
-    skipped: int = 0
-    """Addresses of chargers that are known and in reach."""
-    took_s: float = 0.0
-    left_s: float = 0.0
-    rate: float = 0.0
-    trouble: str = ""
 
 
 Connect = Callable[[str, int, str], Awaitable[Door]]

@@ -48,15 +48,15 @@ async def tool() -> None:
         )
         async with bench:
             await bench.start_endpoint(OURS, PORT)
-            bench.lan.start(bench.lan.span(adapter=OURS))
+            bench.searches.lan.start(bench.searches.lan.span(adapter=OURS))
             times = await follow(bench, wanted, began)
-            await bench.lan.finished()
+            await bench.searches.lan.finished()
             ended = loop.time() - began
             units = [
                 {"profile": unit.identity.profile_id, "where": wheres(unit)} for unit in bench.finder.units.values()
             ]
-            answers = [{"host": item.host, "unit": item.unit_id} for item in bench.lan.answers]
-            progress = bench.lan.progress
+            answers = [{"host": item.host, "unit": item.unit_id} for item in bench.searches.lan.answers]
+            progress = bench.searches.lan.progress
     say(
         {
             "times": times,
