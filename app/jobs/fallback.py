@@ -1,14 +1,25 @@
-"""A 2.x unit that can't reach its new backend goes back to the slot before: to us (P2-201 B10.FR.03 to .07)."""
+"""Units that go back by themselves where the new backend gives no connection.
+
+A 2.x unit goes back to the slot before: to us (P2-201 B10.FR.03 to .07). Some families try every new address for a
+while after a restart, whatever they speak, and take it back.
+"""
 
 from __future__ import annotations
 
 from app.diagnosis.naming import found
-from app.errors import AppError, VerifyFailed
-from app.jobs.stepping import StepRun
+from app.driver.capability import SetsBackend
+from app.errors import AppError, LinkError, ProtocolError, Refused, TimedOut, VerifyFailed
+from app.jobs.stepping import StepRun, is_dialled_in
+from app.jobs.writing import holds, unkept
+from app.model.backend import Backend
 from app.model.finding import Severity
-from app.model.job import Target
+from app.model.job import Strength, Target
+from app.model.profile import Profile
 from app.ocpp import repoint2
 from app.ocpp.endpoint import Endpoint
+
+ROLLS_BACK = "rolls-back"
+"""Quirk of families that try a new address after a restart and take it back where no connection comes of it."""
 
 READ_S = 40.0
 """Longest wait for a unit that has come back to take a question."""
@@ -69,4 +80,54 @@ async def fell_back(step: StepRun, back: Endpoint, since_s: float) -> VerifyFail
         "connection there.",
         "Check from its own network: address, name, firewall, certificate, password, and whether the backend knows "
         "it. Then continue, and it is tried once more; or undo, which puts the old order back.",
+    )
+
+
+def tries_addresses(profile: Profile | None) -> bool:
+    """Say whether the family takes a new address back by itself where it gets no connection there."""
+    return profile is not None and any(quirk.id == ROLLS_BACK for quirk in profile.quirks)
+
+
+async def need_kept(step: StepRun, backend: Backend) -> None:
+    """Read the address once more after a wait in vain; raises VerifyFailed where the unit has gone back."""
+    try:
+        async with step.open(SetsBackend) as session:
+            if is_dialled_in(session) or await holds(step, session, backend, "after waiting"):
+                return
+    except (LinkError, Refused, ProtocolError):
+        return
+    if not tries_addresses(step.profile):
+        raise unkept("now")
+    raise VerifyFailed(
+        f"The charger tried {backend.host}, got no connection there, and went back to its old address by itself.",
+        "It is as it was before. Check from its own network: address, firewall, certificate, password, and whether "
+        "the identity is known there; then go back to the plan, so that it is written and tried anew.",
+    )
+
+
+async def outlast_trial(step: StepRun, backend: Backend, identity: str) -> None:
+    """Wait until the unit would have gone back, and see that it has not; raises VerifyFailed where it has.
+
+    A unit that says nothing of its connection tells it so: it keeps an address only where it was accepted.
+    """
+    patience_s = step.timing.patience_s
+    step.progress("Waiting whether it goes back to its old address", expected_s=patience_s, patience_s=patience_s)
+    try:
+        back = await step.bench.server.arrival(identity, timeout_s=patience_s)
+    except TimedOut:
+        await need_kept(step, backend)
+        text = f"{patience_s:.0f} s later it has not gone back: it does where the new backend does not accept it."
+        step.note(text, strength=Strength.CLAIMED)
+        return
+    step.report(
+        "NOT-APPLIED",
+        Severity.FAULT,
+        ("came back here", back.handshake.request_line),
+        ("from", back.handshake.remote),
+        details={"key": "the backend address", "shape": "the old value", "when": "after its own trial of the new one"},
+    )
+    raise VerifyFailed(
+        f"The charger tried {backend.host}, got no connection there, and came back to this computer by itself.",
+        "Check from its own network: address, firewall, certificate, password, and whether the backend knows the "
+        "identity; then continue, and it is written and tried once more, or undo.",
     )

@@ -6,6 +6,7 @@ from app.driver.capability import ReadsSettings, Reboots, SetsBackend
 from app.driver.session import Session
 from app.errors import JobError, LinkError, LinkLost, NotReachable, NotSupported, Refused
 from app.jobs import sealing
+from app.jobs.fallback import tries_addresses
 from app.jobs.stepping import StepRun
 from app.model.job import Strength, Target, UndoLimit
 from app.model.setting import Change, Snapshot
@@ -39,6 +40,9 @@ async def _restore(step: StepRun, session: Session, backup: Snapshot) -> tuple[U
         _tell(step, change, result.read_back is not None)
     if not changes:
         step.note("The charger holds its old values.")
+    elif tries_addresses(step.profile):
+        text = "If its old backend does not accept it any more, it goes back to the present address by itself."
+        step.note(text, strength=Strength.OPEN)
     for limit in limits:
         step.note(f"“{limit.key}” could not be brought back.", detail=limit.reason, strength=Strength.OPEN)
     if needs_restart:

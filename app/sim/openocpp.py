@@ -25,11 +25,21 @@ from app.sim.webunit import Answer, WebUnit, drop
 
 BODY_LIMIT = 5 * 1024
 PROTOCOLS = {"OCPP16": "1.6", "OCPP20": "2.0.1"}
+WIFI = {"WifiSSID": "Garage", "WifiPassword": "garage-wifi-pass"}
+PLAIN = {
+    "HeartbeatInterval": "300",
+    "SecurityProfile": "0",
+    "MeterValueSampleInterval": "60",
+    "ActiveNetworkProfile": "0",
+}
 NOT_FOUND, HELLO = "<h1>Not found</h1>", "<h1>Hello Secure World - Post!</h1>"
 
 
 class OpenOcppUnit(WebUnit):
-    """One charger. ``slots`` are its network profiles by number, ``transition_s`` is the trial of a new address."""
+    """One charger. ``slots`` are its network profiles by number, ``transition_s`` is the trial of a new address.
+
+    ``dials_nothing`` cuts it off from every backend; it restarts when the key ``restarts_at`` is written.
+    """
 
     def __init__(
         self,
@@ -67,21 +77,14 @@ class OpenOcppUnit(WebUnit):
         self.factory = {"serialNumber": serial, "vendor": vendor, "model": model, "firmwareVersion": firmware}
         self.said = dict(self.factory)
         self.connectors = connectors
-        self.staged = Staged(
-            {
-                "ChargePointId": identity,
-                "BasicAuthPassword": password,
-                "NetworkConfigurationPriority": priority,
-                "WifiSSID": "Garage",
-                "WifiPassword": "garage-wifi-pass",
-            },
-            _slots(slots if slots is not None else {0: network_slot(url, protocol)}),
-        )
-        plain = {"ConnectionTransitionTimeout": f"{transition_s:g}", "HeartbeatInterval": "300", "SecurityProfile": "0"}
-        plain |= {"MeterValueSampleInterval": "60", "ActiveNetworkProfile": priority.partition(",")[0]}
-        self.parameters = Parameters(self.staged, plain)
+        texts = {"ChargePointId": identity, "BasicAuthPassword": password, "NetworkConfigurationPriority": priority}
+        self.staged = Staged({**WIFI, **texts}, _slots(slots or {0: network_slot(url, protocol)}))
+        self.parameters = Parameters(self.staged, {**PLAIN, "ConnectionTransitionTimeout": f"{transition_s:g}"})
         self.posts: list[tuple[str, dict[str, Any]]] = []
         self.rollbacks = 0
+        self.dials_nothing = False
+        self.restarts_at = ""
+        self._at_rest = asyncio.Event()
         self.dialler: ChargePoint | Station2
 
     async def __aenter__(self) -> Self:
@@ -106,6 +109,7 @@ class OpenOcppUnit(WebUnit):
         """Make its OCPP client by what is stored, or staged."""
         has_trial = self.staged.start()
         self.dialler = self._client()
+        self._at_rest.clear() if has_trial else self._at_rest.set()
         if has_trial:
             self.scope.isolated("trial", self._trial(self.dialler))
 
@@ -121,6 +125,12 @@ class OpenOcppUnit(WebUnit):
                 await self.power_cycle()
             return
         self.staged.commit()
+        self._at_rest.set()
+
+    async def until_at_rest(self, *, timeout_s: float = 8.0) -> None:
+        """Wait until no address is on trial; raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            await self._at_rest.wait()
 
     # Its portal
 
@@ -199,6 +209,11 @@ class OpenOcppUnit(WebUnit):
             return web.Response(status=400, text="Bad Request")
         self.posts.append((request.path, body))
         answer = self._changed(request.path, body)
+        if self.restarts_at and body.get("key") == self.restarts_at:
+            self.restarts_at = ""
+            self._at_rest.clear()
+            self.restart_soon(0.0)
+            drop(request)
         if Fault.DROPS_MID_WRITE in self.faults:
             drop(request)
         return answer
@@ -259,7 +274,8 @@ class OpenOcppUnit(WebUnit):
         staged = self.staged
         first = str(staged.used("NetworkConfigurationPriority")).partition(",")[0]
         slot = staged.used("slots")[int(first)] or network_slot("", "OCPP16")
-        url, identity, password = slot["ocppCsmsUrl"], staged.used("ChargePointId"), staged.used("BasicAuthPassword")
+        url = "ws://127.0.0.1:9/nowhere" if self.dials_nothing else slot["ocppCsmsUrl"]
+        identity, password = staged.used("ChargePointId"), staged.used("BasicAuthPassword")
         self.parameters.plain["ActiveNetworkProfile"] = first
         if PROTOCOLS.get(slot["ocppVersion"]) == "2.0.1":
             return Station2(

@@ -12,7 +12,7 @@ VERSIONS = ("OCPP12", "OCPP15", "OCPP16", "OCPP20")
 HIDDEN = ("BasicAuthPassword", "WifiPassword")
 READ_ONLY = ("NetworkConnectionProfiles", "SecurityProfile", "ActiveNetworkProfile", "ChargerVendor", "ChargerModel")
 NEEDS_REBOOT = ("ChargePointId", "BasicAuthPassword", "NetworkConfigurationPriority", "WifiSSID", "WifiPassword")
-TRUNCATED = 24
+TRUNCATED = 16
 
 Slots = tuple[dict[str, Any] | None, ...]
 

@@ -11,6 +11,7 @@ from app.diagnosis.others import Verdict
 from app.driver.capability import SetsBackend
 from app.errors import LinkError, LinkLost, NotSupported, TimedOut
 from app.jobs.charging import is_ready, try_charging
+from app.jobs.fallback import need_kept
 from app.jobs.ourselves import our_backend
 from app.jobs.stepping import StepRun, is_dialled_in
 from app.jobs.strays import watching
@@ -72,6 +73,7 @@ async def _arrived(step: StepRun, identity: str, url: str) -> Endpoint:
             late = slow_return(timing.patience_s, timing.patience_s, timing.redial_s)
             if late is not None:
                 step.found(late)
+            await need_kept(step, our_backend(await step.bench.listen_somewhere(), step.unit, step.backend))
             raise TimedOut(
                 f"“{identity}” did not dial this computer within {timing.patience_s / 60:.0f} minutes.",
                 "Look at the knock list under “Endpoint”: what came instead tells the cause. Check that the charger's "

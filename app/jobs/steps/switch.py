@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app.driver.capability import ReportsStatus, SetsBackend
 from app.errors import LinkError, LinkLost, NotReachable, NotSupported, StepBlocked, TimedOut
-from app.jobs.fallback import fell_back, recall_slots, watch_s
+from app.jobs.fallback import fell_back, outlast_trial, recall_slots, tries_addresses, watch_s
 from app.jobs.leaving import closed_for_sessions, rescue
 from app.jobs.stepping import StepRun, is_dialled_in
 from app.jobs.steps.restart import introduces_itself_late, needs_restart, restart
@@ -106,6 +106,8 @@ async def _prove_connected(step: StepRun, backend: Backend, identity: str) -> No
     )
     if not await _is_connected(step, backend):
         step.note("It does not say whether it is connected.", strength=Strength.OPEN)
+        if tries_addresses(step.profile):
+            await outlast_trial(step, backend, identity)
 
 
 async def _is_connected(step: StepRun, backend: Backend) -> bool:
