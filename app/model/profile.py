@@ -151,7 +151,8 @@ class BackendKey:
     ``holds``: url, host, path, identity, secret, switch, priority (which of several url keys counts), network-profile
     (a text with the URL inside), apn, apn-user, apn-secret. ``form`` says how the value is written: ``hex``, ``text``
     or ``text16`` (at least 16 characters) for a secret, ``trailing-slash`` or ``scheme-by-profile`` for a url.
-    ``value`` is what a switch must be for a foreign backend. A key with a dot is a variable of 2.x.
+    ``value`` is what a switch must be for a foreign backend, ``own_value`` what it must be for one at the maker's
+    ``own_hosts`` (lower case). A key with a dot is a variable of 2.x.
     """
 
     key: str
@@ -160,6 +161,12 @@ class BackendKey:
     note: str = ""
     form: str = ""
     value: str = ""
+    own_hosts: tuple[str, ...] = ()
+    own_value: str = ""
+
+    def switched(self, host: str) -> str:
+        """Return what a switch must be for a backend at this host."""
+        return self.own_value if host.lower() in self.own_hosts else self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

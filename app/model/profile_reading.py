@@ -221,8 +221,12 @@ class _Reader:
             note=self.take(table, "note", str, ""),
             form=self.take(table, "form", str, ""),
             value=self.take(table, "value", str, ""),
+            own_hosts=tuple(text.lower() for text in self.texts(table, "own_hosts")),
+            own_value=self.take(table, "own_value", str, ""),
             evidence=self.evidence(table, "backend key"),
         )
+        if bool(result.own_hosts) != bool(result.own_value):
+            raise self.fail(f"backend key “{result.key}”: “own_hosts” and “own_value” belong together")
         self.done(table, "a backend key")
         return result
 

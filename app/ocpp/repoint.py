@@ -113,7 +113,7 @@ def plan(target: Target, backend: Backend, access_point: AccessPoint | None = No
         *(_access_changes(target, access_point) if access_point is not None else ()),
         *_secret_changes(target, backend),
         *_identity_changes(target, backend, key),
-        *_switch_changes(target),
+        *_switch_changes(target, backend),
         *_security_changes(target, backend),
         *_address_changes(target, backend, key),
         *_priority_changes(target, key),
@@ -223,11 +223,12 @@ def _identity_changes(target: Target, backend: Backend, key: BackendKey) -> Iter
     )
 
 
-def _switch_changes(target: Target) -> Iterable[Change]:
+def _switch_changes(target: Target, backend: Backend) -> Iterable[Change]:
+    host = urllib.parse.urlsplit(backend.url).hostname or ""
     for key in target.holding("switch"):
-        before = target.value(key.key)
-        if key.value and before.lower() != key.value.lower() and not target.settings[key.key].is_readonly:
-            yield Change(key=key.key, before=before, after=key.value, order=ORDER["switch"], reason=key.note)
+        before, wanted = target.value(key.key), key.switched(host)
+        if wanted and before.lower() != wanted.lower() and not target.settings[key.key].is_readonly:
+            yield Change(key=key.key, before=before, after=wanted, order=ORDER["switch"], reason=key.note)
 
 
 def _security_changes(target: Target, backend: Backend) -> Iterable[Change]:

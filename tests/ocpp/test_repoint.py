@@ -80,6 +80,18 @@ def test_evbox_gets_its_slash_and_its_switches():
     assert (changes[-1].key, changes[-1].after) == ("evb_ServerURL", NEW.url + "/")
 
 
+def test_evbox_back_at_its_makers_host_has_its_flags_set():
+    unit = target(
+        "ocpp-evbox", evb_ServerURL="ws://old.example/", evb_SerialAsConnectorId="false", evb_ConnectorList="false"
+    )
+    home = replace(NEW, url="wss://EU.everon.io", security_profile=SecurityProfile.NONE)
+    assert written(unit, home) == [
+        ("evb_SerialAsConnectorId", "true"),
+        ("evb_ConnectorList", "true"),
+        ("evb_ServerURL", "wss://EU.everon.io/"),
+    ]
+
+
 def test_evbox_holds_254_characters():
     unit = target("ocpp-evbox", evb_ServerURL="ws://old/")
     with pytest.raises(ValueRejected, match="254"):
