@@ -21,7 +21,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_backend(parser, required=False)
     parser.add_argument("--resume", metavar="JOB", help="go on with a job instead of starting one")
     parser.add_argument("--wait", type=float, default=60.0, help="seconds to wait for the charger (default 60)")
-    parser.add_argument("--yes", action="store_true", help="accept what the plan names: one-way doors, and writes nobody has proved")
+    parser.add_argument(
+        "--yes", action="store_true", help="accept what the plan names: one-way doors, and writes nobody has proved"
+    )
     parser.add_argument(
         "--skip",
         action="append",

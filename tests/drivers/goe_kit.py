@@ -55,7 +55,7 @@ async def probe(address: NetAddress, profile_id: str = "go-e") -> Identity | Non
 
 def backend(url: str = "ws://127.0.0.1:9/ocpp", secret: str = "", **changes: Any) -> Backend:
     profile = SecurityProfile.BASIC if secret else SecurityProfile.NONE
-    fields = {"url": url, "identity": "CP-1", "secret": Secret(secret), "security_profile": profile}
+    fields: dict[str, Any] = {"url": url, "identity": "CP-1", "secret": Secret(secret), "security_profile": profile}
     return Backend(**(fields | changes))
 
 

@@ -231,7 +231,13 @@ def _profile(name: str, driver: str, match: Match, *, priority: int) -> Profile:
     evidence = (Evidence(source="tests", grade=Grade.UNVERIFIED),)
     return Profile(
         approach=Approach.DIRECT,
-        id=name, family=name, vendor="Test", driver=driver, match=match, priority=priority, evidence=evidence
+        id=name,
+        family=name,
+        vendor="Test",
+        driver=driver,
+        match=match,
+        priority=priority,
+        evidence=evidence,
     )
 
 
