@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.errors import LinkLost
 from app.links.datagrams import SharedLink, SharedSockets
 from app.links.http import RealHttp
 from app.links.link import (
     USUAL,
+    BleLink,
     Credentials,
     DatagramLink,
     HttpLink,
@@ -23,6 +24,9 @@ from app.links.serial import SerialLine
 from app.links.streams import TcpLine, UdpLink
 from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.secret import Secret
+
+if TYPE_CHECKING:
+    from app.links.ble import Radio
 
 
 class SecretStore(Protocol):
@@ -55,7 +59,8 @@ class OcppWay:
 class RealLinks:
     """Opens real links: bound to the chosen adapter, recorded where a recorder is given.
 
-    A charger's own login is read from the vault as ``charger/<host>/user`` and ``charger/<host>/password``.
+    A charger's own login is read from the vault as ``charger/<host>/user`` and ``charger/<host>/password``; of one over
+    Bluetooth as ``charger/ble:<device>/password``. ``radio`` is the Bluetooth used instead of the computer's own.
     """
 
     def __init__(
@@ -65,11 +70,13 @@ class RealLinks:
         recorder: Recorder | None = None,
         vault: SecretStore | None = None,
         ocpp: Callable[[str], Any] = lambda _identity: None,
+        radio: Radio | None = None,
     ) -> None:
         self.adapter_address = adapter_address
         self._recorder = recorder
         self._vault = vault
         self._ocpp = ocpp
+        self._radio = radio
         self._sockets = SharedSockets()
 
     async def http(
@@ -109,6 +116,19 @@ class RealLinks:
 
         link = await ModbusTcp.open(address, adapter_address=self.adapter_address)
         return link if self._recorder is None else RecordedModbus(link, self._recorder, str(address))
+
+    async def ble(self, address: BleAddress) -> BleLink:
+        """Connect over Bluetooth LE; raises NotReachable, NotSupported (no Bluetooth here)."""
+        from app.links.ble import OWN_RADIO, GattLink
+
+        link = await GattLink.open(address, self._radio or OWN_RADIO)
+        if self._recorder is None:
+            return link
+        from app.links.recording_ble import RecordedBle
+
+        if (used := self.credentials(address)) is not None:
+            self._recorder.hide(used.password)
+        return RecordedBle(link, self._recorder, address.device)
 
     async def everybody(self, address: NetAddress, *, local_port: int) -> SharedLink:
         """Open UDP to all behind a broadcast address; raises NotReachable, PortInUse."""

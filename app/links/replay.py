@@ -1,7 +1,7 @@
 """Answer from a recording as if the charger were there.
 
-HTTP and Modbus are tolerant: the next answer recorded for a question, the last one again and again. Streams are followed in
-order: what was written must be written, then comes what was answered.
+HTTP and Modbus are tolerant: the next answer recorded for a question, the last one again and again. Streams are
+followed in order: what was written must be written, then comes what was answered.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from app import errors
 from app.errors import AppError, Garbled, LinkLost, NotReachable, NotSupported, TimedOut, Unexpected
 from app.links.link import (
     USUAL,
+    BleLink,
     Credentials,
     DatagramLink,
     HttpAnswer,
@@ -54,6 +55,7 @@ class ReplayLinks:
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = list(lines)
+        self._asked: dict[str, int] = {}
 
     @classmethod
     def of(cls, file: Path) -> ReplayLinks:
@@ -80,9 +82,23 @@ class ReplayLinks:
         del local_port
         return ReplayedDatagrams(self._of("udp", str(address)))
 
+    async def ble(self, address: BleAddress) -> BleLink:
+        """Return the recorded Bluetooth connection."""
+        from app.links.recording_ble import ReplayedBle
+
+        return ReplayedBle(self._of("ble", str(address)))
+
     async def modbus(self, address: NetAddress) -> ModbusLink:
-        """Return the registers that were read, of whatever address."""
-        return ReplayedModbus(self._of("modbus", str(address)))
+        """Return the registers that were read: those of the first address recorded for the first asked for, and so on.
+
+        Raises NotReachable for an address more than were recorded.
+        """
+        lines = self._of("modbus", str(address))
+        places = list(dict.fromkeys(str(line["link"]).split()[1] for line in lines))
+        asked = self._asked.setdefault(str(address), len(self._asked))
+        if asked >= len(places):
+            raise NotReachable(f"The recording has nothing of {address}.", "Choose another recording.")
+        return ReplayedModbus([line for line in lines if str(line["link"]).split()[1] == places[asked]])
 
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Refuse: OCPP traffic is replayed from the traffic store."""

@@ -29,8 +29,10 @@ from app.sim.rapi import RapiController
 from tests.conftest import TIME_UNIT_S
 from tests.drivers import (
     rigs_alfen,
+    rigs_evbox,
     rigs_goe,
     rigs_keba,
+    rigs_modbus,
     rigs_nrgkick,
     rigs_openocpp,
     rigs_peblar,
@@ -199,6 +201,8 @@ RIGS: dict[str, Rig] = {
     "alfen": Rig(rigs_alfen.alfen, _http_garbage, _http_silent, writable="2085_0"),
     "peblar": Rig(rigs_peblar.good, rigs_peblar.garbage, rigs_peblar.silent, writable="HmiBuzzerVolume"),
     "openevse-rapi": Rig(_controller, _serial_garbage, _serial_silent),
+    "modbus-units": Rig(rigs_modbus.good, rigs_modbus.garbage, rigs_modbus.silent),
+    "evbox-ble": Rig(rigs_evbox.good, rigs_evbox.garbage, rigs_evbox.silent, writable="evb_AutoStart"),
     "keba": Rig(rigs_keba.good, rigs_keba.garbage, rigs_keba.silent),
     "go-e": Rig(rigs_goe.goe, _http_garbage, _http_silent, writable="fna"),
     "wattpilot": Rig(rigs_goe.wattpilot, _http_garbage, _http_silent, writable="fna"),

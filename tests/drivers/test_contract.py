@@ -19,7 +19,7 @@ from app.errors import LinkError, LinkLost, NotSupported, ProtocolError, TimedOu
 from app.links.real import RealLinks
 from app.links.recording import Recorder
 from app.links.replay import ReplayLinks
-from app.model.address import Address, NetAddress, SerialAddress
+from app.model.address import Address, BleAddress, NetAddress, SerialAddress
 from app.model.profile import Profile
 from app.model.unit import Identity, SourceKind
 from tests.drivers import contract
@@ -216,6 +216,8 @@ def test_recording_holds_no_login(file: Path):
 def _some_address(driver: Driver) -> Address:
     if SourceKind.SERIAL in driver.sources:
         return SerialAddress(port="recorded")
+    if SourceKind.BLUETOOTH in driver.sources:
+        return BleAddress(device="recorded")
     return NetAddress(host="recorded")
 
 
