@@ -41,6 +41,11 @@ class StateTable:
     def __init__(self, states: Mapping[int, StateWord]) -> None:
         self._states = states
 
+    @property
+    def words(self) -> tuple[StateWord, ...]:
+        """List what the numbers mean, in their order in the document."""
+        return tuple(self._states.values())
+
     def read(self, number: int, *, has_car: bool) -> tuple[str, str]:
         """Return OCPP word and detail; an unknown number gives no word and names itself."""
         state = self._states.get(number)

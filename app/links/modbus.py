@@ -125,5 +125,3 @@ class ModbusTcp:
         """Close: where the next frame begins is not known any more."""
         await self._line.close()
         return Garbled(f"{self._where} sent {what}.", "Check the address: this may be no charger, or no Modbus.")
-
-
