@@ -266,7 +266,9 @@ class SourceStrip(QWidget):
 
 
 class SiteStart(ScrollColumn):
-    """What an empty site teaches: four ways to get a charger onto this screen."""
+    """What an empty site teaches: the ways to get a charger onto this screen."""
+
+    search_asked = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -283,6 +285,11 @@ class SiteStart(ScrollColumn):
         layout.addWidget(text)
         for way in self._ways():
             layout.addWidget(self._card(*way))
+        self.search_button = QPushButton(self.tr("Search LAN"), self)
+        icons.dress(self.search_button, "radar")
+        self.search_button.clicked.connect(self.search_asked)
+        why = self.tr("It says nothing by itself? Every address of your network can be asked, without risk.")
+        layout.addWidget(self._card("radar", self.tr("Search on request"), why, self.search_button))
         self.url = CopyField(name=self.tr("address for the charger's OCPP setting"), parent=self)
         self._dial_card = self._card(
             "radio-tower",
