@@ -47,7 +47,9 @@ def codes(page: str) -> list[str]:
     """Read the codes of a page as a phone would: from its pictures."""
     found = []
     for data in re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", page):
-        image = QImage.fromData(base64.b64decode(data), "PNG").convertToFormat(QImage.Format.Format_Grayscale8)
+        image = QImage()
+        assert image.loadFromData(base64.b64decode(data))
+        image = image.convertToFormat(QImage.Format.Format_Grayscale8)
         pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
         found += [code.text for code in zxingcpp.read_barcodes(np.ascontiguousarray(pixels[:, : image.width()]))]
     return found

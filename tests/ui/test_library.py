@@ -92,7 +92,9 @@ async def test_no_sheet_is_wider_than_its_place(library: ChargersPage, bench: An
         library.open(profile_id)
         sections = library._scroll.findChildren(Section)
         assert sections
-        assert library._scroll.widget().minimumSizeHint().width() <= library._scroll.viewport().width(), profile_id
+        content = library._scroll.widget()
+        assert content is not None
+        assert content.minimumSizeHint().width() <= library._scroll.viewport().width(), profile_id
 
 
 async def test_what_to_type_follows_the_form_and_can_be_scanned(library: ChargersPage) -> None:

@@ -48,6 +48,8 @@ class TypingPanel(ScrollColumn):
         self.title = plain("", "title", self)
         self.form = BackendForm(self)
         self.form.keep.hide()
+        for combo in (self.form.preset, self.form.profile):
+            combo.setMinimumWidth(120)
         rows = self.form.layout()
         if isinstance(rows, QFormLayout):
             rows.setRowVisible(self.form.dialled, False)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QVBoxLayout, QWidget
 
 from app.model.backend import Backend, SecurityProfile
 from app.model.secret import Secret
@@ -18,6 +17,7 @@ from ui.dialogs import Button, ask, tell
 from ui.i18n import translate
 from ui.models.plain import visible
 from ui.theme import SPACE_8
+from ui.widgets.column import ScrollColumn
 from ui.widgets.section import plain
 from ui.wizard.card import facts_of, print_cards
 from ui.wizard.proposal import proposed_for
@@ -25,7 +25,6 @@ from ui.wizard.proposal import proposed_for
 if TYPE_CHECKING:
     from app.workbench import Workbench
 
-UNIT_ROLE = int(Qt.ItemDataRole.UserRole)
 LIST_HEIGHT = 240
 
 
@@ -35,11 +34,15 @@ class CardChoice(QWidget):
     def __init__(self, bench: Workbench, chosen: str) -> None:
         super().__init__()
         self._bench = bench
-        self.chargers = QListWidget(self)
+        self.chargers = ScrollColumn(self)
         self.chargers.setAccessibleName(translate("Chargers to print a card for"))
         self.chargers.setFixedHeight(LIST_HEIGHT)
-        for unit in sorted(bench.finder.units.values(), key=lambda item: item.title.lower()):
-            self._offer(unit, is_chosen=unit.unit_id == chosen)
+        self.chargers.column.setSpacing(0)
+        self.boxes = [
+            self._box(unit, is_chosen=unit.unit_id == chosen)
+            for unit in sorted(bench.finder.units.values(), key=lambda item: item.title.lower())
+        ]
+        self.chargers.column.addStretch(1)
         self.backend = QComboBox(self)
         self.backend.setAccessibleName(translate("Backend"))
         self.backend.addItem(translate("The one each has in the imported list"), None)
@@ -62,25 +65,25 @@ class CardChoice(QWidget):
         hint = translate("Identities come from the imported list, else from the charger itself.")
         layout.addWidget(plain(hint, "caption", self))
 
-    def _offer(self, unit: Unit, *, is_chosen: bool) -> None:
+    def _box(self, unit: Unit, *, is_chosen: bool) -> QCheckBox:
         profile = self._bench.registry.profiles.get(unit.identity.profile_id)
-        item = QListWidgetItem(visible(f"{unit.title} · {profile.family if profile else '?'}", 120), self.chargers)
-        item.setData(UNIT_ROLE, unit.unit_id)
-        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-        item.setCheckState(Qt.CheckState.Checked if is_chosen else Qt.CheckState.Unchecked)
+        words = visible(f"{unit.title} · {profile.family if profile else '?'}", 120)
+        box = QCheckBox(words.replace("&", "&&"), self)
+        box.setProperty("unit_id", unit.unit_id)
+        box.setChecked(is_chosen)
+        self.chargers.column.addWidget(box)
+        return box
 
     def _choose_all(self, wanted: bool) -> None:
-        for place in range(self.chargers.count()):
-            item = self.chargers.item(place)
-            item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
+        for box in self.boxes:
+            box.setChecked(wanted)
 
     def cards(self) -> tuple[list[Card], list[str]]:
         """Return the cards of the chosen chargers, and the names of those whose backend or identity is not known."""
         cards, lost = [], []
-        for place in range(self.chargers.count()):
-            item = self.chargers.item(place)
-            unit = self._bench.finder.units.get(str(item.data(UNIT_ROLE)))
-            if unit is None or item.checkState() is not Qt.CheckState.Checked:
+        for box in self.boxes:
+            unit = self._bench.finder.units.get(str(box.property("unit_id")))
+            if unit is None or not box.isChecked():
                 continue
             backend = self._backend(unit)
             if backend.url and backend.identity:

@@ -94,8 +94,9 @@ class FamilySheet(QWidget):
 
     def _buttons(self, box: QWidget) -> Flow:
         row = Flow()
+        is_typed = "primary" if self._profile.guide is not None else ""
         for text, icon_name, slot, role in (
-            (translate("What to type …"), "keyboard", self.typing_wanted, "primary"),
+            (translate("What to type …"), "keyboard", self.typing_wanted, is_typed),
             (translate("Copy as text"), "copy", self.copy, ""),
             (translate("Print …"), "printer", self.print_wanted, ""),
         ):

@@ -28,7 +28,7 @@ from ui.widgets.section import plain
 from ui.widgets.sticky import Sticky
 
 NARROW = 700
-"""Pixels below which the code stands under the fields."""
+"""Pixels below which the code stands above the fields."""
 
 HIDDEN = "••••••••"
 
@@ -261,10 +261,10 @@ class GuidanceView(QWidget):
         layout.addLayout(self._body)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the code below the fields where there is little room."""
+        """Put the code above the fields where there is little room."""
         super().resizeEvent(event)
         is_narrow = event.size().width() < NARROW
-        wanted = QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
+        wanted = QBoxLayout.Direction.BottomToTop if is_narrow else QBoxLayout.Direction.LeftToRight
         if self._body.direction() != wanted:
             self._body.setDirection(wanted)
 
