@@ -18,6 +18,7 @@ from app import errors
 from app.errors import AppError, Garbled, LinkLost, NotReachable, NotSupported, TimedOut, Unexpected
 from app.links.link import (
     USUAL,
+    BleLink,
     Credentials,
     DatagramLink,
     HttpAnswer,
@@ -80,6 +81,12 @@ class ReplayLinks:
         """Return the recorded datagrams."""
         del local_port
         return ReplayedDatagrams(self._of("udp", str(address)))
+
+    async def ble(self, address: BleAddress) -> BleLink:
+        """Return the recorded Bluetooth connection."""
+        from app.links.recording_ble import ReplayedBle
+
+        return ReplayedBle(self._of("ble", str(address)))
 
     async def modbus(self, address: NetAddress) -> ModbusLink:
         """Return the registers that were read: those of the first address recorded for the first asked for, and so on.
