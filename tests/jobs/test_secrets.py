@@ -101,10 +101,9 @@ class _Spy(DemoGarage):
         self.gateway.config["www_username"], self.gateway.config["www_password"] = "admin", LOGIN
 
 
-async def _moved_and_undone(bench: Workbench, out: Path) -> tuple[Job, list[str]]:
+async def _moved_and_undone(bench: Workbench, unit_id: str, out: Path) -> tuple[Job, list[str]]:
     said: list[str] = []
-    unit = next(unit for unit in bench.finder.units.values() if unit.identity.profile_id == "openevse-wifi")
-    job_id = bench.desk.create(unit.unit_id).id
+    job_id = bench.desk.create(unit_id).id
     with bench.desk.changes.subscribe() as changes, bench.desk.progress.subscribe() as progress:
         backend = Backend(
             url=bench.settings.presets[0].url,
@@ -143,7 +142,13 @@ async def test_no_password_is_left_anywhere(
     allowed_log: Any,
 ):
     allowed_log("")
-    monkeypatch.setattr("app.sim.garage.DemoGarage", _Spy)
+    garages: list[_Spy] = []
+
+    def spied(**options: Any) -> _Spy:
+        garages.append(_Spy(**options))
+        return garages[-1]
+
+    monkeypatch.setattr("app.sim.garage.DemoGarage", spied)
     home, out = tmp_path / "data", tmp_path / "out"
     with Recorder(home / "recording.jsonl") as recorder:
         async with demo(Settings(), home=home, time_scale=0.1) as bench:
@@ -151,8 +156,8 @@ async def test_no_password_is_left_anywhere(
             bench.vault.set("charger/127.0.0.1/user", Secret("admin"))
             bench.vault.set("charger/127.0.0.1/password", Secret(LOGIN))
             frames, findings = bench.frames.subscribe(100_000), bench.findings.subscribe(10_000)
-            await bench.finder.add(await _gateway_address(bench))
-            job, said = await _moved_and_undone(bench, out)
+            unit = await bench.finder.add(str(garages[0].gateway.address))
+            job, said = await _moved_and_undone(bench, unit.unit_id, out)
             assert job.state is JobState.UNDONE, job
             said += await _errors_of(bench, job.unit_id)
             said += [repr(frame) for frame in frames.take()] + [repr(finding) for finding in findings.take()]
@@ -175,13 +180,3 @@ async def test_no_password_is_left_anywhere(
     assert "•••" in (home / "recording.jsonl").read_text(encoding="utf-8"), "there was something to hide"
     for file in files:
         assert_clean(file.name, unpacked(file.read_bytes()))
-
-
-async def _gateway_address(bench: Workbench) -> str:
-    with bench.finder.changes.subscribe() as changes:
-        while True:
-            for unit in bench.finder.units.values():
-                for way in unit.ways:
-                    if way.driver_id == "openevse-wifi":
-                        return str(way.address)
-            await anext(changes)
