@@ -61,6 +61,7 @@ from app.triage.board import TriageBoard, triage_board
 from app.trust.desk import TrustDesk
 
 if TYPE_CHECKING:
+    from app.links.ble import Radio
     from app.model.listening import ListenPlan
     from app.model.triage import Judgement
     from app.report.build import Report
@@ -95,6 +96,7 @@ class Workbench:
         serial_ports: Sequence[str] = (),
         with_discovery: bool = True,
         asks_loopback: bool = False,
+        radio: Radio | None = None,
     ) -> None:
         self.settings = settings
         self.home = home
@@ -111,6 +113,7 @@ class Workbench:
         self._serial_ports = tuple(serial_ports)
         self._with_discovery = with_discovery
         self._asks_loopback = asks_loopback
+        self._radio = radio
         self._stack = AsyncExitStack()
         self.scope = Scope("workbench", report=self._trouble)
         self.store: Store
@@ -165,6 +168,7 @@ class Workbench:
             adapter_address="" if self.is_demo else self.settings.adapter,
             vault=self.vault,
             ocpp=self.server.endpoint,
+            radio=self._radio,
         )
         self.finder = Finder(
             registry=self.registry,
@@ -175,7 +179,8 @@ class Workbench:
             is_simulated=self.is_demo,
         )
         stays_here = self._asks_loopback or self.is_demo
-        self.searches = Searches(self.registry, self.finder, self.links, self.scope, stays_here=stays_here)
+        at = (self.registry, self.finder, self.links, self.scope)
+        self.searches = Searches(*at, stays_here=stays_here, radio=self._radio)
         self._build_desks()
 
     def _build_desks(self) -> None:
@@ -242,6 +247,7 @@ class Workbench:
         )
         return [
             self.broadcast,
+            self.searches.bluetooth,
             MdnsSource(self.registry.mdns_types, addresses=addresses, accepts=self._mdns_accepts),
             SerialSource(list_ports=self._list_ports, extra_ports=self._serial_ports),
         ]

@@ -7,6 +7,7 @@ Source: bleak 3.1, docs/troubleshooting.rst and bleak/exc.py.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -30,6 +31,10 @@ CLOSE_S = 5.0
 WAITING_LIMIT = 4096
 """Notifications kept until somebody reads them; a flood ends the connection."""
 TEXT_LIMIT = 200
+
+for _name in ("bleak", "dbus_fast"):
+    # What goes wrong is told in our own errors; and bleak writes every value down, security codes among them.
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 AGAIN = "Go nearer to the charger, close its app on every phone, then try again."
 

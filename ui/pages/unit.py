@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from app.driver.capability import ExportsLog, Meters, Reboots, ReportsStatus, Status
 from app.driver.session import Session
 from app.errors import AppError, LinkError
-from app.model.address import NetAddress
+from app.model.address import BleAddress, NetAddress
 from app.model.edit import Edit
 from app.model.finding import Finding
 from app.model.job import Job, JobState
@@ -23,6 +23,7 @@ from app.model.secret import Secret
 from app.model.unit import Unit, UnitChange
 from ui.dialogs import Button, ask
 from ui.models.plain import visible
+from ui.models.triage import described, words_of
 from ui.pages.page import Page
 from ui.pages.unit_diagnosis import DiagnosisTab
 from ui.pages.unit_header import UnitHeader
@@ -31,6 +32,7 @@ from ui.pages.unit_known import edits_of, endpoint_of, gather, identities, jobs_
 from ui.pages.unit_live import LiveTab
 from ui.pages.unit_log import show_log
 from ui.pages.unit_settings import SettingsDesk
+from ui.pages.unit_verdict import verdict_of
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.empty import Empty
 from ui.widgets.settings_table import SettingsTable
@@ -119,6 +121,7 @@ class UnitPage(Page):
         self.diagnosis.login_given.connect(self._log_in)
         self.diagnosis.family.sheet_wanted.connect(self._to_family)
         self.diagnosis.family.typing_wanted.connect(self._to_typing)
+        self.diagnosis.verdict.triage_asked.connect(self._to_triage)
         self.history.opened.connect(self._open_job)
         self.history.undo_asked.connect(self._undo)
         self.history.edit_undo_asked.connect(self.settings.undo)
@@ -160,6 +163,7 @@ class UnitPage(Page):
         unit, store = self.unit, self.bench.store.samples
         if unit is None:
             return
+        self.bench.triage.look_up(unit)
         since = self.bench.now() - RECALLED
         for key in sample_ids(unit, endpoint_of(self.bench, unit)):
             self.live.recall(store.states(key, since))
@@ -324,6 +328,9 @@ class UnitPage(Page):
             counted_wh=self._registers[-1] - self._registers[0] if self._registers else 0.0,
         )
         self.diagnosis.show_known(known, profile)
+        verdict = verdict_of(self.bench, unit)
+        self.diagnosis.verdict.show_row(verdict)
+        self.header.show_verdict(words_of(verdict.item), described(verdict))
         self.diagnosis.show_trouble(self.trouble, can_log_in=bool(self._hosts()))
 
     def _known_states(self, unit: Unit) -> list[StateChange]:
@@ -366,6 +373,9 @@ class UnitPage(Page):
     def _to_site(self) -> None:
         self.go.emit("site", None)
 
+    def _to_triage(self) -> None:
+        self.go.emit("site", f"triage:{self.unit_id}")
+
     def _to_traffic(self) -> None:
         unit = self.unit
         if unit is not None:
@@ -387,7 +397,11 @@ class UnitPage(Page):
 
     def _hosts(self) -> list[str]:
         ways = self.unit.ways if self.unit else ()
-        return [way.address.host for way in ways if isinstance(way.address, NetAddress)]
+        return [
+            way.address.host if isinstance(way.address, NetAddress) else str(way.address)
+            for way in ways
+            if isinstance(way.address, NetAddress | BleAddress)
+        ]
 
     def _log_in(self, user: str, password: Secret) -> None:
         for host in self._hosts():
