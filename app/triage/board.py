@@ -25,7 +25,7 @@ from app.settings import Listed, Settings
 from app.storage.db import Store
 from app.triage.desk import Asks, Opens, TriageDesk
 from app.triage.records import Hearing, Records
-from app.triage.site import missing, told_apart
+from app.triage.site import held_up, missing, owners, told_apart
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,8 @@ class TriageBoard:
 
     def of(self, unit: Unit, wanted: Backend | None = None) -> Judgement:
         """Return the verdict on one charger: the one asked for, else what is known without asking."""
-        return self._of(unit, wanted)
+        known = owners((other, None) for other in self._units().values())
+        return held_up(self._of(unit, wanted), known)
 
     def _of(self, unit: Unit, wanted: Backend | None) -> Judgement:
         self._read()
@@ -164,6 +165,10 @@ class TriageBoard:
             raise
         await self._save()
         return found
+
+    def look_up(self, unit: Unit) -> None:
+        """Search the records of one charger; takes ``RECORDS_S`` or little more for each of its names."""
+        self._desk.look_up(unit)
 
     async def prepare(self) -> None:
         """Search the records of every charger, one after the other so that nothing stalls."""

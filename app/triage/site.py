@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -71,23 +71,37 @@ def _missing(place: int, line: Listed) -> Judgement:
     )
 
 
+Owners = Mapping[str, Sequence[Unit]]
+"""Identity → the chargers that go by it."""
+
+
+def owners(units: Iterable[tuple[Unit, Backend | None]]) -> Owners:
+    """Collect who goes by which identity, from chargers and the backends they dial."""
+    found: defaultdict[str, list[Unit]] = defaultdict(list)
+    for unit, present in units:
+        for name in identities(unit, present):
+            found[name].append(unit)
+    return found
+
+
 def told_apart(judgements: Iterable[Judgement]) -> list[Judgement]:
     """Hold up chargers that share an identity: on one backend they would throw each other out."""
     found = list(judgements)
-    owners: defaultdict[str, list[Judgement]] = defaultdict(list)
-    for item in found:
-        for name in identities(item.unit, item.present):
-            owners[name].append(item)
-    shared = {name: items for name, items in owners.items() if len(items) > 1}
-    return [_held(item, shared) for item in found] if shared else found
+    known = owners((item.unit, item.present) for item in found)
+    return [held_up(item, known) for item in found]
 
 
-def _held(item: Judgement, shared: dict[str, list[Judgement]]) -> Judgement:
-    name = next((name for name in sorted(identities(item.unit, item.present)) if name in shared), None)
-    if name is None:
-        return item
-    others = [other.unit.title for other in shared[name] if other.unit.unit_id != item.unit.unit_id][:3]
-    text = f"“{name}” is also the identity of {', '.join(others)}."
+def held_up(item: Judgement, known: Owners) -> Judgement:
+    """Hold up one charger, if another one goes by an identity of it."""
+    for name in sorted(identities(item.unit, item.present)):
+        others = [unit.title for unit in known.get(name, ()) if unit.unit_id != item.unit.unit_id]
+        if others:
+            return _held(item, name, others)
+    return item
+
+
+def _held(item: Judgement, name: str, others: Sequence[str]) -> Judgement:
+    text = f"“{name}” is also the identity of {', '.join(others[:3])}."
     ground = Ground(text=text, grade=Grade.PROVED, source=SEEN, is_seen=True)
     step = f"Find out whether it is one charger seen twice; if not, give it an identity of its own instead of “{name}”."
     is_ready = item.verdict is Verdict.NOW

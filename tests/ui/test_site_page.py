@@ -161,7 +161,7 @@ async def test_search_and_filter_leave_a_way_back(open_bench: Any, home: Path) -
 async def test_cards_and_table_show_the_same_selection(open_bench: Any, home: Path) -> None:
     async with site(open_bench, home, unit("a"), unit("b")) as page:
         page.select("b")
-        page.view_buttons.button(1).click()
+        page.line.views.button(1).click()
         assert page.stack.currentIndex() == TABLE
         assert page.model.at(page.table.currentIndex()).key == "b"
         QTest.keyClick(page.table, Qt.Key.Key_Return)

@@ -9,32 +9,31 @@ from PySide6.QtCore import QModelIndex, QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QButtonGroup,
-    QComboBox,
     QHBoxLayout,
     QLineEdit,
     QMenu,
     QPushButton,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.errors import AppError
 from app.model.job import STEPS, Job, JobState
-from app.model.unit import Adoption, Unit, UnitChange
+from app.model.unit import Unit, UnitChange
 from ui import icons
 from ui.models.plain import visible
-from ui.models.unit_words import ADOPTION
 from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
+from ui.pages import site_filters
 from ui.pages.page import Page
 from ui.pages.site_cards import print_site
+from ui.pages.site_filters import FilterLine
 from ui.pages.site_import import import_list
 from ui.pages.site_label import LabelPanel
 from ui.pages.site_parts import ActionBar, AddBar, CardView, SiteStart, SourceStrip, UnitTable
+from ui.pages.site_triage import TriageView
 from ui.pages.unit_known import jobs_of
-from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
+from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.empty import Empty
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ AGE_MS = 5000
 WIDE = 1060
 """From this width on the filter buttons carry words."""
 
-CARDS, TABLE, START, NOTHING = range(4)
+CARDS, TABLE, START, NOTHING, TRIAGE = range(5)
 
 
 class SitePage(Page):
@@ -60,7 +59,7 @@ class SitePage(Page):
         super().__init__(bench, parent)
         set_role(self, "page")
         self.model = UnitsModel(self)
-        self._is_table = False
+        self._is_table = self._is_triage = False
         self._current = ""
         self._pictures = icons.names()
         self._build()
@@ -80,7 +79,10 @@ class SitePage(Page):
         self.label_button = QPushButton(self.tr("Scan label"), self)
         icons.dress(self.label_button, "scan-line")
         self.labels = LabelPanel(self.bench, self)
+        self.line = FilterLine(self)
+        self.filters, self.grouping, self.order = self.line.filters, self.line.grouping, self.line.order
         self.sources = SourceStrip(self)
+        self.triage = TriageView(self.bench, self)
         self.cards, self.table, self.start = CardView(self), UnitTable(self), SiteStart(self)
         self.nothing = Empty(
             self.tr("No charger matches"),
@@ -90,14 +92,14 @@ class SitePage(Page):
             self,
         )
         self.stack = QStackedWidget(self)
-        for view in (self.cards, self.table, self.start, self.nothing):
+        for view in (self.cards, self.table, self.start, self.nothing, self.triage):
             self.stack.addWidget(view)
         self.action_bar = ActionBar(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_24, SPACE_16, SPACE_16, SPACE_12)
         layout.setSpacing(SPACE_8)
         layout.addLayout(self._top_line())
-        layout.addLayout(self._filter_line())
+        layout.addWidget(self.line)
         layout.addWidget(self.sources)
         middle = QHBoxLayout()
         middle.addWidget(self.stack, 1)
@@ -116,45 +118,6 @@ class SitePage(Page):
         line.addWidget(self.import_button, 0, Qt.AlignmentFlag.AlignTop)
         return line
 
-    def _filter_line(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(SPACE_4)
-        self.filters: dict[Adoption, QToolButton] = {}
-        for adoption, words in ADOPTION.items():
-            button = QToolButton(self)
-            button.setCheckable(True)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setToolTip(f"{words.text}: {words.meaning}")
-            icons.dress(button, words.icon, words.tone)
-            button.toggled.connect(self._filter)
-            self.filters[adoption] = button
-            line.addWidget(button)
-        line.addStretch(1)
-        self.grouping = self._combo(self.tr("Group"), ("No groups", "By adoption", "By family"))
-        self.order = self._combo(self.tr("Sort"), tuple(SORTS))
-        line.addWidget(self.grouping)
-        line.addWidget(self.order)
-        self.view_buttons = QButtonGroup(self)
-        for place, (icon_name, text) in enumerate(
-            (("layout-grid", self.tr("Show cards")), ("table-2", self.tr("Show a table")))
-        ):
-            button = QToolButton(self)
-            button.setCheckable(True)
-            button.setToolTip(text)
-            button.setAccessibleName(text)
-            icons.dress(button, icon_name)
-            self.view_buttons.addButton(button, place)
-            line.addWidget(button)
-        self.view_buttons.button(CARDS).setChecked(True)
-        return line
-
-    def _combo(self, name: str, texts: tuple[str, ...]) -> QComboBox:
-        combo = QComboBox(self)
-        combo.setAccessibleName(name)
-        combo.setToolTip(name)
-        combo.addItems(list(texts))
-        return combo
-
     def _connect(self) -> None:
         self.cards.setModel(self.model)
         self.table.take_model(self.model)
@@ -168,7 +131,12 @@ class SitePage(Page):
         self.search.textChanged.connect(self._search)
         self.grouping.currentIndexChanged.connect(self._group)
         self.order.currentTextChanged.connect(self._order)
-        self.view_buttons.idClicked.connect(self._switch)
+        self.line.filtered.connect(self._filter)
+        self.line.view_chosen.connect(self._switch)
+        self.search.textChanged.connect(self.triage.search)
+        self.triage.unit_asked.connect(self._open)
+        self.triage.job_asked.connect(self.rehome)
+        self.triage.start_asked.connect(self.line.show_cards)
         self.add_bar.submitted.connect(self._add)
         self.import_button.clicked.connect(self._import)
         self.label_button.clicked.connect(self.labels.toggle)
@@ -260,7 +228,9 @@ class SitePage(Page):
     def _settle(self) -> None:
         """Choose what the middle shows, and write the counts."""
         self._count()
-        if not self.model.total:
+        if self._is_triage:
+            self.stack.setCurrentIndex(TRIAGE)
+        elif not self.model.total:
             self.stack.setCurrentIndex(START)
         elif not self.model.shown:
             self.stack.setCurrentIndex(NOTHING)
@@ -270,12 +240,7 @@ class SitePage(Page):
         self._show_actions()
 
     def _count(self) -> None:
-        """Write the counts on the filter buttons; where there is little room, without the words."""
-        counts, is_wide = self.model.counts(), self.width() >= WIDE
-        for adoption, button in self.filters.items():
-            text = f"{ADOPTION[adoption].text} {counts[adoption]}"
-            button.setText(text if is_wide else str(counts[adoption]))
-            button.setAccessibleName(self.tr("Show only: {words}").format(words=text))
+        self.line.show_counts(self.model.counts(), is_wide=self.width() >= WIDE)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Write words where there is room for them."""
@@ -287,7 +252,15 @@ class SitePage(Page):
 
     # What the technician does
 
+    def open(self, argument: object) -> None:
+        """Show a charger's verdict in the triage: ``triage:<unit id>``."""
+        if isinstance(argument, str) and argument.startswith("triage:"):
+            self.line.choose_view(site_filters.TRIAGE)
+            self.triage.select(argument.removeprefix("triage:"))
+
     def _view(self) -> QAbstractItemView:
+        if self._is_triage:
+            return self.triage.table
         return self.table if self._is_table else self.cards
 
     def _search(self, text: str) -> None:
@@ -295,7 +268,7 @@ class SitePage(Page):
         self._settle()
 
     def _filter(self) -> None:
-        self.model.show(adoptions=frozenset(key for key, button in self.filters.items() if button.isChecked()))
+        self.model.show(adoptions=self.line.chosen)
         self._settle()
 
     def _group(self, place: int) -> None:
@@ -306,7 +279,7 @@ class SitePage(Page):
         self.model.show(sort=SORTS[name])
 
     def _switch(self, place: int) -> None:
-        self._is_table = place == TABLE
+        self._is_table, self._is_triage = place == TABLE, place == site_filters.TRIAGE
         self._settle()
         self._view().setFocus()
 
@@ -323,7 +296,7 @@ class SitePage(Page):
 
     def _show_actions(self) -> None:
         row = self.model.get(self._current)
-        if row is None or self.model.row_of(self._current) < 0:
+        if row is None or self._is_triage or self.model.row_of(self._current) < 0:
             self.action_bar.hide()
             return
         step = next_step(row)

@@ -35,6 +35,7 @@ from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
 from ui.widgets.findings import Findings
 from ui.widgets.proofstrip import ProofStrip
+from ui.widgets.verdict import VerdictCard
 
 FIELD_WIDTH = 420
 
@@ -189,6 +190,7 @@ class DiagnosisTab(ScrollColumn):
         self.login = LoginCard(self)
         self.login.submitted.connect(self.login_given)
         self.strip = ProofStrip(self)
+        self.verdict = VerdictCard(self)
         self.findings = Findings(self)
         self.ways = WaysCard(self)
         self.facts = FactsCard(self)
@@ -200,6 +202,7 @@ class DiagnosisTab(ScrollColumn):
         column.addWidget(self.login)
         column.addWidget(self.strip)
         for title, part in (
+            (self.tr("Can it be saved?"), self.verdict),
             (self.tr("Findings"), self.findings),
             (self.tr("What is known of its family"), self.family),
             (self.tr("Ways to reach it"), self.ways),

@@ -10,7 +10,7 @@ from app.model.job import STEPS, Job
 from app.model.unit import Health, Unit
 from ui import icons
 from ui.models.plain import tooltip, visible
-from ui.models.unit_words import ADOPTION, HEALTH
+from ui.models.unit_words import ADOPTION, HEALTH, Words
 from ui.models.units import detail_line, model_line
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 from ui.widgets.chip import Chip
@@ -46,7 +46,7 @@ class UnitHeader(QWidget):
             label.setMinimumWidth(80)
             set_role(label, role)
         self.adoption, self.health, self.state = Chip(parent=self), Chip(parent=self), Chip(parent=self)
-        self.talk = Chip(parent=self)
+        self.talk, self.verdict = Chip(parent=self), Chip(parent=self)
         self.refresh_button = self._button(self.tr("Refresh"), "refresh-cw", self.refresh_asked)
         self.restart_button = self._button(self.tr("Restart…"), "rotate-cw", self.restart_asked)
         self.log_button = self._button(self.tr("Log"), "scroll-text", self.log_asked)
@@ -76,7 +76,7 @@ class UnitHeader(QWidget):
             first.addWidget(button)
         second = QHBoxLayout()
         second.setSpacing(SPACE_8)
-        for part in (self.adoption, self.health, self.state, self.talk):
+        for part in (self.verdict, self.adoption, self.health, self.state, self.talk):
             second.addWidget(part)
         second.addSpacing(SPACE_4)
         second.addWidget(self.detail, 1)
@@ -126,6 +126,11 @@ class UnitHeader(QWidget):
                 label.setText(cut)
                 label.setAccessibleName(text)
                 label.setToolTip(tooltip(text))
+
+    def show_verdict(self, words: Words, described: str) -> None:
+        """Show in a word whether and how it can be saved."""
+        self._status(self.verdict, words.text, words.tone, words.icon)
+        self.verdict.setToolTip(tooltip(f"{described}\n{words.meaning}"))
 
     def show_session(self, *, is_open: bool, can_restart: bool, can_log: bool, has_frames: bool) -> None:
         """Show whether we talk to it, and offer what it offers."""

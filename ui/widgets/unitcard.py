@@ -47,7 +47,7 @@ GROUP_HEIGHT = 40
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
-class _UnitDelegate(QStyledItemDelegate):
+class UnitDelegate(QStyledItemDelegate):
     """What cards and rows share: chips, fonts, and a painted button that can be pressed."""
 
     pressed = Signal(str)
@@ -158,7 +158,7 @@ class _UnitDelegate(QStyledItemDelegate):
         self.text(painter, rect.adjusted(SPACE_8 + width + SPACE_8, SPACE_4, 0, 0), str(group.count), "text2")
 
 
-class CardDelegate(_UnitDelegate):
+class CardDelegate(UnitDelegate):
     """A card per charger, headings over the full width."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: ARG002
@@ -268,7 +268,7 @@ class CardDelegate(_UnitDelegate):
             left += width + SPACE_12
 
 
-class RowDelegate(_UnitDelegate):
+class RowDelegate(UnitDelegate):
     """A table row per charger: chips for adoption and health, the button in the last column."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: ARG002
