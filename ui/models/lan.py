@@ -25,6 +25,8 @@ def asked_lines(asked: Sequence[Asked]) -> list[str]:
 
 def behind(progress: Progress) -> str:
     """Say how far a search is, or how it ended."""
+    if progress.is_running and not progress.done:
+        return worded("0 of {total} asked", total=progress.total)
     if progress.is_running:
         return worded(
             "{done} of {total} asked, {answering} answer · {rate} connections/s · about {left} s left",

@@ -32,6 +32,7 @@ from ui.pages.site_import import import_list
 from ui.pages.site_label import LabelPanel
 from ui.pages.site_parts import ActionBar, AddBar, CardView, SiteStart, SourceStrip, UnitTable
 from ui.pages.site_triage import TriageView
+from ui.pages.site_search import SearchPanel
 from ui.pages.unit_known import jobs_of
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.empty import Empty
@@ -79,6 +80,9 @@ class SitePage(Page):
         self.label_button = QPushButton(self.tr("Scan label"), self)
         icons.dress(self.label_button, "scan-line")
         self.labels = LabelPanel(self.bench, self)
+        self.lan_button = QPushButton(self.tr("Search LAN"), self)
+        icons.dress(self.lan_button, "radar")
+        self.searching = SearchPanel(self.bench, self)
         self.line = FilterLine(self)
         self.filters, self.grouping, self.order = self.line.filters, self.line.grouping, self.line.order
         self.sources = SourceStrip(self)
@@ -103,6 +107,7 @@ class SitePage(Page):
         layout.addWidget(self.sources)
         middle = QHBoxLayout()
         middle.addWidget(self.stack, 1)
+        middle.addWidget(self.searching)
         middle.addWidget(self.labels)
         layout.addLayout(middle, 1)
         layout.addWidget(self.action_bar)
@@ -114,6 +119,7 @@ class SitePage(Page):
         self.add_bar.setMinimumWidth(320)
         line.addWidget(self.search, 2, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.add_bar, 3, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.lan_button, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.label_button, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.import_button, 0, Qt.AlignmentFlag.AlignTop)
         return line
@@ -140,6 +146,9 @@ class SitePage(Page):
         self.add_bar.submitted.connect(self._add)
         self.import_button.clicked.connect(self._import)
         self.label_button.clicked.connect(self.labels.toggle)
+        self.lan_button.clicked.connect(self._toggle_search)
+        self.searching.unit_chosen.connect(self._label_found)
+        self.start.search_asked.connect(self._toggle_search)
         self.labels.unit_found.connect(self._label_found)
         self.labels.open_asked.connect(self._open)
         self.labels.rehome_asked.connect(self.rehome)
@@ -315,6 +324,10 @@ class SitePage(Page):
         if place >= 0:
             self.cards.setCurrentIndex(self.model.index(place, 0))
             self._view().scrollTo(self.model.index(place, 0))
+
+    def _toggle_search(self) -> None:
+        self.labels.hide()
+        self.searching.toggle()
 
     def _label_found(self, unit_id: str) -> None:
         """Select the charger a label names, even where the filter hides it."""

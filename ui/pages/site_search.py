@@ -43,9 +43,9 @@ class Fold(QFrame):
 
     def __init__(self, parent: QFrame) -> None:
         super().__init__(parent)
-        self.button = QToolButton(self)
+        self.button = QPushButton(self)
         self.button.setCheckable(True)
-        set_role(self.button, "quiet")
+        set_role(self.button, "link")
         icons.dress(self.button, "chevron-right")
         self.text = plain("", "caption", self)
         self.text.hide()
@@ -58,7 +58,7 @@ class Fold(QFrame):
 
     def show_texts(self, title: str, text: str) -> None:
         """Show a title, and below it, when it is opened, a text."""
-        self.button.setText(f"{title}")
+        self.button.setText(title)
         self.button.setAccessibleName(title)
         self.text.setText(text)
 
@@ -102,7 +102,9 @@ class SearchPanel(QFrame):
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(self.tr("Addresses asked"))
+        self.bar.hide()
         self.state = plain("", "caption", self)
+        self.state.hide()
         self.trouble = plain("", "caption", self)
         self.trouble.hide()
         self._build_results()
@@ -195,9 +197,10 @@ class SearchPanel(QFrame):
         self.network.setCurrentIndex(max(own, 0) if self.network.count() else -1)
         self.network.blockSignals(False)
         lines = asked_lines(self._lan.asks())
-        self.asked.show_texts(self.tr("What is asked: nothing that can change a charger"), "\n".join(lines))
+        self.asked.show_texts(self.tr("What is asked (it changes nothing)"), "\n".join(lines))
         # Before the first search everybody sees it; later it would only take room.
         self.asked.button.setChecked(not self._lan.progress.total)
+        self.call_button.setEnabled(hasattr(self._bench, "broadcast"))  # only while sources are watched
         self._count()
         self._settle()
 
@@ -236,6 +239,8 @@ class SearchPanel(QFrame):
 
     def _call(self) -> None:
         self._bench.broadcast.ask_again()
+        self.hint.setText(self.tr("Asked over UDP: chargers that hear it show up on the page within some seconds."))
+        self.hint.show()
 
     def _look(self) -> None:
         self._page.tasks.start_once("look at Wi-Fi", self._looked(), busy=self.wifi_button)
@@ -301,7 +306,8 @@ class SearchPanel(QFrame):
             button = self._rows.get(host)
             if button is None:
                 button = self._rows[host] = QPushButton(self)
-                set_role(button, "quiet")
+                set_role(button, "link")
+                icons.dress(button, "ev-charger")
                 button.clicked.connect(lambda _=False, key=host: self._choose(key))
                 self._list.addWidget(button)
             title = visible(units[item.unit_id].title, 60)
