@@ -31,8 +31,8 @@ from ui.pages.site_filters import FilterLine
 from ui.pages.site_import import import_list
 from ui.pages.site_label import LabelPanel
 from ui.pages.site_parts import ActionBar, AddBar, CardView, SiteStart, SourceStrip, UnitTable
-from ui.pages.site_triage import TriageView
 from ui.pages.site_search import SearchPanel
+from ui.pages.site_triage import TriageView
 from ui.pages.unit_known import jobs_of
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.empty import Empty
