@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import zxingcpp
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage, QPainter
 from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from app.model.profile import Approach, Verdict
 from app.report.family import parts
+from app.settings import Settings
 from ui.pages.chargers import ChargersPage
 from ui.theme import theme
 from ui.widgets.section import Section
@@ -184,6 +188,36 @@ async def test_card_and_sheet_are_saved_where_wanted(
     library.typing.view.card.click()
     await until(lambda: len(opened) == 2)
     assert (tmp_path / f"file.{kind}").read_bytes() != content
+
+
+async def test_what_is_typed_for_this_computer_is_waited_for_and_seen(open_bench: Any) -> None:
+    settings = Settings(endpoint_port=0)
+    async with open_bench(settings=settings) as bench:
+        page = ChargersPage(bench)
+        page.resize(1180, 640)
+        page.show()
+        page.open("wallbox")
+        page._show_typing()
+        panel = page.typing
+        panel.form.preset.setCurrentIndex(1)
+        panel.form.identity.setText("CP-99")
+        assert panel.waiting.isVisibleTo(panel)
+        assert panel.view.guidance is not None
+        assert panel.view.guidance.dials == f"{bench.endpoint_urls()[0]}CP-99"
+        panel.waiting.begin.click()
+        assert "Waiting for “CP-99”" in panel.waiting.countdown.text
+        led: list[tuple[str, object]] = []
+        page.go.connect(lambda place, argument: led.append((place, argument)))
+        async with connect(panel.view.guidance.dials, subprotocols=[Subprotocol("ocpp1.6")]) as charger:
+            boot = [2, "1", "BootNotification", {"chargePointVendor": "Wall Box", "chargePointModel": "Pulsar"}]
+            await charger.send(json.dumps(boot))
+            await until(lambda: panel.waiting.open.isVisibleTo(panel))
+            assert "dials this computer" in panel.waiting.seen.text()
+            panel.waiting.open.click()
+        assert [place for place, _ in led] == ["unit"]
+        panel.form.url.setText("wss://csms.example/ocpp")
+        assert not panel.waiting.isVisibleTo(panel)
+        await page.tasks.stop()
 
 
 async def until(wanted: Any) -> None:

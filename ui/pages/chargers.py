@@ -89,6 +89,7 @@ class ChargersPage(Page):
         self._scroll.column.setContentsMargins(SPACE_24, SPACE_16, SPACE_24, SPACE_24)
         self._nothing.acted.connect(self._show_all)
         self.typing.left.connect(self._show_sheet)
+        self.typing.unit_wanted.connect(self._to_unit)
         for part in (self._nothing, self._scroll, self.typing):
             self._sheet.addWidget(part)
         self._lay_out()
@@ -197,6 +198,9 @@ class ChargersPage(Page):
         if self.shown is not None:
             self._sheet.setCurrentWidget(self.typing)
             self.typing.show_family(self.shown)
+
+    def _to_unit(self, unit_id: str) -> None:
+        self.go.emit("unit", unit_id)
 
     def _print(self) -> None:
         profile = self.shown

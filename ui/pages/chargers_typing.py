@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QToolButton, QWidget
 from app.model.profile import Profile
 from app.model.secret import Secret
 from app.model.typed import guidance_for
-from app.model.unit import Unit
+from app.model.unit import Unit, authority
 from app.report.card import card_of
 from app.settings import Preset
 from ui import icons
 from ui.i18n import translate
+from ui.pages.chargers_waiting import Waiting
 from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24
 from ui.widgets.column import ScrollColumn
 from ui.widgets.guidance import GuidanceView
@@ -29,9 +30,13 @@ if TYPE_CHECKING:
 
 
 class TypingPanel(ScrollColumn):
-    """Form, fields, card. ``left`` when the technician goes back to the sheet."""
+    """Form, fields, card, and the wait where it is to dial us.
+
+    ``left`` when the technician goes back to the sheet, ``unit_wanted`` to see the charger that has arrived.
+    """
 
     left = Signal()
+    unit_wanted = Signal(str)
 
     def __init__(self, bench: Workbench, tasks: Tasks, parent: QWidget) -> None:
         super().__init__(parent)
@@ -55,6 +60,8 @@ class TypingPanel(ScrollColumn):
             rows.setRowVisible(self.form.dialled, False)
         self.hint = plain(translate("Name the backend above: then the exact texts stand here."), "subtle", self)
         self.view = GuidanceView(self)
+        self.waiting = Waiting(bench, self)
+        self.waiting.unit_wanted.connect(self.unit_wanted)
         self.form.changed.connect(self._show)
         self.form.submitted.connect(self._to_fields)
         self.view.card_wanted.connect(self._print)
@@ -72,6 +79,7 @@ class TypingPanel(ScrollColumn):
         column.addWidget(self.form)
         column.addWidget(self.hint)
         column.addWidget(self.view)
+        column.addWidget(self.waiting)
         column.addStretch(1)
 
     def show_family(self, profile: Profile, unit: Unit | None = None) -> None:
@@ -93,16 +101,15 @@ class TypingPanel(ScrollColumn):
     def _show(self) -> None:
         backend = self.form.backend()
         is_whole = self._profile is not None and bool(backend.url and backend.identity)
-        root = self._bench.authority.root.pem if is_whole and self._is_ours(backend.url) and backend.is_tls else ""
+        is_ours = is_whole and self._is_ours(backend.url)
+        root = self._bench.authority.root.pem if is_ours and backend.is_tls else ""
         self.view.show_guidance(guidance_for(self._profile, backend, root_pem=root) if is_whole else None)
         self.view.setVisible(is_whole)
         self.hint.setVisible(not is_whole)
+        self.waiting.watch(self._profile if is_ours else None, backend.identity)
 
     def _is_ours(self, url: str) -> bool:
-        return any(url.partition("://")[2].rstrip("/") == ours.partition("://")[2].rstrip("/") for ours in self._urls())
-
-    def _urls(self) -> list[str]:
-        return self._bench.endpoint_urls()
+        return authority(url) in {authority(own) for own in self._bench.endpoint_urls()}
 
     def _to_fields(self) -> None:
         if self.view.rows:
