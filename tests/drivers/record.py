@@ -58,6 +58,8 @@ async def record(profile_id: str, where: str, file: Path, login: Credentials | N
     profile = registry.profiles[profile_id]
     driver = registry.driver_of(profile)
     address = address_of(where, profile, is_serial=SourceKind.SERIAL in driver.sources)
+    if SourceKind.BLUETOOTH in driver.sources:
+        address = BleAddress(device=where)
     with Recorder(file) as recorder:
         links = Known(recorder, login)
         await driver.probe(address, profile, links)

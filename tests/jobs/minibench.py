@@ -19,6 +19,7 @@ from app.errors import AppError, NotReachable, NotSupported
 from app.feed import Feed
 from app.jobs.context import Confirmation, Tap
 from app.jobs.runner import JobDesk
+from app.links.ble import Radio
 from app.links.real import RealLinks
 from app.model.address import Address, OcppAddress
 from app.model.frame import Frame, ListenState
@@ -64,6 +65,7 @@ class MiniBench:
         timing: Timing = QUICK,
         tap: Tap | None = None,
         confirmation: Confirmation | None = None,
+        radio: Radio | None = None,
     ) -> None:
         self.registry = quick_registry(timing)
         self.finder = Units()
@@ -81,7 +83,7 @@ class MiniBench:
             first_seq=self.store.traffic.last_seq() + 1,
             times=Times(command_gate_s=0.5, trigger_boot_s=0.5, status_s=1.0, queue_s=2.0, key_s=1.0),
         )
-        self.links = RealLinks(vault=self.vault, ocpp=self.server.endpoint)
+        self.links = RealLinks(vault=self.vault, ocpp=self.server.endpoint, radio=radio)
         self._port = port
         self._tap, self._confirmation = tap, confirmation
         self._recorded = self.frames.subscribe(100_000)
