@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from app.discovery import manual, unnamed
+from app.discovery.choosing import fitting
 from app.discovery.holding import Hold
 from app.discovery.probing import (
-    Candidate,
     Condition,
     Queue,
-    all_candidates,
     apply,
     candidates,
     identify,
@@ -228,7 +227,9 @@ class Finder:
         if AGAIN in sighting.hints and self._is_only_heard(address):
             return self._roster.at(address)
         told = (sighting, *self._tending.told(address))
-        found = await identify(self._links, sighting, self._fitting(told))
+        found = await identify(
+            self._links, sighting, fitting(self._registry, told, self._roster.at(address), self.units.values())
+        )
         if found is None:
             return self._met_stranger(sighting, told)
         source = SourceKind(sighting.hints.get(AGAIN, sighting.source.value))
@@ -272,14 +273,6 @@ class Finder:
         ways = unit.ways if unit is not None else ()
         way = next((way for way in ways if way.address == address and way.is_present), None)
         return (unit.unit_id, way.trouble) if unit is not None and way is not None else ("", "")
-
-    def _fitting(self, told: Sequence[Sighting]) -> list[Candidate]:
-        """List who may answer: the charger known there first, then whatever fits what was seen of the address."""
-        fitting = all_candidates(self._registry, told)
-        unit = self._roster.at(told[0].address)
-        ways = [way.driver_id for way in unit.ways if way.address == told[0].address] if unit is not None else []
-        known = unit.identity.profile_id if unit is not None else ""
-        return sorted(fitting, key=lambda item: (item.profile.id != known, item.driver.id not in ways))
 
     async def _ask_dialled_in(self, address: OcppAddress) -> Unit | None:
         unit = self._roster.at(address)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from app.discovery.visiting import Visit
+from app.discovery.visiting import Incognito, Visit
 from app.driver.capability import ReportsStatus, SetsBackend, Status
 from app.driver.registry import Driver, Registry
 from app.errors import AppError, LinkError, LoginWall, NotReachable, TimedOut
@@ -37,6 +37,8 @@ class Candidate:
     driver: Driver
     profile: Profile
     sighting: Sighting
+    may_log_in: bool = True
+    """Whether its probe may show the login that is kept for the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,16 +210,17 @@ def _heard(sighting: Sighting, listeners: Sequence[Candidate]) -> Found | None:
 
 
 async def _identify_at(
-    address: Address, fitting: Sequence[Candidate], links: Links
+    address: Address, fitting: Sequence[Candidate], visit: Visit
 ) -> tuple[Found | None, AppError | None]:
     failure: AppError | None = None
     silent: set[str] = set()
-    for driver, profile in ((item.driver, item.profile) for item in fitting):
+    for item in fitting:
+        driver, profile = item.driver, item.profile
         if driver.id in silent or _is_hopeless(address, silent, failure):
             continue
         try:
             async with asyncio.timeout(PROBE_S):
-                identity = await driver.probe(address, profile, links)
+                identity = await driver.probe(address, profile, visit if item.may_log_in else Incognito(visit))
         except TimeoutError:
             silent.add(driver.id)
             failure = failure or _silence(address)

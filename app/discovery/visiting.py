@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -17,12 +18,15 @@ from app.links.link import (
     HttpManner,
     LineLink,
     Links,
+    Login,
     ModbusLink,
     MqttLink,
     OcppLink,
     TextChannel,
 )
 from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
+
+ANONYMOUS = HttpManner(login=Login.NONE)
 
 _Outcome = HttpAnswer | AppError
 
@@ -90,6 +94,39 @@ class Visit:
     def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:
         """Return what the vault holds."""
         return self._links.credentials(address)
+
+
+class Incognito(Visit):
+    """The same visit without a login: a password kept for one charger is no other family's to see."""
+
+    def __init__(self, visit: Visit) -> None:
+        super().__init__(visit._links)
+        self._open = visit._open
+
+    async def http(
+        self,
+        address: NetAddress,
+        *,
+        credentials: Credentials | None = None,  # noqa: ARG002 - as the protocol has it
+        manner: HttpManner = USUAL,
+    ) -> HttpLink:
+        """Return a link that shows nobody who we are."""
+        if manner.keeps_cookies:
+            return await self._links.http(address, manner=replace(manner, login=Login.NONE))
+        return await super().http(address, manner=ANONYMOUS)
+
+    async def mqtt(
+        self,
+        address: NetAddress,
+        *,
+        credentials: Credentials | None = None,  # noqa: ARG002 - as the protocol has it
+    ) -> MqttLink:
+        """Connect to a broker as nobody."""
+        return await super().mqtt(address, credentials=Credentials())
+
+    def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:  # noqa: ARG002 - as above
+        """Know nothing."""
+        return None
 
 
 class SharedHttp:

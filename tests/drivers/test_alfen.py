@@ -33,6 +33,7 @@ from app.model.setting import Change
 from app.sim.alfen import OWNER, AlfenStation, Lockout
 from app.sim.fault import Fault
 from tests.drivers.alfen_kit import PROFILE, OneLogin, session_of, station
+from tests.drivers.goe_kit import served
 
 ERAS = ["4.9.0-4156", "5.8.1-4123", "6.6.0-4252", "7.4.5-4401"]
 
@@ -363,3 +364,17 @@ async def test_pages_without_an_end_are_given_up() -> None:
         with pytest.raises((Garbled, LinkError)):
             await asyncio.wait_for(session.ask(ReadsSettings).read_settings(), 40)
         assert unit.restarts == 0
+
+
+async def test_an_old_stations_password_goes_to_nobody_who_is_not_an_alfen() -> None:
+    heard: list[str] = []
+
+    async def listen(request: web.Request) -> web.StreamResponse:
+        heard.append(f"{request.method} {request.path} {request.headers.get('Authorization', '')}")
+        return web.json_response({"model": "Something else"})
+
+    async with served(listen) as address:
+        with pytest.raises(Unexpected):
+            async with alfen.DRIVER.open(address, PROFILE, OneLogin()):
+                pass
+    assert heard == ["GET /api/info "]

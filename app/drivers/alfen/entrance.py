@@ -10,6 +10,7 @@ from app.driver.web import WebSession, as_object
 from app.drivers.alfen.identity import is_info, sockets_of
 from app.drivers.alfen.registers import secret_ids
 from app.errors import AppError, AuthFailed, Busy, LinkLost, Unexpected
+from app.links.http import basic
 from app.links.link import Credentials, HttpAnswer, HttpManner, Links, Login
 from app.model.address import NetAddress
 from app.model.profile import Profile
@@ -54,10 +55,6 @@ class AlfenWeb(WebSession):
     manner: ClassVar[HttpManner] = HttpManner(
         login=Login.NONE, is_single=True, keeps_cookies=True, secret_keys=SECRET_NAMES | secret_ids()
     )
-    old_manner: ClassVar[HttpManner] = HttpManner(
-        login=Login.BASIC, is_single=True, keeps_cookies=True, secret_keys=SECRET_NAMES | secret_ids()
-    )
-    """Firmware below 5 wants Basic beside the login (pbasista/alfenctl, transport.py)."""
 
     def __init__(self, address: NetAddress, profile: Profile, links: Links) -> None:
         super().__init__(address, profile, links)
@@ -95,6 +92,9 @@ class AlfenWeb(WebSession):
         self.sockets = sockets_of(self.info)
         if self._credentials is None:
             raise AuthFailed(f"{self.address} asks for a login.", LOGIN_ADVICE)
+        if self._net.scheme == "http":
+            # firmware below 5 wants Basic beside the login (pbasista/alfenctl, transport.py)
+            self._bearer = {"Authorization": basic(self._credentials)}
         await self._log_in(self._credentials)
 
     async def _greet(self) -> None:
@@ -118,9 +118,8 @@ class AlfenWeb(WebSession):
     async def _reconnect(self) -> None:
         if self._http is not None:
             await self._http.close()
-        manner = self.manner if self._net.scheme == "https" else self.old_manner
         self._bearer = {}
-        self._http = await self._links.http(self._net, credentials=self._credentials, manner=manner)
+        self._http = await self._links.http(self._net, credentials=self._credentials, manner=self.manner)
 
     def _must_be_the_same(self) -> None:
         """Before a password goes out: is this an Alfen, and the one we began with?"""
@@ -138,7 +137,10 @@ class AlfenWeb(WebSession):
     async def _log_in(self, login: Credentials) -> None:
         body = {"username": login.user, "password": login.password.reveal(), "displayname": SHOWN_AS}
         self._is_in = True  # a login whose answer is lost may have worked: then it is logged out as well
-        answer = await self._whole(self.http.request("POST", "/api/login", json=body, timeout_s=LOGIN_S, limit=100_000))
+        request = self.http.request(
+            "POST", "/api/login", json=body, headers=self._bearer, timeout_s=LOGIN_S, limit=100_000
+        )
+        answer = await self._whole(request)
         if answer.status != 200:
             self._is_in = False
             raise AuthFailed(f"{self.address} refuses the login (HTTP {answer.status}).", LOGIN_ADVICE)
