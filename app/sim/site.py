@@ -20,8 +20,10 @@ from app.sim.alfen import AlfenStation
 from app.sim.decoys import KINDS, Decoy
 from app.sim.goe import GoEUnit
 from app.sim.keba import KebaUnit
+from app.sim.modbus_makes import modbus_unit
 from app.sim.nrgkick import NrgKickUnit
 from app.sim.openevse import OpenEvseGateway
+from app.sim.openocpp import OpenOcppUnit
 from app.sim.peblar import PeblarCharger
 from app.sim.rapi import RapiController
 from app.sim.smartevse import SmartEvseUnit
@@ -115,6 +117,30 @@ def _keba(make: str) -> Make:
     )
 
 
+def _modbus(make: str, serial: str) -> Make:
+    return lambda host, n: modbus_unit(make, host=host, port=502, serial=serial and f"{serial}{n:02d}")
+
+
+def _openocpp(protocol: str, *, is_secure: bool) -> Make:
+    port = 443 if is_secure else 80
+    return lambda host, n: OpenOcppUnit(
+        serial=f"OO-{n:06d}", protocol=protocol, is_secure=is_secure, host=host, port=port
+    )
+
+
+MODBUS = (
+    ("bender-web", "bender", ""),
+    ("charx-web", "charx", ""),
+    ("keba-p40", "keba-p40", "406543"),
+    ("siemens-versicharge", "versicharge", "GEN30008"),
+    ("delta", "delta", "DEL22A00047"),
+    ("abb-terra-ac", "abb-terra-ac", "47112233000012"),
+    ("peblar", "peblar", ""),
+    ("vestel-evc04", "vestel", "73102000220008"),
+)
+"""Profile, make, and the beginning of its serial number where it tells one."""
+
+
 def _nrgkick(host: str, number: int) -> Unit:
     return NrgKickUnit(serial=f"T23325{number:08d}S1D2", mac=f"AB:CD:12:34:56:{number:02X}", host=host, port=80)
 
@@ -183,6 +209,8 @@ def places() -> list[Place]:
         *_lan("tesla", (lambda host, n: TeslaUnit(serial=f"ACB{n:011d}", host=host, port=80),) * 2),
         *_lan("nrgkick", (_nrgkick,) * 2),
         *(Place(profile=profile, make=_heard(name, said)) for profile, name, said in ANNOUNCED),
+        *_lan("openocpp", [_openocpp("OCPP16", is_secure=False), _openocpp("OCPP20", is_secure=True)]),
+        *(Place(profile=profile, make=_modbus(make, serial)) for profile, make, serial in MODBUS),
         Place(profile="openevse-rapi", way="serial", make=lambda _, n: RapiController(mcu_id=f"OEVSE1{n:08X}")),
         *(Place(profile=profile, way="ocpp", make=_boots(vendor, model)) for profile, vendor, model in DIALLERS),
     ]
@@ -247,6 +275,8 @@ def _services(unit: Any, host: str) -> Iterator[ServiceInfo]:
     """Return what a unit announces, as its own computer would."""
     said = getattr(unit, "services", None)
     services = said() if callable(said) else said or {}
+    if not services:
+        return
     ports = getattr(unit, "service_ports", {})
     port = unit.address.port if hasattr(unit, "address") else 4712
     for kind, txt in services.items():
