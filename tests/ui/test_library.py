@@ -16,11 +16,13 @@ from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from app.model.guidance import Line
 from app.model.profile import Approach, Verdict
 from app.report.family import parts
 from app.settings import Settings
 from ui.pages.chargers import ChargersPage
 from ui.theme import theme
+from ui.widgets.guidance import FieldRow
 from ui.widgets.section import Section
 from ui.wizard import card as paper
 
@@ -156,6 +158,29 @@ async def test_ticks_stay_while_nothing_changes_and_go_where_the_text_does(libra
         row.done.setChecked(True)
     form.identity.setText("CP-18")
     assert [row.done.isChecked() for row in view.rows[:2]] == [True, False]
+
+
+async def test_fields_are_gone_through_with_the_keyboard(library: ChargersPage, qtbot: Any) -> None:
+    library.open("wallbox")
+    library._show_typing()
+    library.typing.form.url.setText("wss://csms.example/ocpp")
+    library.typing.form.identity.setText("CP-17")
+    view = library.typing.view
+    library.activateWindow()
+    qtbot.keyClick(view.rows[0], Qt.Key.Key_Space)
+    qtbot.keyClick(view.rows[0], Qt.Key.Key_Down)
+    view.rows[1].chosen.emit()  # an offscreen window may have no focus to give
+    assert view.rows[0].done.isChecked()
+    assert seen(view.panel) == ["CP-17"]
+
+
+def test_the_content_of_a_file_is_copied_as_it_is(qtbot: Any) -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    place = QWidget()
+    qtbot.addWidget(place)
+    row = FieldRow(Line(label="CA certificate", holds="certificate", text=pem, is_file=True), 1, place)
+    row.text.copy()
+    assert QGuiApplication.clipboard().text() == pem
 
 
 async def test_what_can_not_work_is_said_before_anything_is_typed(library: ChargersPage) -> None:

@@ -9,18 +9,17 @@ from app.model.firmware import meets
 from app.model.profile import FirmwareRule, Profile
 from app.report.family import firmware_rule
 from ui import icons
-from ui.models.families import approached, graded, judged
+from ui.models.families import approached, graded
 from ui.models.plain import visible
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_look, set_role
 from ui.widgets.chip import TONE_ICONS, Chip
-from ui.widgets.flow import Flow
 from ui.widgets.section import plain
 
 MET = {True: "good", False: "fault", None: "idle"}
 
 
 class FamilyCard(QFrame):
-    """Way and verdict, limits against this charger's firmware, doors. Rebuilt only where something changed.
+    """The way, limits against this charger's firmware, doors. Rebuilt only where something changed.
 
     ``sheet_wanted`` asks for the family's sheet, ``typing_wanted`` for what to type at this charger.
     """
@@ -58,8 +57,6 @@ class FamilyCard(QFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_8)
         column.addLayout(self._head(profile, box))
-        if profile.outlook is not None:
-            column.addWidget(plain(profile.outlook.reason, "", box))
         for rule in profile.firmware:
             column.addWidget(self._limit(rule, firmware, box))
         for door in profile.one_way_doors:
@@ -69,18 +66,11 @@ class FamilyCard(QFrame):
         return box
 
     def _head(self, profile: Profile, box: QWidget) -> QHBoxLayout:
-        chips = Flow()
         word, tone, icon_name, meaning = approached(profile.approach)
-        chip = Chip(word, tone, icon_name, parent=box)
-        chip.setToolTip(meaning)
-        chips.addWidget(chip)
-        if profile.outlook is not None:
-            word, tone, icon_name = judged(profile.outlook.verdict)
-            text = self.tr("In general: {verdict}").format(verdict=word)
-            chips.addWidget(Chip(text, tone, icon_name, parent=box))
         line = QHBoxLayout()
         line.setSpacing(SPACE_8)
-        line.addLayout(chips, 1)
+        line.addWidget(Chip(word, tone, icon_name, parent=box))
+        line.addWidget(plain(meaning, "subtle", box), 1)
         for text, icon_name, signal in (
             (self.tr("What to type …"), "keyboard", self.typing_wanted),
             (self.tr("All we know"), "library", self.sheet_wanted),

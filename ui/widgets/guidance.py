@@ -38,6 +38,8 @@ class FieldRow(QFrame):
 
     chosen = Signal()
     ticked = Signal()
+    moved = Signal(int)
+    """The arrow keys ask for the field before or after."""
 
     def __init__(self, line: Line, number: int, parent: QWidget) -> None:
         super().__init__(parent)
@@ -96,6 +98,9 @@ class FieldRow(QFrame):
         if self.line.is_secret:
             self.text.show_hidden(self.line.text, HIDDEN if not wanted else self.line.text)
             self.reveal.setText(self.tr("Hide") if wanted else self.tr("Show"))
+        elif self.line.is_file:
+            seen = self.tr("the content of a file, {n} characters").format(n=len(self.line.text))
+            self.text.show_hidden(self.line.text, seen)
         else:
             self.text.show_text(self.line.text)
         self.chosen.emit()
@@ -116,9 +121,11 @@ class FieldRow(QFrame):
         self.chosen.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space ticks it off."""
+        """Space ticks it off, the arrow keys go on."""
         if event.key() == Qt.Key.Key_Space:
             self.done.toggle()
+        elif event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
+            self.moved.emit(1 if event.key() == Qt.Key.Key_Down else -1)
         else:
             super().keyPressEvent(event)
 
@@ -317,6 +324,7 @@ class GuidanceView(QWidget):
         for number, line in enumerate(guidance.lines, start=1):
             row = FieldRow(line, number, self)
             row.chosen.connect(self._row_chosen)
+            row.moved.connect(self._focus_on)
             self.rows.append(row)
             self._fields.addWidget(row)
         if not guidance.lines:
@@ -339,6 +347,11 @@ class GuidanceView(QWidget):
         row = self.sender()
         if isinstance(row, FieldRow) and row in self.rows:
             self._choose(self.rows.index(row))
+
+    def _focus_on(self, step: int) -> None:
+        place = self._chosen + step
+        if 0 <= place < len(self.rows):
+            self.rows[place].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _move(self, step: int) -> None:
         if step > 0 and self.rows:
