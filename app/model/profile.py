@@ -231,7 +231,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What a visit to this family means. ``minutes`` and ``visits`` are planning figures of the evidence's grade."""
+    """What a visit to this family means. ``minutes`` and ``visits`` are our own planning figures."""
 
     verdict: Verdict
     reason: str
