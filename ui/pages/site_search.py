@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.errors import AppError
+from app.model.frame import SourceState
 from app.model.hotspot import HotspotHint
 from app.model.lan import Answer, Progress
 from ui import icons
@@ -153,15 +154,21 @@ class SearchPanel(QFrame):
 
     def _others(self) -> QHBoxLayout:
         """Build the buttons of the other searches on request."""
-        self.call_button = QPushButton(self.tr("Call everybody"), self)
+        self.call_button = QPushButton(self.tr("Call all"), self)
         icons.dress(self.call_button, "radio-tower")
         self.call_button.setToolTip(self.tr("Ask one question over UDP that all KEBA chargers of this network hear."))
-        self.wifi_button = QPushButton(self.tr("Look at Wi-Fi"), self)
+        self.bluetooth_button = QPushButton(self.tr("Bluetooth"), self)
+        icons.dress(self.bluetooth_button, "bluetooth")
+        self.bluetooth_button.setToolTip(
+            self.tr("Listen for chargers over Bluetooth for 20 seconds; stand next to it.")
+        )
+        self.wifi_button = QPushButton(self.tr("Wi-Fi"), self)
         icons.dress(self.wifi_button, "wifi")
         self.wifi_button.setToolTip(self.tr("See whether this computer is on, or near, a charger's own access point."))
         line = QHBoxLayout()
         line.setSpacing(SPACE_8)
         line.addWidget(self.call_button, 1)
+        line.addWidget(self.bluetooth_button, 1)
         line.addWidget(self.wifi_button, 1)
         return line
 
@@ -172,7 +179,9 @@ class SearchPanel(QFrame):
         self.range.textChanged.connect(self._count)
         self.network.currentIndexChanged.connect(self._count)
         self.call_button.clicked.connect(self._call)
+        self.bluetooth_button.clicked.connect(self._listen)
         self.wifi_button.clicked.connect(self._look)
+        self._page.listen(self._bench.finder.source_changes, self._sources_told)
         self._page.listen(self._lan.changes, self._told)
         self._page.listen(self._bench.searches.hotspots.changes, self._hinted)
         self._page.every(500, self._settle)
@@ -200,7 +209,9 @@ class SearchPanel(QFrame):
         self.asked.show_texts(self.tr("What is asked (it changes nothing)"), "\n".join(lines))
         # Before the first search everybody sees it; later it would only take room.
         self.asked.button.setChecked(not self._lan.progress.total)
-        self.call_button.setEnabled(hasattr(self._bench, "broadcast"))  # only while sources are watched
+        is_watching = hasattr(self._bench, "broadcast")  # a site that watches no sources has none to ask
+        for button in (self.call_button, self.bluetooth_button):
+            button.setEnabled(is_watching)
         self._count()
         self._settle()
 
@@ -239,8 +250,20 @@ class SearchPanel(QFrame):
 
     def _call(self) -> None:
         self._bench.broadcast.ask_again()
-        self.hint.setText(self.tr("Asked over UDP: chargers that hear it show up on the page within some seconds."))
-        self.hint.show()
+
+    def _listen(self) -> None:
+        bluetooth = self._bench.searches.bluetooth
+        if bluetooth.is_searching:
+            bluetooth.stop()
+        else:
+            bluetooth.search()
+
+    def _sources_told(self, told: Sequence[SourceState]) -> None:
+        """Show how the searches fare that are no search over the LAN."""
+        last = next((state for state in reversed(told) if state.source in ("bluetooth", "broadcast")), None)
+        if last is not None and self.isVisibleTo(self._page) and last.text:
+            self.hint.setText(visible(f"{last.text} {last.advice}".strip(), 400))
+            self.hint.show()
 
     def _look(self) -> None:
         self._page.tasks.start_once("look at Wi-Fi", self._looked(), busy=self.wifi_button)
