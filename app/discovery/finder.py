@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from app.discovery import manual, unnamed
+from app.discovery.adding import Outcome, asked_at_once, best, meant
 from app.discovery.choosing import fitting
 from app.discovery.holding import Hold
 from app.discovery.probing import (
@@ -28,15 +29,15 @@ from app.discovery.source import Source
 from app.discovery.supervision import Supervisor
 from app.discovery.tending import Tending
 from app.driver.capability import Status
-from app.driver.registry import Driver, Registry, addresses, placed
+from app.driver.registry import Driver, Registry, placed
 from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Unexpected
 from app.feed import Feed
-from app.links.link import Links
+from app.links.link import Credentials, Links
 from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
 from app.model.frame import SourceState
 from app.model.profile import Profile
 from app.model.reading import StateChange
-from app.model.unit import Adoption, Identity, Sighting, SourceKind, Unit, UnitChange, Way
+from app.model.unit import Adoption, Identity, Sighting, SourceKind, Unit, UnitChange, Way, strong
 from app.scope import Scope
 
 log = logging.getLogger(__name__)
@@ -233,7 +234,7 @@ class Finder:
         if found is None:
             return self._met_stranger(sighting, told)
         source = SourceKind(sighting.hints.get(AGAIN, sighting.source.value))
-        before, known = self._present(found.address)
+        before, known = self._roster.present(found.address)
         way = Way(driver_id=found.driver.id, address=found.address, source=source, seen_at=_now(), trouble=known)
         unit, changes = self._roster.observe(found.identity, way)
         self._publish(changes)
@@ -246,9 +247,14 @@ class Finder:
             self._tending.forget(address)
         if unit.unit_id != before:
             self._tending.read_soon(found.address)
-        if not self._tending.reads(found.address, now, found.profile.timing.refresh_s):
+        every_s = found.profile.timing.refresh_s
+        if not self._tending.reads(found.address, now, every_s, self._login(found.address)):
             return unit
-        return await self._read(unit, found.driver, found.profile, found.address)
+        is_named = bool(strong(found.identity)) or found.driver.only_listens
+        return await self._read(unit, found.driver, found.profile, found.address, is_named=is_named)
+
+    def _login(self, address: Address) -> Credentials | None:
+        return self._links.credentials(address) if isinstance(address, NetAddress) else None
 
     def _met_stranger(self, sighting: Sighting, told: Sequence[Sighting]) -> Unit | None:
         """Take an answer that is no known charger's: none, or one that only its announcement names."""
@@ -267,13 +273,6 @@ class Finder:
             self._publish(self._roster.trouble(address, error.message))
         return self._roster.at(address)
 
-    def _present(self, address: Address) -> tuple[str, str]:
-        """Return which unit is at an address, as far as it is in reach there, and what troubles that way."""
-        unit = self._roster.at(address)
-        ways = unit.ways if unit is not None else ()
-        way = next((way for way in ways if way.address == address and way.is_present), None)
-        return (unit.unit_id, way.trouble) if unit is not None and way is not None else ("", "")
-
     async def _ask_dialled_in(self, address: OcppAddress) -> Unit | None:
         unit = self._roster.at(address)
         way = next((way for way in unit.ways if way.address == address), None) if unit else None
@@ -283,14 +282,21 @@ class Finder:
         profile = self._profile(driver, unit.identity)
         return await self._read(unit, driver, profile, address) if profile else unit
 
-    async def _read(self, unit: Unit, driver: Driver, profile: Profile, address: Address) -> Unit:
+    async def _read(
+        self, unit: Unit, driver: Driver, profile: Profile, address: Address, *, is_named: bool = True
+    ) -> Unit:
         """Read a unit's condition; a failure becomes its way's trouble."""
+        condition, trouble = Condition(), ""
         try:
-            condition, trouble = await read_condition(driver, profile, address, self._links, self._ours), ""
+            condition = await read_condition(driver, profile, address, self._links, self._ours, is_named=is_named)
+        except AuthFailed as error:
+            trouble = error.message
+            self._tending.refused(address, self._login(address))
         except AppError as error:
-            condition, trouble = Condition(), error.message
-            if not isinstance(error, AuthFailed):
-                self._tending.read_soon(address)
+            trouble = error.message
+            self._tending.read_soon(address)
+        if condition.identity is not None:
+            self._publish(self._roster.named(condition.identity, address))
         current = self._roster.at(address)
         if current is None:
             return unit
@@ -342,17 +348,16 @@ class Finder:
         address, has_port = manual.parse(text)
         if isinstance(address, NetAddress):
             address = await manual.resolve(address)
-        failure: AppError | None = None
-        for target in self._targets(address, has_port):
-            try:
-                unit = await self._add(Sighting(source=SourceKind.MANUAL, address=target, at=_now()))
-            except AppError as error:
-                failure = failure or error
-                continue
-            if unit is not None:
-                self._tend()
-                return self._known(unit.unit_id)
-        raise failure or Unexpected(
+        seen = [
+            Sighting(source=SourceKind.MANUAL, address=target, at=_now())
+            for target in meant(self._registry, address, has_port)
+        ]
+        outcomes = await asked_at_once(self._scope, [self._add(sighting) for sighting in seen])
+        unit = best(outcomes) or self._walled(seen, outcomes)
+        if unit is not None:
+            self._tend()
+            return self._known(unit.unit_id)
+        raise next((item for item in outcomes if isinstance(item, AppError)), None) or Unexpected(
             f"What answers at {address} is not a charger Rehome knows.",
             "Check the address. The page “Chargers” lists what Rehome can talk to.",
         )
@@ -364,21 +369,16 @@ class Finder:
         if self._is_held(target):
             return self._roster.at(target)
         self._tending.read_soon(target)
-        try:
-            return await self._ask(sighting)
-        except AuthFailed as error:
-            if self._roster.at(target) is None:
-                self._publish(self._unnamed(sighting, error))
-            return self._roster.at(target)
+        return await self._ask(sighting)
 
-    def _targets(self, address: Address, has_port: bool) -> list[Address]:
-        """List what to ask: what was typed, then where the families listen on that host, each in its own language."""
-        if not isinstance(address, NetAddress):
-            return [address]
-        known = {item for profile in self._registry.profiles.values() for item in addresses(profile, address.host)}
-        if has_port:
-            known = {item for item in known if item.port == address.port and not item.is_web}
-        return [address, *sorted(known - {address}, key=lambda item: (item.port, item.scheme))]
+    def _walled(self, seen: Sequence[Sighting], outcomes: Sequence[Outcome]) -> Unit | None:
+        """List the first address that wants a login, without a name."""
+        for sighting, error in zip(seen, outcomes, strict=True):
+            if isinstance(error, AuthFailed):
+                if self._roster.at(sighting.address) is None:
+                    self._publish(self._unnamed(sighting, error))
+                return self._roster.at(sighting.address)
+        return None
 
     async def refresh(self, unit_id: str) -> Unit:
         """Ask a unit again over all its ways, now. Raises NotReachable for a unit nobody knows."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from app.discovery.visiting import Incognito, Visit
-from app.driver.capability import ReportsStatus, SetsBackend, Status
+from app.driver.capability import Identifies, ReportsStatus, SetsBackend, Status
 from app.driver.registry import Driver, Registry
 from app.errors import AppError, LinkError, LoginWall, NotReachable, TimedOut
 from app.links.link import Links
@@ -58,6 +58,7 @@ class Condition:
     status: Status | None = None
     backend: Backend | None = None
     adoption: Adoption | None = None
+    identity: Identity | None = None
 
 
 class Queue:
@@ -254,24 +255,36 @@ def _silence(address: Address) -> TimedOut:
 
 
 async def read_condition(
-    driver: Driver, profile: Profile, address: Address, links: Links, ours: Callable[[], frozenset[str]]
+    driver: Driver,
+    profile: Profile,
+    address: Address,
+    links: Links,
+    ours: Callable[[], frozenset[str]],
+    *,
+    is_named: bool = True,
 ) -> Condition:
-    """Open a session and read status and backend, as far as it offers them. Raises AppError."""
+    """Open a session and read status and backend, as far as it offers them; who it is, unless it said so before.
+
+    Raises AppError.
+    """
+    identity = None
     try:
         async with asyncio.timeout(READ_S), driver.open(address, profile, links) as session:
+            if not is_named and session.has(Identifies):
+                identity = await session.ask(Identifies).identify()
             status = await session.ask(ReportsStatus).status() if session.has(ReportsStatus) else None
             # Units on our endpoint are ours; reading their configuration is left to who needs it (some choke on it).
             if isinstance(address, OcppAddress):
                 return Condition(status=status, adoption=Adoption.OURS)
             if not session.has(SetsBackend):
-                return Condition(status=status)
+                return Condition(status=status, identity=identity)
             backend = await session.ask(SetsBackend).read_backend()
     except TimeoutError as error:
         raise _silence(address) from error
     if backend is None:
-        return Condition(status=status, adoption=Adoption.FREE)
+        return Condition(status=status, adoption=Adoption.FREE, identity=identity)
     judged = adoption(backend, status.link, ours()) if status else Adoption.UNKNOWN
-    return Condition(status=status, backend=backend.without_secret(), adoption=judged)
+    return Condition(status=status, backend=backend.without_secret(), adoption=judged, identity=identity)
 
 
 def apply(unit: Unit, condition: Condition) -> Unit:

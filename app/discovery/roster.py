@@ -61,6 +61,13 @@ class Roster:
         unit_id = self._by_address.get(address)
         return self._units[unit_id] if unit_id is not None else None
 
+    def present(self, address: Address) -> tuple[str, str]:
+        """Return the id of the unit that is in reach at an address, and what troubles that way; empty = none."""
+        unit = self.at(address)
+        ways = unit.ways if unit is not None else ()
+        way = next((way for way in ways if way.address == address and way.is_present), None)
+        return (unit.unit_id, way.trouble) if unit is not None and way is not None else ("", "")
+
     def observe(self, identity: Identity, way: Way) -> tuple[Unit, list[UnitChange]]:
         """Merge what one way told about one charger; returns its unit and all changes."""
         identity = bounded(identity)
@@ -80,6 +87,12 @@ class Roster:
         changes += self._drop_unnamed()
         unit = self._units[unit.unit_id]
         return unit, [*changes, UnitChange(unit=unit)]
+
+    def named(self, identity: Identity, address: Address) -> list[UnitChange]:
+        """Merge what the unit at an address told of itself later, behind its login."""
+        unit = self.at(address)
+        ways = unit.ways if unit is not None else ()
+        return [change for way in ways if way.address == address for change in self.observe(identity, way)[1]]
 
     def absent(self, address: Address, source: SourceKind | None, *, trouble: str = "") -> list[UnitChange]:
         """Note that nothing is at an address any more: goodbye, unplug, hang-up, or probes that failed.

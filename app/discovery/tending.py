@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from app.links.link import Credentials
 from app.model.address import Address
 from app.model.unit import Sighting
 
@@ -35,6 +36,8 @@ class _Care:
     misses: int = 0
     has_answered: bool = False
     read_at: float | None = None
+    refused: Credentials | None = None
+    """The login it did not take: shown to it again only when a person asks, or when another one is kept."""
     is_stranger: bool = False
     told: dict[str, Sighting] = field(default_factory=dict)
     """The newest sighting by service type: one charger announces several."""
@@ -111,11 +114,16 @@ class Tending:
             care = self._cares[sighting.address]
         care.misses, care.has_answered, care.due = 0, True, now + self.refresh_s
 
-    def reads(self, address: Address, now: float, every_s: float) -> bool:
-        """Say whether what answers is to be read as a whole now, no sooner than ``every_s`` after the last time."""
+    def reads(self, address: Address, now: float, every_s: float, login: Credentials | None) -> bool:
+        """Say whether what answers is to be read as a whole now, no sooner than ``every_s`` after the last time.
+
+        Never with a login that was refused: asked again and again with a wrong one, some chargers lock everybody out.
+        """
         care = self._cares.get(address)
         if care is None:
             return True
+        if login is not None and care.refused == login:
+            return False
         if care.read_at is not None and now - care.read_at < every_s:
             return False
         care.read_at = now
@@ -124,7 +132,12 @@ class Tending:
     def read_soon(self, address: Address) -> None:
         """Read what is there as a whole the next time it answers."""
         if care := self._cares.get(address):
-            care.read_at = None
+            care.read_at = care.refused = None
+
+    def refused(self, address: Address, login: Credentials | None) -> None:
+        """Note that a login was not taken."""
+        if care := self._cares.get(address):
+            care.refused = login
 
     def missed(self, address: Address, now: float) -> int:
         """Note a failure; returns how many there were in a row."""

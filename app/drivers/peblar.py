@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, ClassVar
@@ -29,9 +28,8 @@ from app.driver.capability import (
 )
 from app.driver.measuring import Field, News, readings
 from app.driver.web import PROBE_LIMIT, PROBE_S, WebSession, as_object, text_of, web_driver
-from app.errors import AuthFailed, Busy, Garbled, NotSupported, ProtocolError, Refused, Unexpected, ValueRejected
-from app.links.link import Credentials, HttpAnswer, HttpLink, HttpManner, Links, Login
-from app.model.address import Address, NetAddress
+from app.errors import AuthFailed, Busy, Garbled, NotSupported, Unexpected, ValueRejected
+from app.links.link import Credentials, HttpAnswer, HttpLink, HttpManner, Login
 from app.model.backend import Backend, SecurityProfile, split_url
 from app.model.profile import Profile
 from app.model.reading import Measurand, Reading, StateChange
@@ -348,32 +346,12 @@ def _codes(system: Mapping[str, Any], key: str) -> list[str]:
     return [f"code {code}"[:60] for code in found[:10]] if isinstance(found, list) else []
 
 
-_BASE = web_driver(
+DRIVER = web_driver(
     Peblar,
     title="Peblar (web interface)",
-    asks=(f"GET {VERSIONS}", f"GET {REST}health", f"GET {NOWHERE}", f"with a stored login: POST {LOGIN}, GET {INFO}"),
+    asks=(f"GET {VERSIONS}", f"GET {REST}health", f"GET {NOWHERE}"),
     capabilities=frozenset(
         {Identifies, Meters, ReadsOneSetting, ReadsSettings, Reboots, ReportsStatus, SetsBackend, WritesSettings}
     ),
     recognise=recognise,
 )
-
-
-async def probe(address: Address, profile: Profile, links: Links) -> Identity | None:
-    """Ask who is there; where the vault holds a login for it, its serial number too."""
-    found: Identity | None = await _BASE.probe(address, profile, links)
-    login = links.credentials(address) if found is not None and isinstance(address, NetAddress) else None
-    if login is None or not isinstance(address, NetAddress):
-        return found
-    http = await links.http(address, manner=Peblar.manner)
-    try:
-        await log_in(http, login)
-        info = as_object(await http.request("GET", INFO, timeout_s=PROBE_S, limit=PROBE_LIMIT))
-        return identity_of(info, profile) if is_peblar(info) else found
-    except (Refused, ProtocolError):
-        return found
-    finally:
-        await http.close()
-
-
-DRIVER = replace(_BASE, probe=probe)

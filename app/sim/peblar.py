@@ -78,6 +78,7 @@ class PeblarCharger(WebUnit):
         )
         self.firmware, self.serial, self.password = firmware, serial, password
         self.appends_serial, self.takes_ocpp = appends_serial, takes_ocpp
+        self.logins = 0
         self.config = configuration()
         self.token = secrets.token_hex(32)
         self.patches: list[dict[str, Any]] = []
@@ -138,6 +139,7 @@ class PeblarCharger(WebUnit):
         return await self._patch(request) if is_patch else web.json_response(answers[call]())
 
     async def _log_in(self, request: web.Request) -> Answer:
+        self.logins += 1
         if (await _body(request)).get("Password") != self.password:
             return web.Response(status=401)
         self._session = self._session or secrets.token_hex(16)

@@ -32,7 +32,16 @@ ODD_KINDS = (
     f"_sub{os.getpid()}.{KIND}",
 )
 """Types that break RFC 6763, as real chargers have them (facts, chargers-open and chargers-commercial)."""
-NO_LINKS = cast(Links, None)
+
+
+class _NoLinks:
+    """Links of drivers that open their own; no login is kept."""
+
+    def credentials(self, address: Address) -> None:
+        return None
+
+
+NO_LINKS = cast(Links, _NoLinks())
 
 
 class Charger:
