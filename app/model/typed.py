@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.model.backend import Backend, JoinRule
+from app.model.backend import Backend, JoinRule, Problem
 from app.model.guidance import Guidance, Line, render
-from app.model.profile import Profile
+from app.model.profile import Approach, Profile
+
+NOWHERE = "No place is known where this could be typed at such a charger: these are the texts, should one be found."
 
 
 def guidance_for(profile: Profile | None, backend: Backend, *, root_pem: str = "") -> Guidance:
@@ -18,7 +20,10 @@ def guidance_for(profile: Profile | None, backend: Backend, *, root_pem: str = "
         known = Guidance(profile_id="", family="", lines=(address,), dials=backend.full_url, is_certain=False)
     else:
         known = render(profile, backend)
-    return replace(known, lines=(*known.lines, *_others(profile, backend)))
+    problems = known.problems
+    if profile is not None and profile.approach is Approach.NONE:
+        problems = (*problems, Problem(field="url", message=NOWHERE, blocks=False))
+    return replace(known, lines=(*known.lines, *_others(profile, backend)), problems=problems)
 
 
 def _others(profile: Profile | None, backend: Backend) -> list[Line]:

@@ -19,8 +19,10 @@ from app.errors import StoreError
 from app.model.backend import Backend, SecurityProfile
 from app.model.secret import Secret
 from app.model.typed import guidance_for
+from app.model.unit import Identity, Unit
 from app.report.card import Card, card_of, html, save
 from app.report.library import registry_of_the_program
+from app.storage.db import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECRET = "zebra-Crossing/9-2026"
@@ -125,3 +127,23 @@ def test_the_command_says_what_is_missing_and_what_can_not_work(
     assert not (tmp_path / "c.html").exists()
     blocked = ["card", "enercharge-dc", "--url", "wss://csms.example/", "--identity", "A", *rest]
     assert main(blocked) == 4
+
+
+def test_a_charger_seen_before_gets_its_card_by_its_serial(tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "card.html"
+    home.mkdir()
+    identity = Identity(serial="WB-4711", name="Bay 3", profile_id="wallbox", firmware="6.1")
+    store = Store.open(home / "rehome.db")
+    store.units.save(Unit(unit_id="u1", identity=identity, first_seen_at=NOW, last_seen_at=NOW))
+    store.close()
+    call = ["card", "WB-4711", "--url", "wss://csms.example/ocpp", "--home", str(home), "--out", str(out), "--quiet"]
+    assert main(call) == 0
+    page = out.read_text()
+    assert codes(page) == ["wss://csms.example/ocpp/", "WB-4711"]
+    for text in ("Bay 3", "WB-4711", "6.1", "Wallbox Pulsar"):
+        assert text in page
+
+
+def test_a_family_nobody_moves_says_so_on_its_card(registry: Registry) -> None:
+    page = html([a_card(registry, "chargepoint")], at=NOW)
+    assert "No place is known where this could be typed" in page

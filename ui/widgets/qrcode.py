@@ -43,7 +43,7 @@ class QrCode(QWidget):
             self._matrix, self._words = (), f"{error.message} {error.advice}"
         title = QCoreApplication.translate("qr", "QR code: {name}").format(name=name)
         self.setAccessibleName(title)
-        self.setAccessibleDescription(self._words)
+        self.setAccessibleDescription(self._words or text)
         self.update()
 
     def show_words(self, words: str, name: str) -> None:
