@@ -6,6 +6,19 @@ from collections.abc import Iterable
 
 from app.model.job import Door, ShownChange
 from app.model.profile import Profile
+from app.model.setting import Snapshot
+
+NO_BACKUP = Door(
+    id="no-backup",
+    text="Nothing that is written can be brought back: over this way the charger can be written, but not read. Only "
+    "the endpoint will prove what it dials.",
+    source="the charger shows no value of its settings",
+)
+
+
+def is_unread(backup: Snapshot | None) -> bool:
+    """Say whether a backup holds no value at all: the unit names what can be written, and tells nothing."""
+    return backup is not None and not any(setting.is_readable for setting in backup.settings)
 
 
 def guarding(changes: Iterable[ShownChange], profiles: Iterable[Profile]) -> tuple[Door, ...]:

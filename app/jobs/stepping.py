@@ -15,7 +15,7 @@ from app.driver.session import Session
 from app.errors import AppError, Busy, LinkError, NotReachable, StepBlocked, ValueRejected, VerifyFailed
 from app.jobs import commands
 from app.jobs.context import Confirmation, JobContext
-from app.jobs.doors import guarding
+from app.jobs.doors import NO_BACKUP, guarding, is_unread
 from app.model.address import OcppAddress
 from app.model.backend import Backend
 from app.model.coding import decode, encode
@@ -315,7 +315,8 @@ class StepRun:
         return result
 
     def _need_consent(self, change: ShownChange) -> None:
-        for door in guarding((change,), self.profiles):
+        unread = (NO_BACKUP,) if is_unread(self.store.backups.load(self.job_id)) else ()
+        for door in (*guarding((change,), self.profiles), *unread):
             if door.id not in self.job.acknowledged:
                 raise StepBlocked(
                     f"“{change.key}” is not written before this is accepted: {door.text}",

@@ -38,7 +38,9 @@ async def _restore(step: StepRun, session: Session, backup: Snapshot) -> tuple[U
         result = await step.write(session, change, Target.UNDO)
         needs_restart = needs_restart or result.needs_restart or change.needs_restart
         _tell(step, change, result.read_back is not None)
-    if not changes:
+    if not changes and limits:
+        step.note("Nothing else was written that could be brought back.", strength=Strength.OPEN)
+    elif not changes:
         step.note("The charger holds its old values.")
     elif tries_addresses(step.profile):
         text = "If its old backend does not accept it any more, it goes back to the present address by itself."

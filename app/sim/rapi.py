@@ -211,7 +211,7 @@ class SocketWire:
             writer.transport.abort()
 
 
-def _has_ptys() -> bool:
+def has_ptys() -> bool:
     """Say whether this computer has pseudo terminals (Windows has none, a bare chroot may lack them)."""
     try:
         master, slave = os.openpty()
@@ -243,7 +243,7 @@ class RapiController:
         self.controller = Controller(self.outlet, firmware=firmware, rapi=rapi, mcu_id=mcu_id)
         self.faults: set[Fault] = set(faults)
         self.reboot_s = 2.0
-        self._wire: _Wire = wire or (PtyWire() if _has_ptys() else SocketWire())
+        self._wire: _Wire = wire or (PtyWire() if has_ptys() else SocketWire())
         self.on_line: Callable[[str], None] = lambda _line: None
         self._buffer = ""
         self._has_power = True

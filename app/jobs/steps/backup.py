@@ -6,6 +6,7 @@ from app.diagnosis.settings import at_settings
 from app.diagnosis.thresholds import standard
 from app.driver.capability import ReadsSettings
 from app.jobs import backups
+from app.jobs.doors import is_unread
 from app.jobs.stepping import StepRun
 from app.model.job import Strength
 from app.model.observation import SettingsSeen
@@ -17,7 +18,10 @@ async def run(step: StepRun) -> None:
     step.progress("Reading all settings")
     async with step.open(ReadsSettings) as session:
         snapshot, secrets = await backups.take(step.job_id, session, step.store, step.vault)
-    _tell(step, snapshot, secrets)
+    if is_unread(snapshot):
+        _tell_unread(step, snapshot)
+    else:
+        _tell(step, snapshot, secrets)
     _judge(step, snapshot)
 
 
@@ -28,6 +32,15 @@ def _judge(step: StepRun, snapshot: Snapshot) -> None:
         SettingsSeen(identity=step.job.unit_id, settings=shown, at=snapshot.taken_at), standard()
     ):
         step.found(finding)
+
+
+def _tell_unread(step: StepRun, snapshot: Snapshot) -> None:
+    step.note(
+        "Nothing could be backed up: over this way the charger can be written, but not read.",
+        detail="; ".join(sorted(set(snapshot.excluded.values()))),
+        strength=Strength.OPEN,
+        facts={"backup": {"settings": 0, "secrets": (), "excluded": dict(snapshot.excluded)}},
+    )
 
 
 def _tell(step: StepRun, snapshot: Snapshot, secrets: tuple[str, ...]) -> None:

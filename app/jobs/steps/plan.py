@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from app.driver.capability import ReadsSettings, SetsBackend
 from app.errors import NotSupported, StepBlocked, ValueRejected
 from app.jobs import commands
-from app.jobs.doors import guarding
+from app.jobs.doors import NO_BACKUP, guarding, is_unread
+from app.jobs.limits import warnings
 from app.jobs.ourselves import our_backend
 from app.jobs.planning import after, needed, undo_limits
 from app.jobs.stepping import StepRun, is_dialled_in, shown
@@ -37,6 +38,8 @@ async def run(step: StepRun) -> None:
     limits = undo_limits(changes, step.store.backups.load(step.job_id))
     step.plan(commands.Plan(changes=changes, restarts=restarts, doors=doors, undo_limits=limits))
     _tell(step, changes, restarts)
+    for text, source in warnings(step.profile, step.unit.identity.firmware, is_by_hand=not changes):
+        step.note(text, detail=source, strength=Strength.OPEN)
     if is_late:
         step.note("It is restarted after the switch, so that it introduces itself to the new backend.")
     open_doors = step.job.open_doors
@@ -63,6 +66,8 @@ async def _rendered(step: StepRun) -> tuple[Sequence[Change], Sequence[Change]]:
 def _doors(step: StepRun, changes: Sequence[ShownChange]) -> Iterable[Door]:
     job = step.job
     yield from guarding(changes, step.profiles)
+    if changes and is_unread(step.store.backups.load(step.job_id)):
+        yield NO_BACKUP
     before = job.backend_before.security_profile if job.backend_before else SecurityProfile.NONE
     if job.backend is not None and job.backend.security_profile >= SecurityProfile.TLS_BASIC > before:
         yield Door(
