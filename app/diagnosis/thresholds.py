@@ -25,6 +25,11 @@ class Thresholds:
     radio_good_dbm: float
     radio_bad_dbm: float
     radio_last_channel: float
+    lte_rsrp_good_dbm: float
+    lte_rsrp_bad_dbm: float
+    lte_rsrq_good_db: float
+    lte_rsrq_bad_db: float
+    lte_rssi_good_dbm: float
     certificate_leaf_good_days: float
     certificate_leaf_bad_days: float
     certificate_root_good_days: float

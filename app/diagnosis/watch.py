@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from app.diagnosis import commands, dialled, history, network, settings, spoken, tls
+from app.diagnosis import commands, dialled, history, mobile, network, settings, spoken, tls
 from app.diagnosis.history import History
 from app.diagnosis.thresholds import Thresholds, standard
 from app.errors import BadCertificate
@@ -55,6 +55,8 @@ class Watch:
                 yield from self._commands(seen)
             case see.SignalSeen():
                 yield from network.at_signal(seen, self.limits)
+            case see.MobileSeen():
+                yield from mobile.at_mobile(seen, self.limits)
             case see.SelfTested():
                 yield from network.at_self_test(seen)
             case see.AdapterGone():

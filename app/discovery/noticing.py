@@ -9,7 +9,7 @@ from datetime import datetime
 from app.driver.capability import Status
 from app.feed import Feed
 from app.model.frame import Adapter
-from app.model.observation import AdapterGone, Observation, SignalSeen
+from app.model.observation import AdapterGone, MobileSeen, Observation, SignalSeen
 from app.model.reading import Measurand
 
 LOOK_S = 5.0
@@ -37,9 +37,12 @@ class Notices:
         self._was_busy = False
 
     async def follow(self, statuses: Feed[tuple[str, Status]]) -> None:
-        """Tell the strength of radio links, as units report it."""
+        """Tell the strength of radio links, as units report it, and how a modem stands with its network."""
         with statuses.subscribe() as told:
             async for unit_id, status in told:
+                if status.mobile is not None:
+                    self._observed(MobileSeen(link=status.mobile, at=self._now(), unit_id=unit_id))
+                    continue
                 for reading in status.readings:
                     if reading.measurand is Measurand.SIGNAL:
                         self._observed(SignalSeen(rssi_dbm=reading.value, at=reading.at, unit_id=unit_id))

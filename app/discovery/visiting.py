@@ -63,9 +63,9 @@ class Visit:
             self._open[key] = SharedHttp(await self._links.http(address, manner=manner))
         return self._open[key]
 
-    async def serial(self, address: SerialAddress) -> LineLink:
+    async def serial(self, address: SerialAddress, *, is_ready: bool = False) -> LineLink:
         """Open a serial port."""
-        return await self._links.serial(address)
+        return await self._links.serial(address, is_ready=is_ready)
 
     async def tcp(self, address: NetAddress) -> LineLink:
         """Open a TCP connection."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from app.model.backend import Backend
+from app.model.mobile import MobileLink
 from app.model.reading import Reading, StateChange
 from app.model.setting import Change, Setting, Snapshot
 from app.model.unit import Identity, LinkState
@@ -22,6 +23,8 @@ class Status:
     has_fault: bool = False
     readings: tuple[Reading, ...] = ()
     link: LinkState = LinkState()
+    mobile: MobileLink | None = None
+    """How its modem stands with its network; ``None`` = it has none, or does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -224,8 +224,12 @@ class Links(Protocol):
         """Prepare HTTP to an address (connects on the first request)."""
         ...
 
-    async def serial(self, address: SerialAddress) -> LineLink:
-        """Open a serial port exclusively; raises NotReachable, Busy."""
+    async def serial(self, address: SerialAddress, *, is_ready: bool = False) -> LineLink:
+        """Open a serial port exclusively; raises NotReachable, Busy.
+
+        ``is_ready`` says by DTR and RTS that a terminal is there: modems may stay silent without, and Arduino-like
+        controllers restart on it.
+        """
         ...
 
     async def tcp(self, address: NetAddress) -> LineLink:

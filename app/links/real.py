@@ -92,9 +92,9 @@ class RealLinks:
         self._recorder.know(manner.secret_keys)
         return RecordedHttp(link, self._recorder, str(address))
 
-    async def serial(self, address: SerialAddress) -> LineLink:
+    async def serial(self, address: SerialAddress, *, is_ready: bool = False) -> LineLink:
         """Open a serial port exclusively; raises NotReachable, Busy."""
-        return self._line(await SerialLine.open(address), "serial", str(address))
+        return self._line(await SerialLine.open(address, is_ready=is_ready), "serial", str(address))
 
     async def tcp(self, address: NetAddress) -> LineLink:
         """Open a TCP connection; raises NotReachable."""

@@ -14,6 +14,9 @@ SECRET_NAME = re.compile(
 )
 """Names of values that are secrets in the configuration of chargers, and of the cards of those who charge."""
 
+CALLERS = re.compile(r"(\+(?:CLIP|CCWA|COLP|CNUM|CMT|CMGR|CMGL|CDS|CUSD|CIMI):)[^\r\n]*")
+"""What a modem says of calls, messages and its subscriber: names and numbers of people (3GPP TS 27.005, 27.007)."""
+
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
 
 NO_SECRETS = frozenset({"", "_DUMMY_PASSWORD", MASK})
@@ -43,6 +46,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text with every known secret masked."""
+        text = CALLERS.sub(lambda found: found[1] + MASK, text)
         for secret in sorted(self._known, key=lambda item: -len(item.reveal())):
             text = secret.redact(text)
         return text

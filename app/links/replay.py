@@ -69,8 +69,9 @@ class ReplayLinks:
         del credentials
         return ReplayedHttp(self._of("http", str(address)), manner.secret_keys)
 
-    async def serial(self, address: SerialAddress) -> LineLink:
+    async def serial(self, address: SerialAddress, *, is_ready: bool = False) -> LineLink:
         """Return the recorded serial line."""
+        del is_ready
         return ReplayedLine(self._of("serial", str(address)))
 
     async def tcp(self, address: NetAddress) -> LineLink:

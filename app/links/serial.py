@@ -53,12 +53,12 @@ class SerialLine:
         self._reader.start()
 
     @classmethod
-    async def open(cls, address: SerialAddress) -> SerialLine:
+    async def open(cls, address: SerialAddress, *, is_ready: bool = False) -> SerialLine:
         """Open the port for us alone; raises NotReachable or Busy, with advice fitting this system."""
         opener = ThreadPoolExecutor(1, thread_name_prefix=f"open {address}")
         try:
             async with asyncio.timeout(OPEN_LIMIT_S):
-                port = await asyncio.get_running_loop().run_in_executor(opener, _open_port, address)
+                port = await asyncio.get_running_loop().run_in_executor(opener, _open_port, address, is_ready)
         except TimeoutError as error:
             raise Busy(
                 f"{address} did not open within {OPEN_LIMIT_S:.0f} s.", "Unplug the adapter and plug it in again."
@@ -157,7 +157,7 @@ class SerialLine:
         self._news.set()
 
 
-def _open_port(address: SerialAddress) -> Any:
+def _open_port(address: SerialAddress, is_ready: bool = False) -> Any:
     import serial
 
     try:
@@ -166,9 +166,9 @@ def _open_port(address: SerialAddress) -> Any:
         port.timeout = READ_TIMEOUT_S
         port.write_timeout = WRITE_TIMEOUT_S
         if "://" not in address.port:
-            # asserting DTR would reset an Arduino-like controller on opening
-            port.dtr = False
-            port.rts = False
+            # asserting DTR would reset an Arduino-like controller on opening; a modem may wait for both
+            port.dtr = is_ready
+            port.rts = is_ready
             port.exclusive = True
         port.open()
     except (serial.SerialException, OSError, ValueError) as error:

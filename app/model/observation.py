@@ -10,6 +10,7 @@ from typing import Any
 
 from app.model.finding import Finding
 from app.model.frame import Boot, Certificate, Frame, Handshake, Hello, Knock
+from app.model.mobile import MobileLink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +219,15 @@ class SignalSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MobileSeen:
+    """A modem told how it stands with its card and its network."""
+
+    link: MobileLink
+    at: datetime
+    unit_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTested:
     """We dialled our own port over an adapter's address. ``problem`` empty = it worked."""
 
@@ -257,6 +267,7 @@ Observation = (
     | Unanswered
     | SettingsSeen
     | SignalSeen
+    | MobileSeen
     | SelfTested
     | AdapterGone
 )
