@@ -156,3 +156,17 @@ async def test_a_knock_sends_nothing(free_port: int, is_open: bool) -> None:
         if is_open:
             await asyncio.wait_for(ended.wait(), 5)
             assert heard == [b""]
+
+
+async def test_a_silent_port_does_not_keep_a_typed_address_waiting(free_port: int) -> None:
+    async with AsyncExitStack() as stack, Scope("test") as scope:
+        mute = await stack.enter_async_context(Charger(host="127.0.7.5", port=free_port))
+        mute.gate.clear()
+        unit = await stack.enter_async_context(Charger(host="127.0.7.5", serial="SN202605"))
+        found = catalogue(free_port)
+        both = replace(found.profiles["box"], match=Match(ports=(free_port, unit.address.port)))
+        registry = Registry(found.drivers.values(), [both])
+        finder = Finder(registry=registry, links=RealLinks(), scope=scope, ours=frozenset)
+        async with asyncio.timeout(3):
+            assert (await finder.add("127.0.7.5")).identity.serial == "SN202605"
+        assert len(finder.units) == 1
