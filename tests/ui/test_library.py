@@ -172,6 +172,8 @@ async def test_fields_are_gone_through_with_the_keyboard(library: ChargersPage, 
     view.rows[1].chosen.emit()  # an offscreen window may have no focus to give
     assert view.rows[0].done.isChecked()
     assert seen(view.panel) == ["CP-17"]
+    qtbot.keyClick(view.rows[1], Qt.Key.Key_Return)
+    assert view.rows[1].done.isChecked()
 
 
 def test_the_content_of_a_file_is_copied_as_it_is(qtbot: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.jobs.stepping import backend_entry
@@ -141,6 +141,20 @@ async def test_a_guided_job_shows_the_vendors_own_fields_and_ticks(bench: Any, q
     view.show_job(replace(job, seq=job.seq + 1))
     assert shown.rows[0].done.isChecked()
     assert "up to 20 min until it dials" in words(shown)
+
+
+async def test_enter_does_not_say_typed_before_anything_was(bench: Any, qtbot: Any) -> None:
+    from ui.pages.jobs import JobsPage
+
+    page = JobsPage(bench)
+    qtbot.addWidget(page)
+    page._stack.setCurrentWidget(page.view)
+    page.show()
+    with qtbot.waitActive(page):
+        page.activateWindow()
+    page.view.show_job(by_hand(StepKind.SWITCH, REAL.url))
+    page.view.focus_next()
+    assert QApplication.focusWidget() is page.view.pane.by_hand.rows[0]
 
 
 def test_cards_for_a_site_take_each_chargers_own_identity(bench: Any, tmp_path: Path) -> None:

@@ -121,9 +121,12 @@ class FieldRow(QFrame):
         self.chosen.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space ticks it off, the arrow keys go on."""
+        """Space ticks it off, Enter does and goes on, the arrow keys go on or back."""
         if event.key() == Qt.Key.Key_Space:
             self.done.toggle()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.done.setChecked(True)
+            self.moved.emit(1)
         elif event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
             self.moved.emit(1 if event.key() == Qt.Key.Key_Down else -1)
         else:

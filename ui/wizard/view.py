@@ -279,8 +279,9 @@ class JobView(QWidget):
         form, report = self.pane.form, self.pane.report
         field = form.identity if form.url.text() else form.url
         boxes = [box for box in self.pane.plan.doors if not box.isChecked()]
+        rows = [row for row in self.pane.by_hand.rows if not row.done.isChecked()]
         buttons = (self.primary, self.pause_button, self.current_button, report.save, self.back_button)
-        target = next(item for item in (field, *boxes, *buttons) if item.isVisible() and item.isEnabled())
+        target = next(item for item in (field, *boxes, *rows, *buttons) if item.isVisible() and item.isEnabled())
         target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # What the technician does
