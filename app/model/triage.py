@@ -113,7 +113,7 @@ class Judgement:
     minutes: int | None = None
     visits: int | None = None
     is_time_assumed: bool = False
-    """The time is our own assumption from the family's restarts and redials: no profile states one."""
+    """Not even planned for the family: counted from its restarts and redials."""
     doors: tuple[OneWayDoor, ...] = ()
     firmware: tuple[FirmwareCheck, ...] = ()
     options: tuple[Option, ...] = ()

@@ -137,7 +137,7 @@ def _stranger(case: Case, profile: Profile | None) -> Judgement:
         ground = _seen("It speaks OCPP with us, but shows no setting that holds a backend address.")
         verdict, hand, first = Verdict.AFTER, Hand.PERSON, ("Find out how its vendor sets the backend address.",)
     else:
-        ground = _seen("It answers, but not like any family Rehome knows.")
+        ground = _seen("Nothing that was seen of it fits a family Rehome knows.")
         verdict, hand = Verdict.UNKNOWN, Hand.NOBODY
     return Judgement(
         unit=case.unit,

@@ -40,6 +40,9 @@ VERDICTS: Mapping[Verdict, Words] = {
 DONE = Words("Done already", "badge-check", "good", "It dials the new backend already.")
 MISSING = Words("Not seen", "search-x", "idle", "The site's list names it, but nobody has seen it.")
 
+PLANNED = "Our own planning figures: nobody has measured this family"
+COUNTED = "Our own assumption: its restarts and redials, and ten minutes of work"
+
 HANDS = {Hand.REHOME: "Rehome", Hand.PERSON: "A person", Hand.NOBODY: "–"}
 
 ANSWERS = {
@@ -72,21 +75,31 @@ class Row:
 
 
 def first_of(item: Judgement) -> str:
-    """Return the first thing to do; where nothing is to be done, why."""
+    """Return the first thing to do; where nothing can be done, why."""
+    if item.is_done:
+        return worded("Nothing: it has arrived.")
+    if item.verdict is Verdict.NOW:
+        by_hand = item.hand is Hand.PERSON
+        return worded("Open its job, type by hand.") if by_hand else worded("Open its job.")
     if item.first:
         more = len(item.first) - 1
         return f"{item.first[0]} (+{more})" if more else item.first[0]
     return item.grounds[0].text if item.grounds else ""
 
 
-def time_of(item: Judgement) -> str:
-    """Return minutes and visits in one short text."""
+def minutes_of(item: Judgement) -> str:
+    """Return the minutes planned, marked where they are only counted from restarts."""
     if item.minutes is None:
         return "–"
-    mark = "~" if item.is_time_assumed else ""
-    visits = item.visits or 1
-    times = worded("1 visit") if visits == 1 else worded("{count} visits", count=visits)
-    return f"{mark}{item.minutes} min · {times}"
+    return f"~{item.minutes} min" if item.is_time_assumed else f"{item.minutes} min"
+
+
+def time_of(item: Judgement) -> str:
+    """Return minutes and visits in one short text."""
+    if item.visits is None:
+        return minutes_of(item)
+    times = worded("1 visit") if item.visits == 1 else worded("{count} visits", count=item.visits)
+    return f"{minutes_of(item)} · {times}"
 
 
 def judged_of(row: Row) -> str:
@@ -133,12 +146,13 @@ def _column(
 
 
 COLUMNS: tuple[Column, ...] = (
-    _column("Charger", 190, lambda row: visible(row.item.unit.title), _name),
-    _column("Verdict", 186, lambda row: words_of(row.item).text, _rank),
-    _column("First", 270, lambda row: visible(first_of(row.item))),
-    _column("Takes", 118, lambda row: time_of(row.item), lambda row: row.item.minutes or 0),
-    _column("Done by", 84, lambda row: worded(HANDS[row.item.hand]), sense="Who repoints it"),
-    _column("Evidence", 104, lambda row: graded(row.item.grade)[0], lambda row: _GRADES[row.item.grade]),
+    _column("Charger", 148, lambda row: visible(row.item.unit.title), _name),
+    _column("Verdict", 188, lambda row: words_of(row.item).text, _rank),
+    _column("First", 200, lambda row: visible(first_of(row.item))),
+    _column("Takes", 76, lambda row: minutes_of(row.item), lambda row: row.item.minutes or 0, sense=PLANNED),
+    _column("Visits", 58, lambda row: "–" if row.item.visits is None else str(row.item.visits)),
+    _column("Done by", 86, lambda row: worded(HANDS[row.item.hand]), sense="Who repoints it"),
+    _column("Evidence", 100, lambda row: graded(row.item.grade)[0], lambda row: _GRADES[row.item.grade]),
     _column("Old backend", 120, lambda row: ANSWERS[row.item.answering].word and ANSWERS[row.item.answering].text),
     _column(
         "Judged",
@@ -213,8 +227,8 @@ class TriageModel(Listing[Row]):
 
 def _hint(row: Row, column: int) -> str:
     item = row.item
-    if COLUMNS[column].field.title == "Takes" and item.is_time_assumed:
-        return worded("Nobody has published times for this family: our own assumption.")
+    if COLUMNS[column].field.title == "Takes":
+        return worded(COUNTED if item.is_time_assumed else PLANNED)
     if COLUMNS[column].field.title == "Judged" and row.stale:
         return row.stale
     if COLUMNS[column].field.title == "First":

@@ -87,6 +87,7 @@ class SitePage(Page):
         self.filters, self.grouping, self.order = self.line.filters, self.line.grouping, self.line.order
         self.sources = SourceStrip(self)
         self.triage = TriageView(self.bench, self)
+        self.line.take(self.triage.tools)
         self.cards, self.table, self.start = CardView(self), UnitTable(self), SiteStart(self)
         self.nothing = Empty(
             self.tr("No charger matches"),

@@ -25,7 +25,8 @@ class FilterLine(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        line = QHBoxLayout(self)
+        self._tools: QWidget | None = None
+        line = self._line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACE_4)
         self.filters: dict[Adoption, QToolButton] = {}
@@ -74,6 +75,12 @@ class FilterLine(QWidget):
         """Return whom the chargers shown may serve; none = anybody."""
         return frozenset(key for key, button in self.filters.items() if button.isChecked())
 
+    def take(self, tools: QWidget) -> None:
+        """Take the tools of the triage into the line."""
+        self._tools = tools
+        self._line.insertWidget(0, tools, 1000)
+        tools.hide()
+
     def show_cards(self) -> None:
         """Switch to the cards."""
         self.choose_view(CARDS)
@@ -93,4 +100,6 @@ class FilterLine(QWidget):
     def _chosen(self, place: int) -> None:
         for part in (*self.filters.values(), self.grouping, self.order):
             part.setVisible(place != TRIAGE)
+        if self._tools is not None:
+            self._tools.setVisible(place == TRIAGE)
         self.view_chosen.emit(place)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -32,11 +33,12 @@ from app.triage.site import staleness
 from ui import icons
 from ui.dialogs import choose_file
 from ui.models.triage import DONE, MISSING, VERDICTS, Row, TriageModel, table_text
+from ui.models.unit_words import Words
 from ui.pages.page import Page
 from ui.theme import SPACE_4, SPACE_8, set_role
+from ui.widgets.elided import ElidedLabel
 from ui.widgets.empty import Empty
 from ui.widgets.flow import Flow
-from ui.widgets.section import plain
 from ui.widgets.verdict import VerdictSheet
 from ui.widgets.verdicttable import VerdictTable
 
@@ -47,13 +49,16 @@ RUN = "triage"
 REFRESH_MS = 500
 """How often what has changed at the chargers reaches the table."""
 AGES_MS = 20_000
-DETAIL_WIDTH = 400
+DETAIL_WIDTH = 372
 FORMATS = ("html", "xlsx", "csv", "json")
 TABLE, NOTHING, NO_MATCH = range(3)
 
 
 class TriageView(QWidget):
-    """Beside cards and table of the Site page. Nothing is asked, and nothing written, before a button is pressed."""
+    """Beside cards and table of the Site page. Nothing is asked before a button is pressed, and nothing ever written.
+
+    ``tools`` is the line above it, to be placed where the other views have their filters.
+    """
 
     job_asked = Signal(str)
     unit_asked = Signal(str)
@@ -84,8 +89,7 @@ class TriageView(QWidget):
         self.backend = QComboBox(self)
         self.backend.setAccessibleName(self.tr("New backend to judge for"))
         self.backend.setToolTip(self.tr("The backend the chargers are to move to; presets are made in a job"))
-        self.backend.setMinimumWidth(210)
-        self.backend.setMaximumWidth(340)
+        self.backend.setFixedWidth(230)
         self.run_button = self._button(self.tr("Ask all chargers"), "stethoscope", "accent_text")
         set_role(self.run_button, "primary")
         self.run_button.setToolTip(self.tr("Asks each charger in reach and its backend; writes nothing"))
@@ -96,10 +100,11 @@ class TriageView(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedSize(120, 8)
         self.bar.setAccessibleName(self.tr("Progress of the triage"))
-        self.said = plain("", "caption", self, wraps=False)
+        self.said = ElidedLabel(self)
+        set_role(self.said, "caption")
         self.counts = QWidget(self)
-        self._chips: dict[str, QToolButton] = {}
         Flow(self.counts, SPACE_4)
+        self._chips = {words.word: self._chip(words) for words in (DONE, *VERDICTS.values(), MISSING)}
         self.table = VerdictTable(self.model, self)
         self.sheet = VerdictSheet(self)
         self.nothing = Empty(
@@ -123,12 +128,16 @@ class TriageView(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        tools = QHBoxLayout()
+        self.tools = QWidget(self)
+        tools = QHBoxLayout(self.tools)
+        tools.setContentsMargins(0, 0, SPACE_8, 0)
         tools.setSpacing(SPACE_8)
         caption = QLabel(self.tr("Move to"), self)
         caption.setBuddy(self.backend)
-        for part in (caption, self.backend, self.run_button, self.cancel_button, self.bar, self.said):
+        caption.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        for part in (caption, self.backend, self.run_button, self.cancel_button, self.bar):
             tools.addWidget(part)
+        tools.addWidget(self.said)
         tools.addStretch(1)
         tools.addWidget(self.copy_button)
         tools.addWidget(self.export_button)
@@ -150,7 +159,6 @@ class TriageView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_8)
-        layout.addLayout(tools)
         layout.addWidget(self.counts)
         layout.addWidget(self.splitter, 1)
         self._show_running(is_running=False)
@@ -177,11 +185,6 @@ class TriageView(QWidget):
         self.splitter.setSizes([max(1, self.width() - DETAIL_WIDTH), DETAIL_WIDTH])
         self.refresh()
         self._tasks.start_once("triage records", self._prepare())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the details' width while the table gives way."""
-        super().resizeEvent(event)
-        self.said.setMaximumWidth(max(80, self.width() - 760))
 
     async def _prepare(self) -> None:
         await self._bench.triage.prepare()
@@ -216,21 +219,20 @@ class TriageView(QWidget):
     def _count(self) -> None:
         counts = self.model.counts()
         for words in (DONE, *VERDICTS.values(), MISSING):
-            chip = self._chips.get(words.word)
-            if chip is None and words.word in counts:
-                chip = self._chips[words.word] = self._chip(words.icon, words.tone, words.meaning)
-            if chip is not None:
-                text = f"{words.text}  {counts.get(words.word, 0)}"
+            chip = self._chips[words.word]
+            text = f"{words.text} {counts.get(words.word, 0)}"
+            if chip.text() != text:
                 chip.setText(text)
                 chip.setAccessibleName(self.tr("Show only: {words}").format(words=text))
-                chip.setVisible(words.word in counts or chip.isChecked())
+            chip.setVisible(words.word in counts or chip.isChecked())
 
-    def _chip(self, icon_name: str, tone: str, meaning: str) -> QToolButton:
+    def _chip(self, words: Words) -> QToolButton:
         chip = QToolButton(self.counts)
         chip.setCheckable(True)
         chip.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        chip.setToolTip(meaning)
-        icons.dress(chip, icon_name, tone)
+        chip.setText(words.text)
+        chip.setToolTip(words.meaning)
+        icons.dress(chip, words.icon, words.tone)
         chip.toggled.connect(self._filter)
         layout = self.counts.layout()
         assert layout is not None
@@ -279,8 +281,7 @@ class TriageView(QWidget):
             )
         else:
             text = self.tr("{asked} of {all} asked.").format(asked=len(asked), all=len(rows))
-        self.said.setText(text)
-        self.said.setToolTip(text)
+        self.said.show_text(text)
 
     # What comes in
 
@@ -376,7 +377,7 @@ class TriageView(QWidget):
         text = self.tr("{done} of {all} asked · {seconds:.0f} s").format(
             done=self.bar.value(), all=self.bar.maximum(), seconds=time.monotonic() - self._began
         )
-        self.said.setText(text)
+        self.said.show_text(text)
 
     def _ended(self) -> None:
         if not self._tasks.is_closed:
@@ -413,4 +414,4 @@ class TriageView(QWidget):
         if path.suffix.lower().lstrip(".") not in FORMATS:
             path = path.with_name(f"{path.name}.html")
         await self._bench.save_triage([row.item for row in self.model.rows], path, site=site)
-        self.said.setText(self.tr("Written: {name}").format(name=path.name))
+        self.said.show_text(self.tr("Written: {name}").format(name=path.name))

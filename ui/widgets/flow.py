@@ -66,6 +66,8 @@ class Flow(QLayout):
     def _arrange(self, rect: QRect, *, is_real: bool) -> int:
         left, top, line_height = rect.x(), rect.y(), 0
         for item in self._items:
+            if item.isEmpty():
+                continue  # hidden ones leave no gap
             size = item.sizeHint()
             if left + size.width() > rect.right() + 1 and line_height:
                 left, top, line_height = rect.x(), top + line_height + self.spacing(), 0

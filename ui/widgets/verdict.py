@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Qt, Signal
@@ -19,9 +20,12 @@ from ui.models.triage import ANSWERS, HANDS, Row, as_text, judged_of, time_of, w
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
+from ui.widgets.flow import Flow
 from ui.widgets.section import plain
 
 TEXT_LIMIT = 600
+
+_LONG = re.compile(r"\S{30,}")
 
 CHECKS = {
     True: ("circle-check", "good", "Met"),
@@ -48,6 +52,7 @@ class VerdictSheet(ScrollColumn):
         self.column.setSpacing(SPACE_12)
         self._row: Row | None = None
         self._body: QWidget | None = None
+        self._age: QLabel | None = None
 
     @property
     def row(self) -> Row | None:
@@ -57,6 +62,8 @@ class VerdictSheet(ScrollColumn):
     def show_row(self, row: Row | None) -> None:
         """Show a verdict, or nothing."""
         if row == self._row:
+            if row is not None and self._age is not None:
+                self._age.setText(judged_of(row))
             return
         is_another = self._row is None or row is None or self._row.key != row.key
         self._row = row
@@ -91,24 +98,24 @@ class VerdictSheet(ScrollColumn):
         line = QHBoxLayout()
         line.setSpacing(SPACE_8)
         line.addWidget(Chip(words.text, words.tone, words.icon, parent))
-        line.addWidget(plain(judged_of(row), "caption", parent, wraps=False))
+        self._age = plain(judged_of(row), "caption", parent, wraps=False)
+        line.addWidget(self._age)
         line.addStretch(1)
         head.addLayout(line)
         head.addWidget(plain(facts_of(item), "subtle", parent))
         head.addLayout(self._buttons(item, parent))
         return head
 
-    def _buttons(self, item: Judgement, parent: QWidget) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(SPACE_8)
+    def _buttons(self, item: Judgement, parent: QWidget) -> Flow:
+        line = Flow()
         if not item.is_missing:
             is_next = item.verdict in WORKABLE and not item.is_done
             if is_next:
                 line.addWidget(self._button(translate("Open job"), "route", self._job, parent, is_primary=True))
             line.addWidget(self._button(translate("Charger"), "stethoscope", self._unit, parent))
-            line.addWidget(self._button(translate("Ask again"), "refresh-cw", self._again, parent))
+            text = translate("Ask again") if item.is_asked else translate("Ask it")
+            line.addWidget(self._button(text, "refresh-cw", self._again, parent))
         line.addWidget(self._button(translate("Copy"), "copy", self.copy, parent))
-        line.addStretch(1)
         return line
 
     def _button(
@@ -156,8 +163,9 @@ class VerdictCard(QFrame):
     def show_row(self, row: Row) -> None:
         """Show a verdict; nothing is built anew while it says the same."""
         item = row.item
-        key = (words_of(item), item.first, item.grounds, row.stale, item.is_asked, item.minutes, judged_of(row))
+        key = (words_of(item), item.first, item.grounds, row.stale, item.is_asked, item.minutes)
         if key == self._shown:
+            self._said.setText(_summary(row))
             return
         self._shown = key
         if self._body is not None:
@@ -176,13 +184,16 @@ class VerdictCard(QFrame):
         line = QHBoxLayout()
         line.setSpacing(SPACE_8)
         line.addWidget(Chip(words.text, words.tone, words.icon, body))
-        line.addWidget(plain(_summary(row), "subtle", body, wraps=False))
+        self._said = plain(_summary(row), "subtle", body, wraps=False)
+        line.addWidget(self._said)
         line.addStretch(1)
         button = QPushButton(translate("In the site's triage"), body)
         icons.dress(button, "clipboard-list")
         button.clicked.connect(self.triage_asked)
         line.addWidget(button)
         layout.addLayout(line)
+        if row.stale:
+            layout.addWidget(_marked("triangle-alert", "attention", row.stale, "", body))
         if item.first:
             layout.addWidget(_numbered(item.first, body))
         for ground in item.grounds[:4]:
@@ -226,8 +237,8 @@ def parts(item: Judgement, parent: QWidget) -> Iterable[QWidget]:
 def _takes(item: Judgement) -> list[str]:
     lines = []
     if item.minutes is not None:
-        assumed = translate(" (our own assumption)") if item.is_time_assumed else ""
-        lines.append(time_of(item) + assumed)
+        how = translate("our own assumption") if item.is_time_assumed else translate("planned")
+        lines.append(f"{time_of(item)} ({how})")
     lines.append(translate("Done by: {who}").format(who=worded(HANDS[item.hand])))
     return lines + [translate("Needs: {what}").format(what=visible(need, TEXT_LIMIT)) for need in item.needs]
 
@@ -235,7 +246,7 @@ def _takes(item: Judgement) -> list[str]:
 def _dials(item: Judgement, parent: QWidget) -> Sequence[QWidget]:
     assert item.present is not None
     words = ANSWERS[item.answering]
-    url = plain(visible(redact_url(item.present.url), 300), "mono", parent)
+    url = _narrow(visible(redact_url(item.present.url), 300), "mono", parent)
     text = words.text if words.word else translate("Not asked whether it answers")
     return (url, Chip(text, words.tone, words.icon, parent))
 
@@ -292,15 +303,26 @@ def _marked(icon_name: str, tone: str, text: str, below: str, parent: QWidget) -
     icons.dress(picture, icon_name, tone, 16)
     words = QVBoxLayout()
     words.setSpacing(0)
-    words.addWidget(plain(visible(text, TEXT_LIMIT), "", box))
+    words.addWidget(_narrow(visible(text, TEXT_LIMIT), "", box))
     if below:
-        words.addWidget(plain("\n".join(visible(line, TEXT_LIMIT) for line in below.split("\n")), "caption", box))
+        words.addWidget(_narrow("\n".join(visible(line, TEXT_LIMIT) for line in below.split("\n")), "caption", box))
     line = QHBoxLayout(box)
     line.setContentsMargins(0, 2, 0, 2)
     line.setSpacing(SPACE_8)
     line.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
     line.addLayout(words, 1)
     return box
+
+
+def _narrow(text: str, role: str, parent: QWidget) -> QLabel:
+    """Make a label whose long words (paths, addresses) may break, so that it fits the narrow side."""
+    label = plain(_LONG.sub(_breakable, text), role, parent)
+    label.setAccessibleName(text)
+    return label
+
+
+def _breakable(word: re.Match[str]) -> str:
+    return re.sub(r"([/._-])", "\\1\u200b", word.group())
 
 
 def _banner(text: str, below: str, parent: QWidget) -> QWidget:
