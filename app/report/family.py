@@ -9,7 +9,7 @@ from app.diagnosis.ways import Way, ways
 from app.driver.registry import Driver
 from app.model.backend import JoinRule
 from app.model.guidance import RESTARTS
-from app.model.profile import Approach, Evidence, FirmwareRule, Grade, GuideField, Profile
+from app.model.profile import Approach, Evidence, FirmwareRule, Grade, GuideField, Profile, UrlHabit
 from app.model.unit import SourceKind
 from app.triage.judging import HEADLINES
 
@@ -223,11 +223,14 @@ def _guide(profile: Profile, driver: Driver) -> Iterator[Row]:
 def _fields(profile: Profile) -> Iterator[Row]:
     for item in profile.guide.fields if profile.guide else ():
         text = f"“{item.value}”" if item.holds == "choice" and item.value else HOLDS[item.holds]
-        yield Row(label=item.label, text=", ".join(_typed(item, text)), notes=_notes(item.note), evidence=item.evidence)
+        typed = ", ".join(_typed(item, text, profile.url))
+        yield Row(label=item.label, text=typed, notes=_notes(item.note), evidence=item.evidence)
 
 
-def _typed(item: GuideField, text: str) -> Iterator[str]:
+def _typed(item: GuideField, text: str, habit: UrlHabit | None) -> Iterator[str]:
     yield text
+    if item.holds == "url" and habit is not None and habit.join is JoinRule.AS_IS:
+        yield "the identity at its end"
     if item.form:
         yield FORMS[item.form]
     if item.limit is not None:
