@@ -25,7 +25,7 @@ def main() -> None:
         # A site of its own per round: chargers that lost a central system wait before they dial again.
         with sixty.standing() as (site, told, garage):
             count = len(told["placed"])
-            result = sixty.found(site, told)
+            result = sixty.found(site, told["placed"])
             garage.communicate("\n", timeout=20)
         times = sorted(result["times"].values())
         slowest.append(times[-1] if len(times) == count else float("inf"))

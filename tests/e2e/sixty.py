@@ -36,18 +36,27 @@ async def garage() -> None:
 
 
 async def tool() -> None:
-    """Find everybody, as the window does; then say who was found where, and when."""
-    expected = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    """Find everybody, as the window does; then say who was found where, and when.
+
+    With ``searches_only`` it hears no announcement, as on networks that keep multicast from wireless clients.
+    """
+    told = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    expected, searches_only = told["placed"], told["searches_only"]
     wanted = {item["where"]: item["profile"] for item in expected}
     ports = [item["where"] for item in expected if item["way"] == "serial"]
     loop = asyncio.get_running_loop()
     with tempfile.TemporaryDirectory() as folder:
         began = loop.time()
         bench = Workbench(
-            Settings(adapter=OURS, endpoint_on=False), home=Path(folder), list_ports=tuple, serial_ports=ports
+            Settings(adapter=OURS, endpoint_on=False),
+            home=Path(folder),
+            list_ports=tuple,
+            serial_ports=ports,
+            with_discovery=not searches_only,
         )
         async with bench:
-            await bench.start_endpoint(OURS, PORT)
+            if not searches_only:
+                await bench.start_endpoint(OURS, PORT)
             bench.searches.lan.start(bench.searches.lan.span(adapter=OURS))
             times = await follow(bench, wanted, began)
             await bench.searches.lan.finished()
@@ -122,10 +131,11 @@ def standing() -> Iterator[tuple[Site, dict[str, Any], subprocess.Popen[str]]]:
         yield site, json.loads(line), process
 
 
-def found(site: Site, told: dict[str, Any]) -> dict[str, Any]:
-    """Run Rehome in the other namespace."""
+def found(site: Site, placed: list[dict[str, str]], *, searches_only: bool = False) -> dict[str, Any]:
+    """Run Rehome in the other namespace, until it has found ``placed``."""
     process = site.start(site.tool, sys.executable, "-m", "tests.e2e.sixty", "tool")
-    out, err = process.communicate(json.dumps(told["placed"]) + "\n", timeout=LIMIT_S + 30)
+    asked = {"placed": placed, "searches_only": searches_only}
+    out, err = process.communicate(json.dumps(asked) + "\n", timeout=LIMIT_S + 30)
     assert process.returncode == 0, err
     result: dict[str, Any] = json.loads(out.splitlines()[-1])
     return result

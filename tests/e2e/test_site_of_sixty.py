@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.sim.site import DIALLERS, places
+from app.sim.site import ANNOUNCED, DIALLERS, places
 from tests.e2e import sixty
 from tests.unit.discovery_site import Missing
 
@@ -23,7 +23,10 @@ def test_the_site_has_sixty_chargers_of_many_families() -> None:
 def test_sixty_chargers_are_known_for_what_they_are_and_nothing_else_is() -> None:
     try:
         with sixty.standing() as (site, told, garage):
-            result = sixty.found(site, told)
+            result = sixty.found(site, told["placed"])
+            heard = {profile for profile, _, _ in ANNOUNCED}
+            there = [item for item in told["placed"] if item["way"] == "lan" and item["profile"] not in heard]
+            searched = sixty.found(site, there, searches_only=True)
             out, err = garage.communicate("\n", timeout=20)
     except Missing as missing:
         pytest.skip(str(missing))
@@ -38,4 +41,6 @@ def test_sixty_chargers_are_known_for_what_they_are_and_nothing_else_is() -> Non
     asked = [line for lines in json.loads(out.splitlines()[-1]).values() for line in lines]
     assert asked
     assert all(line.startswith("GET ") for line in asked)
+    alone = {where: unit["profile"] for unit in searched["units"] for where in unit["where"]}
+    assert alone == {item["where"]: item["profile"] for item in there}  # no announcement is needed
     assert result["ended"] < sixty.LIMIT_S  # the figure itself is the benchmark's: bench_site.py
