@@ -17,6 +17,7 @@ from app.links.link import (
     HttpManner,
     LineLink,
     ModbusLink,
+    MqttLink,
     OcppLink,
 )
 from app.links.recording import RecordedDatagrams, RecordedHttp, RecordedLine, RecordedModbus, Recorder
@@ -116,6 +117,20 @@ class RealLinks:
 
         link = await ModbusTcp.open(address, adapter_address=self.adapter_address)
         return link if self._recorder is None else RecordedModbus(link, self._recorder, str(address))
+
+    async def mqtt(self, address: NetAddress, *, credentials: Credentials | None = None) -> MqttLink:
+        """Connect to a broker, with the vault's login unless another is given; raises NotReachable, AuthFailed."""
+        from app.links.mqtt import MqttTcp
+
+        used = credentials or self.credentials(address)
+        link = await MqttTcp.open(address, credentials=used, adapter_address=self.adapter_address)
+        if self._recorder is None:
+            return link
+        from app.links.recording_mqtt import RecordedMqtt
+
+        if used is not None:
+            self._recorder.hide(used.password)
+        return RecordedMqtt(link, self._recorder, str(address))
 
     async def ble(self, address: BleAddress) -> BleLink:
         """Connect over Bluetooth LE; raises NotReachable, NotSupported (no Bluetooth here)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
@@ -76,10 +77,21 @@ class Redactor:
             return {str(key): self._entry(str(key), item, value, depth) for key, item in value.items()}
         if isinstance(value, list):
             return [self.value(item, depth=depth + 1) for item in value]
-        return self.text(value) if isinstance(value, str) else value
+        return self._inner(value, depth) if isinstance(value, str) else value
+
+    def _inner(self, text: str, depth: int) -> str:
+        """Mask what is secret in JSON that stands in a text, as network profiles do (EVerest, OCPP 2.x)."""
+        if text[:1] not in ("[", "{") or SECRET_NAME.search(text) is None:
+            return self.text(text)
+        try:
+            held = json.loads(text)
+        except (ValueError, RecursionError):
+            return self.text(text)
+        return self.text(json.dumps(self.value(held, depth=depth + 1), ensure_ascii=False, separators=(",", ":")))
 
     def _entry(self, key: str, item: Any, owner: dict[Any, Any], depth: int) -> Any:
-        name = next((owner[beside] for beside in ("key", "id") if isinstance(owner.get(beside), str)), key)
+        beside = (owner.get("key"), owner.get("id"), _variable(owner))
+        name = next((told for told in beside if isinstance(told, str)), key)
         named = name if key == "value" else key
         is_named = named in self._names or SECRET_NAME.search(named) is not None
         if is_named and isinstance(item, str):
@@ -89,3 +101,10 @@ class Redactor:
                 self.hide(Secret(item))
             return MASK
         return self.value(item, depth=depth + 1)
+
+
+def _variable(owner: Mapping[Any, Any]) -> Any:
+    """Return the name of the OCPP 2.x variable whose value stands beside it (SetVariables; EVerest's own form)."""
+    place = owner.get("component_variable", owner)
+    variable = place.get("variable") if isinstance(place, Mapping) else None
+    return variable.get("name") if isinstance(variable, Mapping) else None

@@ -26,6 +26,7 @@ from app.links.link import (
     HttpManner,
     LineLink,
     ModbusLink,
+    MqttLink,
     OcppLink,
     TextChannel,
 )
@@ -82,6 +83,13 @@ class ReplayLinks:
         """Return the recorded datagrams."""
         del local_port
         return ReplayedDatagrams(self._of("udp", str(address)))
+
+    async def mqtt(self, address: NetAddress, *, credentials: Credentials | None = None) -> MqttLink:
+        """Return the recorded talk with a broker."""
+        from app.links.recording_mqtt import ReplayedMqtt
+
+        del credentials
+        return ReplayedMqtt(self._of("mqtt", str(address)))
 
     async def ble(self, address: BleAddress) -> BleLink:
         """Return the recorded Bluetooth connection."""
@@ -220,6 +228,11 @@ class ReplayedLine:
             raise TimedOut("Nothing more was recorded here.", "Record the unit for longer.") from error
         self._next += 1
         return payload(self._lines[self._next - 1])
+
+    @property
+    def last(self) -> Line:
+        """Return the line that was read last."""
+        return self._lines[self._next - 1] if self._next else {}
 
     async def close(self) -> None:
         """Close it."""
