@@ -32,6 +32,23 @@ ESP32 = {
 OWN_BACKEND = "wss://EU.EVERON.IO/"
 
 
+def factory_keys(serial: str, firmware: str) -> dict[str, str]:
+    """Return what a charger holds when it comes from its old operator."""
+    return {
+        "evb_ServerURL": OWN_BACKEND,
+        "evb_UseBackend": "true",
+        "evb_SerialAsConnectorId": "true",
+        "evb_ConnectorList": "true",
+        "evb_APNName": "old.apn",
+        "evb_APNUser": "",
+        "evb_APNPass": "apn-secret-1",
+        "evb_AutoStart": "",
+        "evb_MaximumStationCurrent": "160",
+        "ConnectorPhaseRotation": "1.RST",
+        "evb_BootInfo": f"EV-BOX,E3160-A45062,{serial},{firmware},,",
+    }
+
+
 class EvboxUnit:
     """One charger in the air.
 
@@ -68,19 +85,7 @@ class EvboxUnit:
         self.is_connectable = True
         self.connections = 0
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.held = {
-            "evb_ServerURL": OWN_BACKEND,
-            "evb_UseBackend": "true",
-            "evb_SerialAsConnectorId": "true",
-            "evb_ConnectorList": "true",
-            "evb_APNName": "old.apn",
-            "evb_APNUser": "",
-            "evb_APNPass": "apn-secret-1",
-            "evb_AutoStart": "",
-            "evb_MaximumStationCurrent": "160",
-            "ConnectorPhaseRotation": "1.RST",
-            "evb_BootInfo": f"EV-BOX,E3160-A45062,{serial},{firmware},,",
-        } | dict(keys or {})
+        self.held = factory_keys(serial, firmware) | dict(keys or {})
         self.point = ChargePoint(
             serial,
             "",
