@@ -9,7 +9,9 @@ from app.errors import StepBlocked, VerifyFailed
 from app.jobs.planning import needed
 from app.jobs.stepping import StepRun
 from app.model.backend import Backend
+from app.model.guidance import render
 from app.model.job import Strength, Target
+from app.model.profile import Profile
 
 
 async def point_at(step: StepRun, session: Session, backend: Backend, target: Target) -> int:
@@ -55,8 +57,16 @@ def by_hand(step: StepRun, backend: Backend) -> StepBlocked:
     """Note what a person has to type at a unit that can't be repointed from here; return the error that says so."""
     typed = {"step": step.kind.value if step.kind else "", "url": backend.url, "identity": backend.identity}
     step.note("", facts={"by_hand": typed})
-    return StepBlocked(
-        "This charger can't be pointed elsewhere from here.",
-        f"Type this into its own menu or app: address {backend.url} · identity {backend.identity}. "
-        "Then leave this step out, with that as the reason.",
-    )
+    return StepBlocked("This charger can't be pointed elsewhere from here.", typing_advice(step.profile, backend))
+
+
+def typing_advice(profile: Profile | None, backend: Backend) -> str:
+    """Say in one line what to type where; never a password."""
+    after = "Then leave this step out, with that as the reason."
+    if profile is None or profile.guide is None:
+        both = f"address {backend.url} · identity {backend.identity}"
+        return f"Type this into its own menu or app: {both}. {after}"
+    guidance = render(profile, backend)
+    shown = [line for line in guidance.lines if line.text and not line.is_file]
+    fields = " · ".join(f"{line.label}: {'(the password)' if line.is_secret else line.text}" for line in shown)
+    return f"Type this ({guidance.place}): {fields}. {after}"

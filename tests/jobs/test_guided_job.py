@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from app.jobs.stepping import backend_entry
+from app.jobs.writing import typing_advice
 from app.model.address import OcppAddress
 from app.model.job import JobState, StepKind, StepState
 from app.model.profile import Timing
 from app.model.secret import Secret
 from app.model.typed import guidance_for
+from app.report.library import registry_of_the_program
 from app.sim.backend import NewBackend
 from app.sim.station import PASSWORD_KEY, URL_KEY, OcppStation
 from tests.jobs.minibench import MiniBench, facts
@@ -55,3 +57,13 @@ async def test_what_the_guidance_says_typed_at_the_charger_brings_it_to_the_back
         job = await drive(bench, job_id, wanted(new.url, "CP-7"))
         assert job.state is JobState.DONE, facts({job_id: job})
         assert not job.writes
+
+
+def test_headless_too_the_vendors_own_fields_are_named_and_no_password() -> None:
+    registry = registry_of_the_program()
+    advice = typing_advice(registry.profiles["wallbox"], wanted("ws://csms.example/ocpp", "CP-7"))
+    for text in ("myWallbox app", "URL: ws://csms.example/ocpp/", "Charge Point Identity: CP-7"):
+        assert text in advice
+    assert PASSWORD not in advice
+    advice = typing_advice(registry.profiles["openevse-wifi"], wanted("ws://csms.example/ocpp", "CP-7"))
+    assert "address ws://csms.example/ocpp · identity CP-7" in advice
