@@ -117,7 +117,7 @@ async def test_every_control_has_a_name_and_both_looks_are_painted(open_bench: A
 
 def test_words() -> None:
     done = Progress(title="a", total=253, done=253, answering=3, skipped=2, took_s=2.45)
-    assert behind(done) == "253 of 253 asked in 2.5 s · 3 answer · 2 known already"
+    assert behind(done) == "253 of 253 asked in 2.5 s · 3 answered · 2 known already"
     assert "stopped" in behind(replace(done, done=20))
     assert "No Wi-Fi" in hint_text((), Airwaves())
     assert hint_text((), Airwaves(trouble="No tool.", advice="Look yourself.")) == "No tool. Look yourself."

@@ -29,7 +29,7 @@ def behind(progress: Progress) -> str:
         return worded("0 of {total} asked", total=progress.total)
     if progress.is_running:
         return worded(
-            "{done} of {total} asked, {answering} answer · {rate} connections/s · about {left} s left",
+            "{done} of {total} asked, {answering} answered · {rate} connections/s · about {left} s left",
             done=progress.done,
             total=progress.total,
             answering=progress.answering,
@@ -38,7 +38,7 @@ def behind(progress: Progress) -> str:
         )
     parts = [
         worded("{done} of {total} asked in {took} s", done=progress.done, total=progress.total, took=_s(progress)),
-        worded("{answering} answer", answering=progress.answering),
+        worded("{answering} answered", answering=progress.answering),
     ]
     if progress.skipped:
         parts.append(worded("{count} known already", count=progress.skipped))
