@@ -15,6 +15,12 @@ SECRET_NAME = re.compile(
 )
 """Names of values that are secrets in the configuration of chargers, and of the cards of those who charge."""
 
+ROW = re.compile(r"<tr\b[^<>]*>\s*<t[dh][^<>]*>([^<]*)(?:[^<]+|<(?!/?tr\b))*", re.IGNORECASE)
+"""A row of a table in a page, with its first cell."""
+
+DEFAULT = re.compile(r"(Def:\s*)[^<]*")
+"""An example beside a key's name (Bender, /doc/doc_1)."""
+
 CALLERS = re.compile(r"(\+(?:CLIP|CCWA|COLP|CNUM|CMT|CMGR|CMGL|CDS|CUSD|CIMI):)[^\r\n]*")
 """What a modem says of calls, messages and its subscriber: names and numbers of people (3GPP TS 27.005, 27.007)."""
 
@@ -27,6 +33,11 @@ LEARNED_LENGTH = 4
 """Shorter values met under a secret's name are masked there, but not searched for elsewhere."""
 
 DEPTH_LIMIT = 64
+
+
+def _row(found: re.Match[str]) -> str:
+    """Mask the example of a row that is named after a secret."""
+    return DEFAULT.sub(r"\g<1>" + MASK, found[0]) if SECRET_NAME.search(found[1]) else found[0]
 
 
 class Redactor:
@@ -47,6 +58,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text with every known secret masked."""
+        if "<tr" in text:
+            text = ROW.sub(_row, text)
         text = CALLERS.sub(lambda found: found[1] + MASK, text)
         for secret in sorted(self._known, key=lambda item: -len(item.reveal())):
             text = secret.redact(text)

@@ -29,6 +29,7 @@ from app.sim.rapi import RapiController
 from tests.conftest import TIME_UNIT_S
 from tests.drivers import (
     rigs_alfen,
+    rigs_bender,
     rigs_evbox,
     rigs_goe,
     rigs_keba,
@@ -197,6 +198,7 @@ RIGS: dict[str, Rig] = {
     "announced": Rig(_announced, _http_garbage, _http_silent, speaks=False),
     "nrgkick": Rig(rigs_nrgkick.good, _http_garbage, _http_silent),
     "openocpp": Rig(rigs_openocpp.good, _http_garbage, _http_silent, writable=rigs_openocpp.WRITABLE),
+    "bender": Rig(rigs_bender.good, _http_garbage, _http_silent),
     "tesla": Rig(rigs_tesla.good, _http_garbage, _http_silent),
     "openevse-wifi": Rig(_gateway, _http_garbage, _http_silent, writable="time_zone"),
     "smartevse": Rig(rigs_smartevse.good, _http_garbage, _http_silent, writable=rigs_smartevse.WRITABLE),
