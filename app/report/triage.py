@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from app.errors import StoreError
 from app.model.coding import encode
 from app.model.profile import Grade, Verdict
 from app.model.triage import Answering, Hand, Judgement
-from app.triage.judging import HEADLINES, summary
+from app.triage.judging import summary
 
 GRADES = {
     Grade.PROVED: "seen on the charger",
@@ -69,6 +70,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("Left to try", lambda item: "; ".join(option.title for option in item.options)),
     Column("Not known", lambda item: " ".join(item.unknowns)),
     Column("Seen over", lambda item: ", ".join(item.links)),
+    Column("Judged for", lambda item: item.wanted.url if item.wanted else ""),
+    Column("Asked at", lambda item: f"{item.judged_at:%Y-%m-%d %H:%M} UTC" if item.is_asked and item.judged_at else ""),
 )
 
 
@@ -81,13 +84,29 @@ def html(judgements: Sequence[Judgement], *, site: str, at: datetime) -> str:
     """Return one self-contained HTML document; nothing a charger said in it is ever markup."""
     from app.report.text import rendered
 
-    counts = [(HEADLINES[verdict], count, level(verdict)) for verdict, count in summary(judgements).items() if count]
     rows = [(item, headline(item), level(item.verdict), GRADES[item.grade], HANDS[item.hand]) for item in judgements]
     answers = {item.unit.unit_id: ANSWERS[item.answering] for item in judgements}
-    minutes = sum(item.minutes or 0 for item in judgements)
+    minutes = sum(item.minutes or 0 for item in judgements if not item.is_done)
+    targets = sorted({item.wanted.url for item in judgements if item.wanted is not None})
     return rendered(
-        "triage.html", site=site, at=at, counts=counts, rows=rows, answers=answers, minutes=minutes, total=len(rows)
+        "triage.html",
+        site=site,
+        at=at,
+        counts=_counts(judgements),
+        rows=rows,
+        answers=answers,
+        minutes=minutes,
+        total=len(rows),
+        targets=targets,
     )
+
+
+def _counts(judgements: Sequence[Judgement]) -> list[tuple[str, int, str]]:
+    """Count by the words of the verdicts, in the order of hope: a charger nobody has seen is not one nobody knows."""
+    order = list(Verdict)
+    ordered = sorted(judgements, key=lambda item: (item.is_missing, order.index(item.verdict)))
+    counts = Counter((headline(item), level(item.verdict)) for item in ordered)
+    return [(words, count, colour) for (words, colour), count in counts.items()]
 
 
 def level(verdict: Verdict) -> str:

@@ -83,7 +83,7 @@ def _member(case: Case, profile: Profile, ways: Mapping[str, Way]) -> Judgement:
         **_time(profile, verdict),
         doors=_doors(profile, case),
         firmware=checks,
-        options=tuple(_options(profile, ways)),
+        options=tuple(_options(case, profile, ways)),
         unknowns=tuple(_unknowns(case, profile, checks)),
     )
 
@@ -306,10 +306,15 @@ def _doors(profile: Profile, case: Case) -> tuple[OneWayDoor, ...]:
     return tuple(door for door in profile.one_way_doors if raises or door.id != "security-profile-up")
 
 
-def _options(profile: Profile, ways: Mapping[str, Way]) -> Iterator[Option]:
+ASK_OLD = "ask-old-backend"
+"""The way (resources/rescue/ways.toml) that needs the old backend alive."""
+
+
+def _options(case: Case, profile: Profile, ways: Mapping[str, Way]) -> Iterator[Option]:
     for item in profile.tries:
         way = ways.get(item.way)
-        if way is not None:
+        is_over = way is not None and way.id == ASK_OLD and case.answering is Answering.NO
+        if way is not None and not is_over:
             yield Option(
                 way=way.id,
                 title=way.title,
