@@ -7,7 +7,7 @@ reads before a search (``asks``), and change nothing: no other method than GET.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ from app.sim.tesla import TeslaUnit
 from app.sim.warp import WarpWallbox
 from app.sim.wattpilot import WattpilotUnit
 from tests.drivers.goe_kit import REGISTRY
+from tests.drivers.rigs import RIGS
 
 Make = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -107,10 +108,14 @@ async def taken(address: NetAddress) -> dict[str, Identity]:
     return found
 
 
-def test_every_driver_that_a_search_uses_has_a_row() -> None:
-    rows = {REGISTRY.driver_of(REGISTRY.profiles[profile]).id for told, _ in ROWS.values() for profile in told.split()}
-    searched = {driver.id for scheme in ("http", "https") for driver, _ in columns(scheme)}
-    assert searched == rows
+SEARCHED = sorted({(driver.id, profile.id) for scheme in ("http", "https") for driver, profile in columns(scheme)})
+
+
+@pytest.mark.parametrize(("driver_id", "profile_id"), SEARCHED)
+async def test_a_charger_of_each_rig_is_taken_for_no_other_familys(driver_id: str, profile_id: str) -> None:
+    async with RIGS[driver_id].good(REGISTRY.profiles[profile_id], None) as bench:
+        assert isinstance(bench.address, NetAddress)
+        assert set(await taken(bench.address)) <= {profile_id}
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -144,10 +149,8 @@ async def test_a_probe_sends_what_is_told_before_a_search_and_nothing_else(kind:
     for driver, profile in columns("http"):
         async with Decoy(kind, port=0) as decoy:
             address = NetAddress(host="127.0.0.1", port=decoy.port)
-            try:
+            with suppress(LinkError, LoginWall):
                 await driver.probe(address, profile, RealLinks())
-            except (LinkError, LoginWall):
-                pass
         announced = tuple(ask.partition(" (")[0].partition("…")[0] for ask in driver.asks)
         assert announced, driver.id
         for line in decoy.asked:
