@@ -52,7 +52,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "String",
         'Def: "http://u.example"',
     ),
-    ("SimBackendPassword", "Both", "No", "Basic authentication password", "Yes", "R/W", "String", 'Def: "s3cret-pass"'),
+    ("SimBackendPassword", "Both", "No", "Password for the backend", "Yes", "R/W", "String", 'Def: "s3cret-pass"'),
     ("HeartbeatInterval", "Both", "Yes", "Heartbeat <interval> & more", "No", "R/W", "uint", "[0..65535] Def: 300"),
 )
 
