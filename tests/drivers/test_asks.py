@@ -24,7 +24,7 @@ async def test_a_driver_asks_strangers_what_it_says_and_recognises_none(driver: 
     assert driver.asks
     profiles = [item for item in REGISTRY.profiles.values() if item.driver == driver.id]
     web = [item for item in profiles if reaches(driver, item, NetAddress(host="127.0.0.1", port=80))]
-    said = [text.partition(" (")[0].rstrip("…") for text in driver.asks]
+    said = [text.partition(" (")[0].partition(" on port")[0].rstrip("…") for text in driver.asks]
     async with AsyncExitStack() as stack:
         decoys = [await stack.enter_async_context(Decoy(kind, port=0)) for kind in KINDS if kind != "silent"]
         for decoy in decoys if web else ():

@@ -36,27 +36,18 @@ async def garage() -> None:
 
 
 async def tool() -> None:
-    """Find everybody, as the window does; then say who was found where, and when.
-
-    With ``searches_only`` it hears no announcement, as on networks that keep multicast from wireless clients.
-    """
-    told = json.loads(await asyncio.to_thread(sys.stdin.readline))
-    expected, searches_only = told["placed"], told["searches_only"]
+    """Find everybody, as the window does; then say who was found where, and when."""
+    expected = json.loads(await asyncio.to_thread(sys.stdin.readline))
     wanted = {item["where"]: item["profile"] for item in expected}
     ports = [item["where"] for item in expected if item["way"] == "serial"]
     loop = asyncio.get_running_loop()
     with tempfile.TemporaryDirectory() as folder:
         began = loop.time()
         bench = Workbench(
-            Settings(adapter=OURS, endpoint_on=False),
-            home=Path(folder),
-            list_ports=tuple,
-            serial_ports=ports,
-            with_discovery=not searches_only,
+            Settings(adapter=OURS, endpoint_on=False), home=Path(folder), list_ports=tuple, serial_ports=ports
         )
         async with bench:
-            if not searches_only:
-                await bench.start_endpoint(OURS, PORT)
+            await bench.start_endpoint(OURS, PORT)
             bench.searches.lan.start(bench.searches.lan.span(adapter=OURS))
             times = await follow(bench, wanted, began)
             await bench.searches.lan.finished()
@@ -131,14 +122,24 @@ def standing() -> Iterator[tuple[Site, dict[str, Any], subprocess.Popen[str]]]:
         yield site, json.loads(line), process
 
 
-def found(site: Site, placed: list[dict[str, str]], *, searches_only: bool = False) -> dict[str, Any]:
+def found(site: Site, placed: list[dict[str, str]]) -> dict[str, Any]:
     """Run Rehome in the other namespace, until it has found ``placed``."""
     process = site.start(site.tool, sys.executable, "-m", "tests.e2e.sixty", "tool")
-    asked = {"placed": placed, "searches_only": searches_only}
-    out, err = process.communicate(json.dumps(asked) + "\n", timeout=LIMIT_S + 30)
+    out, err = process.communicate(json.dumps(placed) + "\n", timeout=LIMIT_S + 30)
     assert process.returncode == 0, err
     result: dict[str, Any] = json.loads(out.splitlines()[-1])
     return result
+
+
+def searched(site: Site, home: Path) -> tuple[list[dict[str, Any]], str]:
+    """Search the LAN by the command, hearing no announcement; returns the units it lists, and what it said."""
+    words = ("find", "--lan", "--no-search", "--json", "--seconds", "0", "--home", str(home))
+    # Nobody dials that port.
+    process = site.start(site.tool, sys.executable, "-m", "app", *words, "--host", OURS, "--port", "0")
+    out, err = process.communicate(timeout=LIMIT_S + 30)
+    assert process.returncode == 0, err
+    units: list[dict[str, Any]] = json.loads(out)
+    return units, err
 
 
 if __name__ == "__main__":
