@@ -31,4 +31,4 @@ def _limit(rule: FirmwareRule, version: str, *, is_known: bool) -> str:
         if part
     )
     told = f"It has {version}." if is_known else "Whether it has that is not known."
-    return " ".join(part for part in (f"Firmware {wanted}: {rule.needs}", told, rule.update) if part)
+    return " ".join(part for part in (f"Firmware {wanted}: {rule.needs.rstrip('.')}.", told, rule.update) if part)

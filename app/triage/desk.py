@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from app.driver.session import Session
 from app.errors import AppError, AuthFailed
 from app.model.address import OcppAddress
 from app.model.backend import Backend
-from app.model.finding import Finding
+from app.model.finding import Finding, Severity
 from app.model.profile import Profile
 from app.model.triage import Answering, Case, Judgement
 from app.model.unit import Unit, authority
@@ -123,7 +123,7 @@ class TriageDesk:
             is_charging=(seen.state or unit.state) in RUNNING,
             is_dialled_in=any(isinstance(way.address, OcppAddress) and way.is_present for way in unit.ways),
             offers=seen.offers,
-            codes=frozenset(finding.code for finding in self._known(unit)),
+            codes=barring(self._known(unit)),
             trouble=seen.trouble or next((way.trouble for way in unit.ways if way.trouble), ""),
             told=told.grounds,
             is_asked=seen.is_asked,
@@ -174,3 +174,12 @@ class TriageDesk:
             return await self._asks(url)
         except AppError:
             return Answering.CANT_TELL
+
+
+def barring(findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the codes of what keeps a charger from its backend; remarks and a signal that is merely weak do not."""
+    return frozenset(
+        finding.code
+        for finding in findings
+        if finding.severity is not Severity.INFO and finding.details.get("case") != "weak"
+    )

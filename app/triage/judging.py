@@ -278,7 +278,7 @@ def _checked(rule: FirmwareRule, version: str) -> FirmwareCheck:
         limits.append(f"from {rule.minimum} on")
     if rule.maximum:
         limits.append(f"up to {rule.maximum}")
-    text = f"Firmware {' and '.join(limits)}: {rule.needs}"
+    text = f"Firmware {' and '.join(limits)}: {rule.needs.rstrip('.')}."
     is_met = meets(rule, version)
     told = "Its version is not known." if is_met is None else f"It has {version}."
     ground = Ground.of(f"{text} {told}", rule.evidence)

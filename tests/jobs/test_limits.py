@@ -18,7 +18,7 @@ def test_a_limit_that_is_met_is_not_said():
 
 def test_a_limit_that_is_not_met_or_not_known_is_said_with_its_source():
     (old,) = warnings(profile(firmware=RULES), "1.9", is_by_hand=False)
-    assert old == ("Firmware from 2.0: it takes a foreign backend It has 1.9. By its app.", "vendor handbook")
+    assert old == ("Firmware from 2.0: it takes a foreign backend. It has 1.9. By its app.", "vendor handbook")
     unknown = [text for text, _ in warnings(profile(firmware=RULES), "", is_by_hand=False)]
     assert len(unknown) == 2
     assert all("not known" in text for text in unknown)
