@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,19 +13,25 @@ import pytest
 from app import resources
 from app.diagnosis import thresholds
 from app.diagnosis.mobile import at_mobile
+from app.diagnosis.watch import Watch
+from app.discovery.noticing import Notices
 from app.driver.capability import ReadsSettings, ReportsStatus, Status
 from app.driver.registry import load_profiles
 from app.drivers.modem import ASKED, DRIVER
 from app.errors import Garbled, LinkLost, TimedOut, Unexpected
+from app.feed import Feed
 from app.links.real import RealLinks
 from app.links.recording import Recorder
 from app.model.finding import Finding, Severity
 from app.model.mobile import MobileLink, Registration, Sim
 from app.model.observation import MobileSeen
 from app.model.profile import Verdict
-from app.model.unit import Claim, ClaimKind, Identity
+from app.model.triage import Case
+from app.model.unit import Claim, ClaimKind, Identity, Unit
 from app.sim.fault import Fault
 from app.sim.modem import DIALECTS, SimModem
+from app.triage.desk import barring
+from app.triage.judging import judge
 
 PROFILE = next(item for item in load_profiles(resources.texts("profiles", ".toml")) if item.id == "modem")
 WRITES = ("=", "+CPIN=", "&", "ATE", "ATZ", "ATD", "+CFUN", "+CIMI", "+CNUM")
@@ -235,6 +243,51 @@ async def test_a_caller_s_number_is_in_no_recording(tmp_path: Path):
     assert "491701234567" not in file.read_text()
 
 
-def test_the_profile_says_that_a_new_card_is_the_repair():
-    assert PROFILE.outlook is not None
-    assert PROFILE.outlook.verdict is Verdict.SIM
+def verdict_of(link: MobileLink) -> Verdict:
+    unit = Unit(unit_id="modem", identity=Identity(vendor="u-blox", profile_id="modem"))
+    return judge(Case(unit=unit, codes=barring(findings(link))), PROFILE, {}, datetime.now(UTC)).verdict
+
+
+@pytest.mark.parametrize(
+    ("link", "verdict"),
+    [
+        pytest.param(MobileLink(sim=Sim.ABSENT), Verdict.SIM, id="no card"),
+        pytest.param(MobileLink(sim=Sim.READY, registration=Registration.DENIED), Verdict.SIM, id="denied"),
+        pytest.param(MobileLink(sim=Sim.READY, registration=Registration.HOME, apn=""), Verdict.SIM, id="no APN"),
+        pytest.param(MobileLink(sim=Sim.READY, registration=Registration.HOME, apn="x"), Verdict.UNKNOWN, id="well"),
+        pytest.param(MobileLink(sim=Sim.READY, registration=Registration.ROAMING), Verdict.UNKNOWN, id="a guest"),
+        pytest.param(
+            MobileLink(sim=Sim.READY, registration=Registration.HOME, rsrp_dbm=-120), Verdict.UNKNOWN, id="weak"
+        ),
+    ],
+)
+def test_a_new_card_is_the_verdict_where_the_card_is_the_trouble(link: MobileLink, verdict: Verdict):
+    assert verdict_of(link) is verdict
+
+
+async def test_what_a_modem_tells_reaches_the_judge_by_its_unit():
+    told: list[object] = []
+    arrived = asyncio.Event()
+
+    def observed(seen: object) -> None:
+        told.append(seen)
+        arrived.set()
+
+    statuses: Feed[tuple[str, Status]] = Feed()
+    notices = Notices(
+        observed, adapters=lambda: [], address=lambda: "", is_busy=lambda: False, now=lambda: datetime.now(UTC)
+    )
+    async with SimModem() as modem:
+        modem.cpin = "+CME ERROR: 10"
+        status = await status_of(modem)
+    following = asyncio.create_task(notices.follow(statuses))
+    await asyncio.sleep(0)
+    statuses.publish(("unit-7", status))
+    await asyncio.wait_for(arrived.wait(), 5)
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+    seen = told[0]
+    assert isinstance(seen, MobileSeen)
+    found = next(iter(Watch()(seen)))
+    assert (found.code, seen.unit_id, found.details["case"]) == ("SIM-APN", "unit-7", "no-sim")
