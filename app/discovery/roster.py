@@ -71,7 +71,7 @@ class Roster:
     def observe(self, identity: Identity, way: Way) -> tuple[Unit, list[UnitChange]]:
         """Merge what one way told about one charger; returns its unit and all changes."""
         identity = bounded(identity)
-        same = self._same(identity, way.address)
+        same = self._same(identity, way.address) or self._beside(identity, way)
         changes = self._detach(way.address, {unit.unit_id for unit in same}, is_known=bool(strong(identity)))
         unit = self._survivor(same, changes) if same else self._new(identity, way)
         leads = _rank(way) <= min((_rank(item) for item in unit.ways if item.is_present), default=9)
@@ -163,6 +163,22 @@ class Roster:
             unit.unit_id for unit in [*sure, *weak] if unit in sure or not conflicts(strong(unit.identity), known)
         }
         return [unit for unit in self._units.values() if unit.unit_id in matching]
+
+    def _beside(self, identity: Identity, way: Way) -> list[Unit]:
+        """Return the unit of the same family that answers another driver at the same host.
+
+        A charger's web page and its Modbus are one charger, where at most one of both says which one.
+        """
+        claims = strong(identity)
+        found = [
+            unit
+            for unit in self._units.values()
+            if identity.profile_id
+            and unit.identity.profile_id == identity.profile_id
+            and not (claims and strong(unit.identity))
+            and any(_is_beside(item, way) for item in unit.ways)
+        ]
+        return found if len(found) == 1 else []
 
     def _survivor(self, same: list[Unit], changes: list[UnitChange]) -> Unit:
         """Merge units that are one charger into the oldest."""
@@ -261,6 +277,13 @@ def _is_there(unit: Unit, address: Address, claims: frozenset[Claim]) -> bool:
     Two known chargers may follow one another at an address (DHCP), so one of them must be unknown.
     """
     return _holds(unit, address) and not (claims and strong(unit.identity))
+
+
+def _is_beside(one: Way, other: Way) -> bool:
+    """Say whether two ways lead to one host by different drivers."""
+    first, second = one.address, other.address
+    is_net = isinstance(first, NetAddress) and isinstance(second, NetAddress) and first.host == second.host
+    return is_net and one.is_present and one.driver_id != other.driver_id
 
 
 def _disagree(units: list[Unit]) -> bool:

@@ -7,8 +7,8 @@ are announced as their makers do.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,7 @@ from zeroconf import ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 from app.sim.alfen import AlfenStation
+from app.sim.bender import BenderUnit
 from app.sim.decoys import KINDS, Decoy
 from app.sim.goe import GoEUnit
 from app.sim.keba import KebaUnit
@@ -121,6 +122,13 @@ def _modbus(make: str, serial: str) -> Make:
     return lambda host, n: modbus_unit(make, host=host, port=502, serial=serial and f"{serial}{n:02d}")
 
 
+@asynccontextmanager
+async def _bender(host: str, _number: int) -> AsyncIterator[object]:
+    """Make a controller that answers over Modbus and shows its list of keys as a page."""
+    async with BenderUnit(host=host, port=80) as page, modbus_unit("bender-single", host=host, port=502):
+        yield page
+
+
 def _openocpp(protocol: str, *, is_secure: bool) -> Make:
     port = 443 if is_secure else 80
     return lambda host, n: OpenOcppUnit(
@@ -210,6 +218,7 @@ def places() -> list[Place]:
         *_lan("nrgkick", (_nrgkick,) * 2),
         *(Place(profile=profile, make=_heard(name, said)) for profile, name, said in ANNOUNCED),
         *_lan("openocpp", [_openocpp("OCPP16", is_secure=False), _openocpp("OCPP20", is_secure=True)]),
+        *_lan("bender-web", [_bender]),
         *(Place(profile=profile, make=_modbus(make, serial)) for profile, make, serial in MODBUS),
         Place(profile="openevse-rapi", way="serial", make=lambda _, n: RapiController(mcu_id=f"OEVSE1{n:08X}")),
         *(Place(profile=profile, way="ocpp", make=_boots(vendor, model)) for profile, vendor, model in DIALLERS),
