@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from app.model.address import Address, BleAddress, NetAddress, SerialAddress
 from app.model.profile import Profile
 from app.model.unit import Identity, SourceKind
 from tests.drivers import contract
+from tests.drivers.quickclock import Stopwatch, quicken
 from tests.drivers.rigs import RIGS, Bench, Rig
 
 REGISTRY = Registry(load_drivers(drivers), load_profiles(resources.texts("profiles", ".toml")))
@@ -143,6 +143,7 @@ async def test_probe_names_the_unit_and_repeats(profile: Profile):
 @pytest.mark.parametrize("profile", ONE_PER_DRIVER)
 async def test_garbage_raises_protocol_error_and_is_not_probed_as_a_unit(profile: Profile):
     async with rig_of(profile).garbage() as bench:
+        quicken()
         with pytest.raises(ProtocolError) as caught:
             await open_and_ask(profile, bench)
         assert caught.value.advice
@@ -153,10 +154,10 @@ async def test_garbage_raises_protocol_error_and_is_not_probed_as_a_unit(profile
 @pytest.mark.parametrize("profile", ONE_PER_DRIVER)
 async def test_silence_raises_timed_out_within_the_deadline(profile: Profile):
     async with rig_of(profile).silent() as bench:
-        began_at = time.monotonic()
+        watch = Stopwatch()
         with pytest.raises(TimedOut) as caught:
             await open_and_ask(profile, bench)
-        assert time.monotonic() - began_at < new_session(profile, bench).deadline_s + 1
+        assert watch.is_within(new_session(profile, bench).deadline_s)
         assert caught.value.advice
 
 
@@ -165,9 +166,10 @@ async def test_probing_silence_raises_link_error_in_time(profile: Profile):
     if not rig_of(profile).probes:
         pytest.skip("a unit that dials us has told who it is")
     async with rig_of(profile).silent() as bench:
-        async with asyncio.timeout(10):
-            with pytest.raises(LinkError):
-                await driver_of(profile).probe(bench.address, profile, bench.links)
+        watch = Stopwatch()
+        with pytest.raises(LinkError):
+            await driver_of(profile).probe(bench.address, profile, bench.links)
+        assert watch.is_within(10.0)
 
 
 @pytest.mark.parametrize("profile", ONE_PER_DRIVER)
@@ -210,7 +212,8 @@ async def test_recording(file: Path):
 def test_recording_holds_no_login(file: Path):
     text = file.read_text().lower()
     assert "basic " not in text
-    assert '"authorization":"•••"' in text or "authorization" not in text
+    shown = text.replace('"authorizationkey":"•••"', "")  # MicroOcpp's own name for a backend's password
+    assert '"authorization":"•••"' in shown or "authorization" not in shown
 
 
 def _some_address(driver: Driver) -> Address:
