@@ -128,7 +128,7 @@ class Judgement:
     wanted: Backend | None = None
     """The new backend it was judged for, without the secret."""
     is_asked: bool = False
-    """Whether it was opened and asked; otherwise judged on what was known of it."""
+    """Whether it was asked, as far as it was in reach; otherwise judged on what was known of it."""
     is_missing: bool = False
     """The site's list names it, but nobody has seen it."""
 

@@ -61,7 +61,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("Minutes", lambda item: "" if item.minutes is None else item.minutes),
     Column("Visits", lambda item: "" if item.visits is None else item.visits),
     Column("Why", lambda item: " ".join(ground.text for ground in item.grounds)),
-    Column("Evidence", lambda item: GRADES[item.grade]),
+    Column("Evidence", lambda item: evidence(item)),
     Column("Sources", lambda item: "; ".join(dict.fromkeys(g.source for g in item.grounds if g.source))),
     Column("Dials now", lambda item: item.present.url if item.present else ""),
     Column("Old backend", lambda item: ANSWERS[item.answering]),
@@ -80,11 +80,16 @@ def headline(item: Judgement) -> str:
     return "Dials the new backend already" if item.is_done else item.headline
 
 
+def evidence(item: Judgement) -> str:
+    """Return how well a verdict is founded; nothing of a charger nobody has seen."""
+    return "" if item.is_missing else GRADES[item.grade]
+
+
 def html(judgements: Sequence[Judgement], *, site: str, at: datetime) -> str:
     """Return one self-contained HTML document; nothing a charger said in it is ever markup."""
     from app.report.text import rendered
 
-    rows = [(item, headline(item), level(item.verdict), GRADES[item.grade], HANDS[item.hand]) for item in judgements]
+    rows = [(item, headline(item), level(item.verdict), evidence(item), HANDS[item.hand]) for item in judgements]
     answers = {item.unit.unit_id: ANSWERS[item.answering] for item in judgements}
     minutes = sum(item.minutes or 0 for item in judgements if not item.is_done)
     targets = sorted({item.wanted.url for item in judgements if item.wanted is not None})

@@ -141,7 +141,7 @@ class TriageDesk:
 
     async def _look(self, unit: Unit) -> Seen:
         if not unit.is_present:
-            return UNOPENED
+            return Seen()
         seen = Seen()
         try:
             async with asyncio.timeout(UNIT_S), self._opens(unit.unit_id) as session:

@@ -19,6 +19,7 @@ from app.model.profile import Approach, FirmwareRule, Grade, OneWayDoor, Profile
 from app.model.triage import Answering, Case, FirmwareCheck, Ground, Hand, Judgement, Option
 
 SEEN = "seen on this charger"
+ASKED = "asked from this computer"
 OURS = "Rehome's own judgement"
 
 HEADLINES: Mapping[Verdict, str] = {
@@ -294,7 +295,7 @@ def _answering(case: Case) -> Iterator[Ground]:
         Answering.NO: "Its present backend answers no more.",
     }
     if text := texts.get(case.answering):
-        yield _seen(text)
+        yield Ground(text=text, grade=Grade.PROVED, source=ASKED, is_seen=True)
 
 
 def _doors(profile: Profile, case: Case) -> tuple[OneWayDoor, ...]:

@@ -149,7 +149,7 @@ async def test_what_changes_afterwards_is_marked_and_one_is_asked_again(open_ben
         found = await page.bench.finder.add(str(charger.address))
         view.run()
         await until(lambda: not view.is_running and view.model.rows and view.model.rows[0].item.is_asked)
-        await until(lambda: "1 of 1 asked." in view.said.text())
+        await until(lambda: "1 of 1 asked" in view.said.text())
         view.backend.setCurrentIndex(1)
         await until(lambda: "another new backend" in said(view.sheet))
         assert "changed since" in view.said.text()

@@ -111,6 +111,8 @@ def judged_of(row: Row) -> str:
         return worded("not asked yet")
     age = ago(item.judged_at, datetime.now(UTC))
     when = age if age == worded("now") else worded("{age} ago", age=age)
+    if not item.unit.is_present and not row.stale:
+        return worded("{when}, out of reach", when=when)
     return worded("{when}, changed since", when=when) if row.stale else when
 
 
@@ -120,6 +122,10 @@ _GRADES = {grade: place for place, grade in enumerate((Grade.PROVED, Grade.SOURC
 
 def _rank(row: Row) -> tuple[int, bool]:
     return (len(VERDICTS) if row.item.is_missing else _HOPE[row.item.verdict], row.item.is_done)
+
+
+def _grade_of(row: Row) -> str:
+    return "–" if row.item.is_missing else graded(row.item.grade)[0]
 
 
 def _name(row: Row) -> str:
@@ -152,7 +158,7 @@ COLUMNS: tuple[Column, ...] = (
     _column("Takes", 76, lambda row: minutes_of(row.item), lambda row: row.item.minutes or 0, sense=PLANNED),
     _column("Visits", 58, lambda row: "–" if row.item.visits is None else str(row.item.visits)),
     _column("Done by", 86, lambda row: worded(HANDS[row.item.hand]), sense="Who repoints it"),
-    _column("Evidence", 100, lambda row: graded(row.item.grade)[0], lambda row: _GRADES[row.item.grade]),
+    _column("Evidence", 100, _grade_of, lambda row: _GRADES[row.item.grade]),
     _column("Old backend", 120, lambda row: ANSWERS[row.item.answering].word and ANSWERS[row.item.answering].text),
     _column(
         "Judged",
@@ -191,6 +197,10 @@ class TriageModel(Listing[Row]):
         """Sort by a column; equal ones by name."""
         self._place, self._is_down = max(0, column), order is Qt.SortOrder.DescendingOrder
         self._refresh()
+
+    def everything(self) -> list[Judgement]:
+        """Return all verdicts, whatever the filter, in the order of hope: what is handed on."""
+        return [row.item for row in sorted(self.rows, key=lambda row: (_rank(row), _name(row)))]
 
     def counts(self) -> dict[str, int]:
         """Count the verdicts of all rows by their word, in the order of hope; only those that occur."""

@@ -271,16 +271,15 @@ class TriageView(QWidget):
         rows = [row for row in self.model.rows if not row.item.is_missing]
         asked = [row for row in rows if row.item.is_asked]
         old = sum(bool(row.stale) for row in asked)
+        away = sum(not row.item.unit.is_present for row in asked)
         if not rows:
             text = ""
         elif not asked:
             text = self.tr("Nobody has been asked yet: this is what is known without it.")
-        elif old:
-            text = self.tr("{asked} of {all} asked, {old} of them changed since.").format(
-                asked=len(asked), all=len(rows), old=old
-            )
         else:
-            text = self.tr("{asked} of {all} asked.").format(asked=len(asked), all=len(rows))
+            text = self.tr("{asked} of {all} asked").format(asked=len(asked) - away, all=len(rows))
+            text += self.tr(", {count} out of reach").format(count=away) if away else ""
+            text += self.tr(", {count} changed since").format(count=old) if old else ""
         self.said.show_text(text)
 
     # What comes in
@@ -413,5 +412,5 @@ class TriageView(QWidget):
             return
         if path.suffix.lower().lstrip(".") not in FORMATS:
             path = path.with_name(f"{path.name}.html")
-        await self._bench.save_triage([row.item for row in self.model.rows], path, site=site)
+        await self._bench.save_triage(self.model.everything(), path, site=site)
         self.said.show_text(self.tr("Written: {name}").format(name=path.name))
