@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from app.model.backend import Backend
@@ -33,7 +33,7 @@ class WriteResult:
 
     key: str
     is_accepted: bool
-    read_back: str | None = None
+    read_back: str | None = field(default=None, repr=False)
     needs_restart: bool = False
     note: str = ""
 

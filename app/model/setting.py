@@ -27,6 +27,7 @@ class Setting:
 
     ``value`` of a switch is ``true`` or ``false``. ``limit`` is the longest text the charger keeps.
     ``is_readable`` is false for write-only secrets: they can be set but neither verified nor restored.
+    Its ``repr`` masks a secret: it may end in a log or a crash report.
     """
 
     key: str
@@ -46,6 +47,9 @@ class Setting:
     caution: str = ""
     """What a person must accept before this is written; empty = nothing."""
     help: str = ""
+
+    def __repr__(self) -> str:
+        return f"Setting(key={self.key!r}, value={self.shown!r}, kind={self.kind.value!r})"
 
     @property
     def shown(self) -> str:
@@ -86,6 +90,10 @@ class Change:
     is_one_way: bool = False
     order: int = 0
     reason: str = ""
+
+    def __repr__(self) -> str:
+        before, after = self.shown()
+        return f"Change(key={self.key!r}, before={before!r}, after={after!r}, order={self.order})"
 
     def shown(self) -> tuple[str, str]:
         """Return before and after as they may be shown and stored."""

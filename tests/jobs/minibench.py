@@ -15,7 +15,7 @@ from app import resources
 from app.driver.capability import Identifies
 from app.driver.registry import Registry, load_drivers, load_profiles, reaches
 from app.driver.session import Session
-from app.errors import AppError, NotReachable, NotSupported
+from app.errors import AppError, LoginWall, NotReachable, NotSupported
 from app.feed import Feed
 from app.jobs.context import Confirmation, Tap
 from app.jobs.runner import JobDesk
@@ -129,7 +129,10 @@ class MiniBench:
             if isinstance(address, OcppAddress):  # a dial-in is no model's before it has said whose it is
                 profiles.sort(key=lambda item: item.priority)
             for profile in (item for item in profiles if reaches(driver, item, address)):
-                found = await driver.probe(address, profile, self.links)
+                try:
+                    found = await driver.probe(address, profile, self.links)
+                except LoginWall:  # of another family: its own may log in
+                    continue
                 if found is not None:
                     source = SourceKind.DIAL_IN if isinstance(address, OcppAddress) else SourceKind.MANUAL
                     way = Way(driver_id=driver.id, address=address, source=source, seen_at=datetime.now(UTC))
