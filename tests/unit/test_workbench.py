@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from app.driver.capability import Identifies
+from app.driver.capability import Identifies, ReadsSettings, ReportsStatus
 from app.links.link import LineLink
-from app.model.address import OcppAddress, SerialAddress
-from app.model.unit import Claim, ClaimKind, Identity, Sighting, SourceKind
+from app.model.address import NetAddress, OcppAddress, SerialAddress
+from app.model.unit import Claim, ClaimKind, Identity, Sighting, SourceKind, Unit, Way
 from app.scope import Scope
 from app.settings import Settings
 from app.sim.rapi import RapiController
@@ -56,6 +57,24 @@ async def test_a_disk_that_takes_nothing_for_a_while_loses_no_unit(tmp_path: Pat
         assert set(bench.finder.units) == {first, second}
 
 
+async def test_configuration_is_read_where_it_can_be_written_too(tmp_path: Path):
+    """A Modbus way seen last shows a few figures: that must not become the backup of a charger."""
+    at = datetime.now(UTC)
+    web = Way(driver_id="peblar", address=NetAddress(host="192.0.2.1"), source=SourceKind.LAN, seen_at=at)
+    modbus = replace(web, driver_id="modbus-units", address=NetAddress(host="192.0.2.1", port=502, scheme="modbus"))
+    ocpp = replace(web, driver_id="ocpp-local", address=OcppAddress(identity="CP-1"), source=SourceKind.DIAL_IN)
+    late = replace(modbus, seen_at=at + timedelta(seconds=1))
+
+    def first(capability: type | None, *ways: Way) -> str:
+        return bench._ways(Unit(unit_id="x", ways=ways), capability)[0].driver_id
+
+    async with bench_in(tmp_path) as bench:
+        assert first(ReadsSettings, web, late) == "peblar"
+        assert first(ReadsSettings, ocpp, late) == "ocpp-local"
+        assert first(ReadsSettings, late) == "modbus-units"
+        assert first(ReportsStatus, ocpp, late) == "modbus-units"
+
+
 async def test_two_programs_that_were_offered_the_same_free_port_both_listen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -78,8 +97,8 @@ async def test_a_charger_on_a_cable_can_be_opened_while_it_is_being_asked(
         found = await bench.finder.add(unit.port)
         is_opened, serial = asyncio.Event(), bench.links.serial
 
-        async def opened(address: SerialAddress) -> LineLink:
-            link = await serial(address)
+        async def opened(address: SerialAddress, *, is_ready: bool = False) -> LineLink:
+            link = await serial(address, is_ready=is_ready)
             is_opened.set()
             return link
 
