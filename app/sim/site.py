@@ -19,8 +19,10 @@ from zeroconf.asyncio import AsyncZeroconf
 from app.sim.alfen import AlfenStation
 from app.sim.bender import BenderUnit
 from app.sim.decoys import KINDS, Decoy
+from app.sim.everest import EverestUnit
 from app.sim.goe import GoEUnit
 from app.sim.keba import KebaUnit
+from app.sim.microocpp import MicroOcppUnit
 from app.sim.modbus_makes import modbus_unit
 from app.sim.nrgkick import NrgKickUnit
 from app.sim.openevse import OpenEvseGateway
@@ -136,6 +138,14 @@ def _openocpp(protocol: str, *, is_secure: bool) -> Make:
     )
 
 
+def _everest(host: str, number: int) -> Unit:
+    return EverestUnit(serial=f"EVEREST-SITE-{number}", host=host, port=1883)
+
+
+def _microocpp(version: str) -> Make:
+    return lambda host, n: MicroOcppUnit(ocpp=version, serial=f"MO{n:06d}", identity=f"MO-{n}", host=host, port=8000)
+
+
 MODBUS = (
     ("bender-web", "bender", ""),
     ("charx-web", "charx", ""),
@@ -218,7 +228,10 @@ def places() -> list[Place]:
         *_lan("nrgkick", (_nrgkick,) * 2),
         *(Place(profile=profile, make=_heard(name, said)) for profile, name, said in ANNOUNCED),
         *_lan("openocpp", [_openocpp("OCPP16", is_secure=False), _openocpp("OCPP20", is_secure=True)]),
+        *_lan("microocpp", (lambda host, n: MicroOcppUnit(identity=f"charger-{n}", host=host, port=8000),)),
         *_lan("bender-web", [_bender]),
+        *_lan("everest", [_everest]),
+        *_lan("microocpp", [_microocpp("1.6"), _microocpp("2.0.1")]),
         *(Place(profile=profile, make=_modbus(make, serial)) for profile, make, serial in MODBUS),
         Place(profile="openevse-rapi", way="serial", make=lambda _, n: RapiController(mcu_id=f"OEVSE1{n:08X}")),
         *(Place(profile=profile, way="ocpp", make=_boots(vendor, model)) for profile, vendor, model in DIALLERS),
