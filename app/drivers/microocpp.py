@@ -286,7 +286,7 @@ async def recognise(http: HttpLink, profile: Profile) -> Identity | None:
 DRIVER = web_driver(
     MicroOcpp,
     title="MicroOcpp (HTTP interface)",
-    asks=(f"GET {WEBSOCKET} on port 8000",),
+    asks=(f"GET {WEBSOCKET}",),
     capabilities=frozenset(
         {Identifies, ReportsStatus, Meters, ReadsSettings, ReadsOneSetting, WritesSettings, SetsBackend}
     ),

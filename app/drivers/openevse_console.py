@@ -291,5 +291,5 @@ DRIVER = Driver(
     open=open_session,
     capabilities=frozenset({Identifies, ReadsSettings, WritesSettings, SetsBackend}),
     probe=probe,
-    asks=(f"{QUESTION} on a serial port you choose",),
+    asks=(f"{QUESTION} (on a serial port you choose)",),
 )

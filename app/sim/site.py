@@ -18,12 +18,14 @@ from zeroconf.asyncio import AsyncZeroconf
 
 from app.sim.alfen import AlfenStation
 from app.sim.bender import BenderUnit
+from app.sim.broker import Broker
 from app.sim.decoys import KINDS, Decoy
 from app.sim.everest import EverestUnit
 from app.sim.goe import GoEUnit
 from app.sim.keba import KebaUnit
 from app.sim.microocpp import MicroOcppUnit
-from app.sim.modbus_makes import modbus_unit
+from app.sim.modbus import Image, ModbusServer, put_text
+from app.sim.modbus_makes import HOLDING, modbus_unit
 from app.sim.nrgkick import NrgKickUnit
 from app.sim.openevse import OpenEvseGateway
 from app.sim.openocpp import OpenOcppUnit
@@ -238,6 +240,22 @@ def places() -> list[Place]:
     ]
 
 
+def _meter(host: str, _number: int) -> Unit:
+    """Make an energy meter that speaks Modbus by SunSpec."""
+    image: Image = {}
+    put_text(image, HOLDING, 40000, "SunS", 2)
+    put_text(image, HOLDING, 40004, "Acme Meters", 16)
+    return ModbusServer(image, host=host, port=502)
+
+
+def _broker(host: str, _number: int) -> Unit:
+    return Broker(host=host, port=1883)
+
+
+OTHERS: tuple[Make, ...] = (_meter, _broker)
+"""Strangers that speak no HTTP."""
+
+
 class MixedSite:
     """All of them at once. Use it as an async context manager; ``placed`` says what stands where.
 
@@ -259,6 +277,8 @@ class MixedSite:
                 await self._stand(place, number, stack)
             for number, kind in enumerate(KINDS, DECOYS_FROM):
                 self.decoys.append(await stack.enter_async_context(Decoy(kind, host=f"{self.net}.{number}")))
+            for number, make in enumerate(OTHERS, DECOYS_FROM + len(KINDS)):
+                await stack.enter_async_context(make(f"{self.net}.{number}", number))
             await self._announce(stack)
             self._stack = stack.pop_all()
         return self
@@ -271,7 +291,11 @@ class MixedSite:
     def hosts(self) -> list[str]:
         """List the addresses it needs."""
         chargers = [f"{self.net}.{FIRST + number}" for number in range(len(self._places))]
-        return [*chargers, *(f"{self.net}.{DECOYS_FROM + number}" for number in range(len(KINDS)))]
+        return [*chargers, *self.strangers()]
+
+    def strangers(self) -> list[str]:
+        """List the addresses of what is no charger."""
+        return [f"{self.net}.{DECOYS_FROM + number}" for number in range(len(KINDS) + len(OTHERS))]
 
     async def _stand(self, place: Place, number: int, stack: AsyncExitStack) -> None:
         host = f"{self.net}.{number}"
