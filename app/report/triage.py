@@ -91,7 +91,7 @@ def html(judgements: Sequence[Judgement], *, site: str, at: datetime) -> str:
 
     rows = [(item, headline(item), level(item.verdict), evidence(item), HANDS[item.hand]) for item in judgements]
     answers = {item.unit.unit_id: ANSWERS[item.answering] for item in judgements}
-    minutes = sum(item.minutes or 0 for item in judgements if not item.is_done)
+    hours = round(sum(item.minutes or 0 for item in judgements if not item.is_done) / 60)
     targets = sorted({item.wanted.url for item in judgements if item.wanted is not None})
     return rendered(
         "triage.html",
@@ -100,7 +100,7 @@ def html(judgements: Sequence[Judgement], *, site: str, at: datetime) -> str:
         counts=_counts(judgements),
         rows=rows,
         answers=answers,
-        minutes=minutes,
+        hours=hours,
         total=len(rows),
         targets=targets,
     )

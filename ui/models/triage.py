@@ -80,7 +80,7 @@ def first_of(item: Judgement) -> str:
         return worded("Nothing: it has arrived.")
     if item.verdict is Verdict.NOW:
         by_hand = item.hand is Hand.PERSON
-        return worded("Open its job, type by hand.") if by_hand else worded("Open its job.")
+        return worded("Open its job, by hand.") if by_hand else worded("Open its job.")
     if item.first:
         more = len(item.first) - 1
         return f"{item.first[0]} (+{more})" if more else item.first[0]
@@ -153,8 +153,8 @@ def _column(
 
 COLUMNS: tuple[Column, ...] = (
     _column("Charger", 148, lambda row: visible(row.item.unit.title), _name),
-    _column("Verdict", 188, lambda row: words_of(row.item).text, _rank),
-    _column("First", 200, lambda row: visible(first_of(row.item))),
+    _column("Verdict", 206, lambda row: words_of(row.item).text, _rank),
+    _column("First", 188, lambda row: visible(first_of(row.item))),
     _column("Takes", 76, lambda row: minutes_of(row.item), lambda row: row.item.minutes or 0, sense=PLANNED),
     _column("Visits", 58, lambda row: "–" if row.item.visits is None else str(row.item.visits)),
     _column("Done by", 86, lambda row: worded(HANDS[row.item.hand]), sense="Who repoints it"),

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from app.model.backend import redact_url
 from app.model.profile import Evidence, Grade, Verdict
-from app.model.triage import FirmwareCheck, Ground, Judgement, Option
+from app.model.triage import FirmwareCheck, Ground, Hand, Judgement, Option
 from ui import icons
 from ui.i18n import translate, worded
 from ui.models.families import graded
@@ -219,7 +219,8 @@ def parts(item: Judgement, parent: QWidget) -> Iterable[QWidget]:
     if item.first:
         yield _block(translate("First"), [_numbered(item.first, parent)], parent)
     yield _block(translate("Why"), [_ground(ground, parent) for ground in item.grounds], parent)
-    yield _block(translate("What it takes"), [plain(text, "", parent) for text in _takes(item)], parent)
+    if takes := _takes(item):
+        yield _block(translate("What it takes"), [plain(text, "", parent) for text in takes], parent)
     if item.present is not None and item.present.url:
         yield _block(translate("Dials now"), _dials(item, parent), parent)
     if item.firmware:
@@ -239,7 +240,8 @@ def _takes(item: Judgement) -> list[str]:
     if item.minutes is not None:
         how = translate("our own assumption") if item.is_time_assumed else translate("planned")
         lines.append(f"{time_of(item)} ({how})")
-    lines.append(translate("Done by: {who}").format(who=worded(HANDS[item.hand])))
+    if item.hand is not Hand.NOBODY:
+        lines.append(translate("Done by: {who}").format(who=worded(HANDS[item.hand])))
     return lines + [translate("Needs: {what}").format(what=visible(need, TEXT_LIMIT)) for need in item.needs]
 
 
