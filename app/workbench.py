@@ -30,7 +30,7 @@ from app.discovery.searching import Searches
 from app.discovery.serialports import SerialSource
 from app.discovery.source import Source
 from app.driver.capability import WriteResult
-from app.driver.registry import Registry, load_drivers, load_profiles
+from app.driver.registry import Registry, load_drivers, load_profiles, precedence
 from app.driver.session import Session
 from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse
 from app.experiment.desk import Experimenter
@@ -384,7 +384,7 @@ class Workbench:
         if capability is not None:
             fitting = [way for way in fitting if capability in drivers[way.driver_id].capabilities]
         ordered = sorted(fitting, key=rank)
-        return sorted(ordered, key=lambda way: drivers[way.driver_id].id.startswith("ocpp"))
+        return sorted(ordered, key=lambda way: precedence(drivers[way.driver_id], capability))
 
     def unit(self, unit_id: str) -> Unit:
         """Return a unit; raises NotReachable for one nobody knows."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
+from app.driver.capability import ReadsSettings, WritesSettings
 from app.driver.session import Session
 from app.errors import ProfileError
 from app.links.link import Links
@@ -108,6 +109,15 @@ class Registry:
     def mdns_types(self) -> tuple[str, ...]:
         """List every mDNS service type that any profile names."""
         return tuple(sorted({kind for profile in self.profiles.values() for kind in profile.match.mdns_types}))
+
+
+def precedence(driver: Driver, capability: type | None) -> tuple[bool, bool]:
+    """Return what the drivers of one unit are sorted by, the best first, where it leads to several.
+
+    Configuration is read by one that can also write it: what another shows is no backup. OCPP comes last.
+    """
+    only_shows = capability is ReadsSettings and WritesSettings not in driver.capabilities
+    return only_shows, driver.id.startswith("ocpp")
 
 
 def reaches(driver: Driver, profile: Profile, address: Address) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from app.diagnosis.applied import not_applied
-from app.driver.capability import Identifies, WriteResult, WritesSettings
+from app.driver.capability import Identifies, ReadsSettings, WriteResult, WritesSettings
 from app.driver.session import Session
 from app.errors import AppError, Busy, LinkError, NotReachable, StepBlocked, ValueRejected, VerifyFailed
 from app.jobs import commands
@@ -103,11 +103,16 @@ class StepRun:
         return unit
 
     def has_own(self, capability: type) -> bool:
-        """Say whether the unit may offer this otherwise than over its connection to our endpoint."""
-        drivers = self.bench.registry.drivers
+        """Say whether the unit may offer this otherwise than over its connection to our endpoint.
+
+        While it is connected there, a way that shows settings and writes none counts for nothing.
+        """
+        drivers, ways = self.bench.registry.drivers, self.unit.ways
+        is_connected = any(isinstance(way.address, OcppAddress) and way.is_present for way in ways)
+        wanted = {capability, WritesSettings} if capability is ReadsSettings and is_connected else {capability}
         return any(
-            capability in drivers[way.driver_id].capabilities
-            for way in self.unit.ways
+            wanted <= drivers[way.driver_id].capabilities
+            for way in ways
             if not isinstance(way.address, OcppAddress) and way.driver_id in drivers
         )
 
