@@ -30,7 +30,7 @@ async def garage() -> None:
     """Stand there until told to go; then say what the decoys were asked."""
     async with MixedSite(NET, dial=f"ws://{OURS}:{PORT}") as site:
         placed = [{"profile": item.profile, "where": item.where, "way": item.way} for item in site.placed]
-        say({"placed": placed, "decoys": [item.host for item in site.decoys]})
+        say({"placed": placed, "decoys": site.strangers()})
         await asyncio.to_thread(sys.stdin.readline)
         say({item.kind: item.asked for item in site.decoys})
 
