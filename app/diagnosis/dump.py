@@ -31,7 +31,7 @@ MOST_LINES = 100_000
 _FLAGS = {"r/w": False, "rw": False, "r/o": True, "ro": True, "read-only": True}
 _LINE = re.compile(
     r"[\s\-*•|]{0,20}(?P<key>[A-Za-z][\w.\-/@]{1,120}?)\s{0,4}"
-    r"(?:\((?P<flag>r/w|rw|r/o|ro|read-only)\))?\s{0,20}(?:=|:(?!//)|\t)\s{0,20}(?P<value>.*?)\s*\Z"
+    r"(?:\((?P<flag>r/w|rw|r/o|ro|read-only)\))?\s{0,20}(?:=|:(?!//)|\t)\s{0,20}(?P<value>.*)"
 )
 """``key = value``, ``key: value`` and evcc's ``Key (r/w): value``."""
 _JSON_START = re.compile(r'\[\s{0,20}(?=[234]\s{0,20},|\{)|\{\s{0,200}(?=")')

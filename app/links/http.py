@@ -130,7 +130,8 @@ class RealHttp:
         if "%" in self._address.host:
             # the scope of a link-local address means nothing to the charger (RFC 6874 §4)
             headers["Host"] = f"[{self._address.host.partition('%')[0]}]:{self._address.port}"
-        login, middlewares = self._credentials, []
+        login = self._credentials
+        middlewares: list[Any] = [_stay]
         if login is not None and self._manner.login is Login.BASIC:
             headers["Authorization"] = basic(login)
         elif login is not None and self._manner.login is Login.DIGEST:
@@ -249,6 +250,17 @@ class Channel:
         """Close it. Idempotent."""
         self._http._channels.discard(self)
         await _goodbye(self._stream)
+
+
+async def _stay(request: Any, ask: Any) -> Any:
+    """Refuse to be sent elsewhere when opening a WebSocket: a charger has no say in which other host we talk to."""
+    from aiohttp import WSServerHandshakeError
+
+    answer = await ask(request)
+    if 300 <= answer.status < 400 and "Upgrade" in request.headers:
+        answer.close()
+        raise WSServerHandshakeError(answer.request_info, (), status=answer.status, message="sent elsewhere")
+    return answer
 
 
 async def _goodbye(stream: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from hypothesis import given
@@ -61,3 +62,10 @@ def test_settings_of_any_kind_are_judged(entries: list[dict[str, Any]]) -> None:
 def test_tables_and_lines_harm_nothing(rows: list[tuple[str, str]]) -> None:
     judged("key;value\n" + "\n".join(f"{key};{value}" for key, value in rows))
     judged("\n".join(f"{key} = {value}" for key, value in rows))
+
+
+def test_lines_of_blanks_are_read_in_time_that_grows_with_their_length_alone() -> None:
+    text = "\n".join(f"key{number}=x{' ' * 10_000}x" for number in range(100))
+    began_s = time.perf_counter()
+    assert len(dump.read(text).entries) == 100
+    assert time.perf_counter() - began_s < 5, "a second for each two lines it was, when blanks were looked for twice"

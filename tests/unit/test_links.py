@@ -275,6 +275,29 @@ async def test_a_peer_that_ignores_a_goodbye_is_not_waited_for(monkeypatch: pyte
             gone.set()
 
 
+async def test_a_websocket_is_not_opened_at_another_host_than_the_charger() -> None:
+    lured: list[str] = []
+
+    async def trap(request: web.Request) -> web.WebSocketResponse:
+        lured.append(request.path)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        return socket
+
+    async with web_server(trap) as elsewhere:
+
+        async def send_away(_request: web.Request) -> web.Response:
+            return web.Response(status=302, headers={"Location": f"{elsewhere.url}/ws"})
+
+        async with web_server(send_away) as address, http(address) as link:
+            with pytest.raises(NotReachable):
+                await link.channel("/ws")
+            with pytest.raises(NotReachable):
+                await anext(link.websocket("/ws"))
+            assert (await link.request("GET", "/")).status == 302
+    assert lured == []
+
+
 async def test_an_oversized_websocket_message_is_garbled():
     async with web_server(await stream_of("x" * 200_000)) as address, http(address) as link:
         with pytest.raises(Garbled):
