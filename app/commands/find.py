@@ -77,6 +77,8 @@ async def _search(bench: Workbench, text: str, seconds: float, console: Console)
         f"{progress.done} of {progress.total} addresses asked in {progress.took_s:.1f} s"
         f" ({progress.rate:.0f} connections/s), {progress.answering} answered."
     )
+    if progress.trouble:
+        console.progress(progress.trouble)
     if strangers:
         console.progress(f"No charger Rehome knows: {', '.join(strangers)}")
 

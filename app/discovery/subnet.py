@@ -19,7 +19,7 @@ from app.discovery.adapters import Network, networks
 from app.discovery.finder import Finder
 from app.discovery.ranges import Span, chosen, searchable
 from app.driver.registry import Broadcast, Driver, Registry, addresses
-from app.errors import LinkError, TimedOut
+from app.errors import LinkError, PortInUse
 from app.feed import Feed
 from app.links.http import local_address
 from app.links.link import Links
@@ -95,6 +95,7 @@ class LanSearch:
         self._answers: dict[str, Answer] = {}
         self._begun_at = self._next_at = self._told_at = 0.0
         self._counts: Counter[str] = Counter()
+        self._trouble = ""
         self.progress = Progress()
         self.changes: Feed[Progress] = Feed()
 
@@ -148,6 +149,7 @@ class LanSearch:
         loop = asyncio.get_running_loop()
         self._answers.clear()
         self._counts.clear()
+        self._trouble = ""
         self._begun_at = self._next_at = loop.time()
         known = self._known()
         hosts = [host for host in wanted.hosts if host not in known]
@@ -167,10 +169,7 @@ class LanSearch:
 
     async def _work(self, wanted: Span, waiting: Iterator[str]) -> None:
         for host in waiting:
-            try:
-                await self._ask(host, wanted.network)
-            except LinkError as error:
-                self.progress = replace(self.progress, trouble=error.message)
+            await self._ask(host, wanted.network)
             self._counts["done"] += 1
             if asyncio.get_running_loop().time() - self._told_at > TELL_S:
                 self._tell(wanted, is_running=True)
@@ -209,11 +208,17 @@ class LanSearch:
         return table is not None and host not in table
 
     async def _asked(self, host: str, question: Broadcast) -> bool:
-        link = await self._links.udp(NetAddress(host=host, port=question.port, scheme="udp"), local_port=question.port)
+        """Ask over UDP; a port that another program holds is told once, and costs nobody's other answers."""
+        address = NetAddress(host=host, port=question.port, scheme="udp")
+        try:
+            link = await self._links.udp(address, local_port=question.port)
+        except (LinkError, PortInUse) as error:
+            self._trouble = f"{error.message} {error.advice}"
+            return False
         try:
             await link.send(question.question)
             return bool(await link.receive(timeout_s=ANSWER_S))
-        except TimedOut:
+        except LinkError:
             return False
         finally:
             await link.close()
@@ -244,7 +249,7 @@ class LanSearch:
             took_s=took_s,
             left_s=took_s * left / counts["done"] if counts["done"] and is_running else 0.0,
             rate=counts["knocks"] / took_s if took_s else 0.0,
-            trouble=self.progress.trouble if counts["done"] else "",
+            trouble=self._trouble,
         )
         self.changes.publish(self.progress)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from app.discovery.adapters import Network
 from app.discovery.finder import Finder
 from app.discovery.ranges import Span, span
 from app.discovery.subnet import Door, LanSearch, knock
-from app.driver.registry import Registry
+from app.driver.registry import Broadcast, Registry
 from app.links.real import RealLinks
 from app.model.frame import Adapter
 from app.model.profile import Match
@@ -128,6 +129,16 @@ async def test_the_network_chips_address_comes_along_as_a_hint(free_port: int) -
         assert [item.mac for item in at.search.answers] == ["24:0A:C4:00:00:01"]
         unit = await until(at.finder, lambda units: next(iter(units.values()), None))
         assert not unit.identity.mac  # a hint names nobody
+
+
+async def test_a_udp_port_in_use_is_told_and_costs_no_answer(free_port: int) -> None:
+    async with Charger(host="127.0.7.3", port=free_port, serial="SN202603"), searching(free_port) as at:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("", 0))
+            at.search._questions = (Broadcast(port=taken.getsockname()[1], question=b"i"),)
+            await at.over(hosts("127.0.7.3-4"))
+        assert [item.unit_id for item in at.search.answers] == ["serial-sn202603"]
+        assert at.search.progress.trouble
 
 
 async def test_the_rate_is_held(free_port: int) -> None:
