@@ -224,6 +224,16 @@ async def test_a_key_it_shows_as_read_only_or_not_at_all_is_left_alone():
         assert [body["key"] for _, body in unit.posts] == ["HeartbeatInterval"]
 
 
+async def test_what_it_only_masks_is_no_value_that_could_be_brought_back():
+    async with on_bench() as (unit, session):
+        unit.parameters.plain["VendorSecret"] = "****"
+        snapshot = await session.ask(ReadsSettings).read_settings()
+        masked = snapshot.get("VendorSecret")
+        assert masked is not None
+        assert (masked.value, masked.is_readable, masked.is_secret) == (None, False, True)
+        assert set(snapshot.excluded) == {"VendorSecret", "BasicAuthPassword", "WifiPassword"}
+
+
 async def test_another_unit_under_the_address_is_noticed_before_a_write():
     async with on_bench() as (unit, session):
         unit.said["serialNumber"] = "OO-STRANGER"

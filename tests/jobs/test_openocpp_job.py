@@ -82,6 +82,22 @@ async def test_a_backend_that_does_not_accept_it_sends_it_back_to_us_and_the_swi
             assert "has not gone back" in told(job, StepKind.SWITCH)
 
 
+async def test_what_can_not_be_read_after_the_trial_is_not_called_kept(tmp_path: Path) -> None:
+    async with NewBackend({"NEW-1": PASSWORD}) as new, unit_on() as unit, MiniBench(tmp_path, timing=QUICK) as bench:
+        await bench.add(unit.address)
+
+        async def goes_silent() -> None:
+            await new.arrival("NEW-1", timeout_s=20.0)
+            unit.faults.add(Fault.SILENT)
+
+        job_id = bench.desk.create("u1").id
+        silenced = bench.scope.isolated("silence", goes_silent())
+        job = await drive(bench, job_id, wanted(new.url, password=PASSWORD), skips=SKIPS)
+        await silenced
+        assert "has not gone back" not in told(job, StepKind.SWITCH), facts({job_id: job})
+        unit.faults.clear()
+
+
 async def test_undo_brings_the_address_back_and_says_what_the_trial_may_do_to_it(tmp_path: Path) -> None:
     async with NewBackend({"NEW-1": PASSWORD}) as new, unit_on() as unit, MiniBench(tmp_path, timing=QUICK) as bench:
         await bench.add(unit.address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,7 @@ STAGED = SECRETS | {URL, IDENTITY, PROTOCOL, PRIORITY, "WifiSSID"}
 """What counts only after a restart, and is taken back where no connection comes of it (settings.h, kConnection)."""
 
 MASK = "****"
+"""What it shows of a key that can only be written (configuration_module.h, kMaskedValue)."""
 KEYS_LIMIT, VALUE_LIMIT = 400, 8_000
 SLOT_LIMIT = 5
 """``kMaxProfileSlots`` (settings.h)."""
@@ -82,15 +83,15 @@ def unquoted(text: str) -> str:
 
 
 def _setting(key: str, value: str, readonly: bool, is_hidden: bool) -> Setting:
-    known = descriptions().get(key) or described.Description(key=key, label=key)
-    is_told = key not in SECRETS and not (is_hidden and key in (URL, PROTOCOL))
-    setting = known.setting(value if is_told else None, is_readable=is_told)
-    return setting if not readonly else described.Description(key=key, label=known.label, readonly=True).setting(value)
+    is_secret = key in SECRETS or (value == MASK and not readonly)
+    known = descriptions().get(key) or described.Description(key=key, label=key, secret=is_secret)
+    is_told = not is_secret and not (is_hidden and key in (URL, PROTOCOL))
+    return replace(known, readonly=known.readonly or readonly).setting(value if is_told else None, is_readable=is_told)
 
 
 def excluded(found: tuple[Setting, ...]) -> dict[str, str]:
     """Return why what can't be read can't be brought back."""
-    return {item.key: UNTOLD if item.key in SECRETS else NOT_IN_USE for item in found if not item.is_readable}
+    return {item.key: UNTOLD if item.is_secret else NOT_IN_USE for item in found if not item.is_readable}
 
 
 def slot_in_use(values: Mapping[str, str]) -> Slot | None:

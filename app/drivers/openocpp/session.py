@@ -39,6 +39,8 @@ EVERYBODYS = "0000"
 """The serial number every unit of the demo firmware has (station_test_esp32.h): it tells nobody apart."""
 
 POLL_S = 2.0
+WRITE_S = 15.0
+"""Time for one write with what is read before and after it."""
 CONNECTORS_LIMIT = 4
 ANSWER_LIMIT = 200_000
 UNITS = {"Wh": 1.0, "kWh": 1000.0, "W": 1.0, "kW": 1000.0, "A": 1.0, "V": 1.0}
@@ -107,7 +109,7 @@ class OpenOcpp(WebSession):
     async def write_setting(self, change: Change) -> WriteResult:
         """Write one key and read it back. Raises ValueRejected, Busy while an address is on trial, NotSupported."""
         key = change.key
-        async with self.call(f"write {key}"):
+        async with self.call(f"write {key}", deadline_s=WRITE_S):
             await self._found()
             present = await self._one(key)
             if present is None:
@@ -116,7 +118,7 @@ class OpenOcpp(WebSession):
                 raise ValueRejected(f"“{present.label}” can't be written.", "The charger sets it by itself.")
             parameters.fits(key, change.after)
             await self._put(present, change.after)
-            back = await self._one(key) if key not in parameters.SECRETS else None
+            back = await self._one(key) if not present.is_secret else None
         is_staged = key in parameters.STAGED
         note = parameters.UNTOLD if back is None else ""
         value = back.value if back is not None else None
