@@ -181,12 +181,12 @@ class ModbusUnit(Session):
             return False
         self._outlets.append(link)
         try:
-            is_other = await fits(link, found)
+            is_same = await fits(link, found)
         except (LinkError, Garbled):
-            is_other = False
-        if not is_other:
+            is_same = False
+        if not is_same:
             await self._outlets.pop().close()
-        return is_other
+        return is_same
 
     async def _close(self) -> None:
         while self._outlets:
