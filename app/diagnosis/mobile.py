@@ -78,4 +78,6 @@ def _sim(case: str, severity: Severity, seen: MobileSeen, *, signal: str = "") -
 
 def _left(link: MobileLink) -> str:
     count = link.puk_left if link.sim is Sim.PUK else link.pin_left
-    return "how many tries are left is not told" if count is None else f"{count} tries are left"
+    if count is None:
+        return "how many tries are left is not told"
+    return "one try is left" if count == 1 else f"{count} tries are left"

@@ -143,7 +143,7 @@ class Talk:
                 return _own(command, lines)
             if text and text != command:
                 lines.append(text)
-        raise self._noise()
+        raise self.noise()
 
     async def told(self, command: str, *, timeout_s: float = ANSWER_S) -> list[str]:
         """Like ``ask``, with no line where the modem refuses."""
@@ -159,12 +159,13 @@ class Talk:
                 self._rest = rest
                 return text.strip()
             if len(self._rest) > LINE_LIMIT:
-                raise self._noise()
+                raise self.noise()
             data = await self.line.read(timeout_s=timeout_s)
             self.heard += len(data)
             self._rest += data.decode("latin-1")
 
-    def _noise(self) -> Garbled:
+    def noise(self) -> Garbled:
+        """Return the error for bytes that are no modem's."""
         return Garbled(
             f"{self.name} carries something, but no modem's answers.", "Check the baud rate and what the port leads to."
         )
@@ -370,7 +371,8 @@ def _address(rows: list[list[str]]) -> str:
 def in_words(link: MobileLink) -> str:
     """Put the most telling things into one line."""
     if link.sim is not Sim.READY:
-        left = f", {link.pin_left} tries left" if link.sim is Sim.PIN and link.pin_left is not None else ""
+        tries = "try" if link.pin_left == 1 else "tries"
+        left = f", {link.pin_left} {tries} left" if link.sim is Sim.PIN and link.pin_left is not None else ""
         return f"SIM: {link.sim.value}{left}"
     parts = [link.registration.value, link.operator, f"APN {link.apn}" if link.apn else "no APN"]
     dbm = link.rsrp_dbm if link.rsrp_dbm is not None else link.rssi_dbm
@@ -407,7 +409,7 @@ async def _attention(address: SerialAddress, links: Links) -> Talk:
             await talk.ask("AT")
         except TimedOut as error:
             if talk.heard:
-                raise talk._noise() from error
+                raise talk.noise() from error
             raise TimedOut(
                 f"{address} does not answer AT.",
                 "Check the port (a modem has several; one takes commands), the cable, and that the modem has power.",

@@ -136,9 +136,9 @@ async def test_a_pin_is_counted_and_never_tried():
     async with SimModem("quectel") as modem:
         modem.cpin, modem.pin_left = "+CPIN: SIM PIN", 1
         status = await status_of(modem)
-    assert status.detail == "SIM: PIN wanted, 1 tries left"
+    assert status.detail == "SIM: PIN wanted, 1 try left"
     assert status.mobile is not None
-    assert "1 tries are left" in findings(status.mobile)[0].details["left"]
+    assert "one try is left" in findings(status.mobile)[0].details["left"]
     assert not any("CPIN=" in command for command in modem.heard)
 
 
