@@ -25,6 +25,8 @@ _WAITING = ("Pending", "Rejected")
 EARLY_BOOTS = 3
 EARLY_S = 120.0
 """So many Boots within so short pauses are a loop; one more may have been asked for [OURS]."""
+STUCK_TIMES = 3
+"""The same message so often is a unit that does not get on (connection-failures 13) [OURS]."""
 HURRY = 0.8
 """A Boot that comes before this part of its interval is over was in a hurry [OURS]."""
 
@@ -134,11 +136,14 @@ def at_spoken(seen: Spoken) -> Iterator[Finding]:
 
 
 def at_backlog(seen: Backlog, count: int, limits: Thresholds) -> Iterator[Finding]:
-    """Judge a message about the past; ``count`` is how often its action came about the past."""
-    is_old = seen.age_s >= limits.past_old_s
-    if not (is_old or seen.is_repeated or seen.is_unknown):
+    """Judge a message about the past; ``count`` is how often it came.
+
+    Twice is no fault: whose line broke before our answer came has to tell it again (OCPP 1.6 §3.7.1).
+    """
+    is_old, is_stuck = seen.age_s >= limits.past_old_s, seen.is_repeated and count >= STUCK_TIMES
+    if not (is_old or is_stuck or seen.is_unknown):
         return
-    case = "repeated" if seen.is_repeated else "" if is_old else "unknown"
+    case = "repeated" if is_stuck else "" if is_old else "unknown"
     yield found(
         "PAST-QUEUE",
         Severity.INFO if case == "unknown" else Severity.WARNING,

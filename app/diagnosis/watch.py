@@ -105,7 +105,8 @@ class Watch:
                 yield from spoken.at_drift(seen, self.limits)
             case see.Backlog():
                 mark = (seen.action, seen.stamp)
-                _put(self._past, mark, self._past.get(mark, 0) + 1)
+                # A repetition was told before, even where the first time was no word about the past.
+                _put(self._past, mark, max(self._past.get(mark, 0) + 1, 2 if seen.is_repeated else 1))
                 yield from spoken.at_backlog(seen, self._past[mark], self.limits)
 
     def _comings(self, seen: see.Ended | see.Returned | see.Replaced) -> Iterator[Finding]:

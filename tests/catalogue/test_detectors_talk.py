@@ -152,8 +152,19 @@ def test_the_past_is_told_by_its_age_its_session_and_its_repetition() -> None:
     assert [found.severity for found in judged(old)] == [Severity.WARNING]
     assert [found.severity for found in judged(replace(old, age_s=10))] == [Severity.INFO]
     assert codes(replace(old, age_s=10, is_unknown=False)) == []
-    (repeated,) = judged(old, replace(old, is_repeated=True))
+    again = replace(old, is_repeated=True)
+    (repeated,) = judged(old, again, again)[-1:]
     assert "again and again" in catalogue.explain(repeated).title
+
+
+def test_a_message_whose_answer_was_lost_with_the_line_may_come_a_second_time() -> None:
+    """The first time was live, hence nothing to say; the second is what OCPP 1.6 §3.7.1 asks for."""
+    fresh = Backlog(
+        action="StartTransaction", stamp="x", age_s=8, transaction="", is_unknown=False, is_repeated=True, at=NOW
+    )
+    assert codes(fresh) == []
+    (stuck,) = judged(fresh, fresh)
+    assert "came 3 times" in catalogue.explain(stuck).cause
 
 
 def test_a_cut_answer_is_told_as_broken_and_as_too_long() -> None:
