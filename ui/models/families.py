@@ -70,11 +70,11 @@ _ROOT = QModelIndex()
 
 
 class Families(QAbstractListModel):
-    """Profiles, sorted by vendor and family; ``search`` keeps those that contain every word and pass the filter."""
+    """Profiles, sorted by vendor and family, those of no vendor last; ``search`` keeps what fits words and filter."""
 
     def __init__(self, profiles: Iterable[Profile], parent: QObject) -> None:
         super().__init__(parent)
-        self._all = sorted(profiles, key=lambda profile: (profile.vendor.lower(), profile.family.lower()))
+        self._all = sorted(profiles, key=lambda item: (not item.vendor, item.vendor.lower(), item.family.lower()))
         self._texts = {profile.id: _searchable(profile) for profile in self._all}
         self._shown = list(self._all)
 
@@ -86,7 +86,7 @@ class Families(QAbstractListModel):
     @property
     def vendors(self) -> list[str]:
         """List all vendors by name."""
-        return list(dict.fromkeys(profile.vendor for profile in self._all))
+        return list(dict.fromkeys(profile.vendor for profile in self._all if profile.vendor))
 
     def search(
         self, text: str, *, approach: Approach | None = None, verdict: Verdict | None = None, vendor: str = ""
@@ -119,16 +119,23 @@ class Families(QAbstractListModel):
         profile = self._shown[index.row()]
         word, tone, _, _ = approached(profile.approach)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{profile.family}, {profile.vendor}, {word}"
+            return ", ".join(part for part in (profile.family, below(profile), word) if part)
         values: dict[int, object] = {
             int(Qt.ItemDataRole.DisplayRole): profile.family,
             int(Qt.ItemDataRole.ToolTipRole): profile.summary,
-            SUBTITLE_ROLE: profile.vendor,
+            SUBTITLE_ROLE: below(profile),
             ICON_ROLE: profile.picture,
             BADGE_ROLE: (word, tone),
             PROFILE_ROLE: profile,
         }
         return values.get(int(role))
+
+
+def below(profile: Profile) -> str:
+    """Return what stands under a family's name: its vendor, or its models where the name says the vendor already."""
+    if profile.vendor and profile.vendor.casefold() not in profile.family.casefold():
+        return profile.vendor
+    return ", ".join(profile.models[:3]) or profile.vendor
 
 
 def _searchable(profile: Profile) -> str:

@@ -53,7 +53,8 @@ class FamilySheet(QWidget):
         words = QVBoxLayout()
         words.setSpacing(SPACE_4)
         words.addWidget(plain(profile.family, "title", box))
-        words.addWidget(plain(profile.vendor, "subtle", box))
+        if profile.vendor and profile.vendor != profile.family:
+            words.addWidget(plain(profile.vendor, "subtle", box))
         if profile.summary:
             words.addSpacing(SPACE_4)
             words.addWidget(plain(profile.summary, "", box))

@@ -26,14 +26,28 @@ from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 if TYPE_CHECKING:
     from app.model.frame import Adapter, ListenState, SourceState
 
-SOURCE_ICONS = {"mdns": "radar", "serial": "usb", "dial-in": "radio-tower", "broadcast": "radio"}
+SOURCE_ICONS = {
+    "mdns": "radar",
+    "broadcast": "radio",
+    "serial": "usb",
+    "bluetooth": "bluetooth",
+    "dial-in": "radio-tower",
+}
 SOURCE_WORDS = {
     "mdns": "Network search",
-    "serial": "Serial ports",
-    "dial-in": "Dial-in",
     "broadcast": "Question to everybody",
+    "serial": "Serial ports",
+    "bluetooth": "Bluetooth search",
+    "dial-in": "Dial-in",
 }
-SOURCE_SHORT = {"mdns": "Network", "serial": "Serial", "dial-in": "Dial-in", "broadcast": "UDP"}
+SOURCE_SHORT = {
+    "mdns": "Network",
+    "broadcast": "Call",
+    "serial": "Serial",
+    "bluetooth": "Bluetooth",
+    "dial-in": "Dial-in",
+}
+"""In the order in which the lamps stand, whoever speaks first."""
 TROUBLE_ICONS = {"limited": "triangle-alert", "failed": "octagon-x"}
 HEALTH_TONES = {"off": "idle", "starting": "working", "working": "good", "limited": "attention", "failed": "fault"}
 HEALTH_WORDS = {
@@ -44,8 +58,8 @@ HEALTH_WORDS = {
     "failed": "Not working",
 }
 
-WORDS_FROM_PX = 900
-"""Below this width the search's lamps show icons alone."""
+BARE_PX, LAMP_PX = 600, 100
+"""What the bar needs without lamps, and for one lamp with its word: where that is not there, lamps show icons alone."""
 
 SITE_PX, ADAPTER_PX = 160, 280
 
@@ -118,7 +132,10 @@ class TopBar(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave words to the tool tips where the window is narrow."""
         super().resizeEvent(event)
-        is_narrow = self.width() < WORDS_FROM_PX
+        self._fit()
+
+    def _fit(self) -> None:
+        is_narrow = self.width() < BARE_PX + LAMP_PX * len(self._sources)
         if is_narrow == self._is_narrow:
             return
         self._is_narrow = is_narrow
@@ -186,6 +203,7 @@ class TopBar(QFrame):
             word = translate(HEALTH_WORDS[health])
             button.setAccessibleName(f"{title}: {word}")
             button.setToolTip(_tip(f"{title}: {word}", state.text, state.advice))
+        self._fit()
 
     def source_button(self, name: str) -> QToolButton | None:
         """Return a source's lamp."""
@@ -197,8 +215,11 @@ class TopBar(QFrame):
         button.setToolButtonStyle(self._source_style)
         button.setObjectName(f"source-{name}")
         button.clicked.connect(self._source_clicked)
-        self._row.addWidget(button)
         self._sources[name] = button
+        names = sorted(self._sources, key=_place)
+        self._row.insertWidget(names.index(name), button)
+        if names[-1] != name:
+            QWidget.setTabOrder(button, self._sources[names[names.index(name) + 1]])
         return button
 
     def _source_clicked(self) -> None:
@@ -209,3 +230,10 @@ class TopBar(QFrame):
 
     def _chosen(self, index: int) -> None:
         self.adapter_chosen.emit(str(self.adapter.itemData(index) or ""))
+
+
+def _place(source: str) -> int:
+    """Return where a source's lamp stands; a source of a name of its own stands last."""
+    kinds = list(SOURCE_SHORT)
+    kind = source.partition(":")[0]
+    return kinds.index(kind) if kind in kinds else len(kinds)
