@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from app.diagnosis import thresholds
+from app.diagnosis.mobile import at_mobile
 from app.diagnosis.ways import Way
 from app.diagnosis.ways import ways as all_ways
 from app.driver.capability import ReportsStatus, SetsBackend
@@ -17,12 +19,14 @@ from app.errors import AppError, AuthFailed
 from app.model.address import OcppAddress
 from app.model.backend import Backend
 from app.model.finding import Finding, Severity
+from app.model.mobile import MobileLink
+from app.model.observation import MobileSeen
 from app.model.profile import Profile
 from app.model.triage import Answering, Case, Judgement
 from app.model.unit import Unit, authority
 from app.scope import Scope
 from app.triage.judging import RUNNING, judge
-from app.triage.records import NOTHING, Records
+from app.triage.records import NOTHING, SIM, Records
 
 AT_ONCE = 8
 """Chargers asked at the same time."""
@@ -43,6 +47,8 @@ class Seen:
     state: str = ""
     is_locked: bool = False
     trouble: str = ""
+    mobile: MobileLink | None = None
+    """How its modem stands with card and network, where it has one that tells."""
     is_asked: bool = True
 
 
@@ -123,12 +129,20 @@ class TriageDesk:
             is_charging=(seen.state or unit.state) in RUNNING,
             is_dialled_in=any(isinstance(way.address, OcppAddress) and way.is_present for way in unit.ways),
             offers=seen.offers,
-            codes=barring(self._known(unit)),
+            codes=barring(self._standing(unit, seen)),
             trouble=seen.trouble or next((way.trouble for way in unit.ways if way.trouble), ""),
             told=told.grounds,
             is_asked=seen.is_asked,
         )
         return judge(case, self.profile(unit), self._ways(), datetime.now(UTC))
+
+    def _standing(self, unit: Unit, seen: Seen) -> Sequence[Finding]:
+        """Return what stands against a charger; of its modem what that tells now, not what it told before."""
+        if seen.mobile is None:
+            return self._known(unit)
+        now = MobileSeen(link=seen.mobile, at=datetime.now(UTC), unit_id=unit.unit_id)
+        others = (finding for finding in self._known(unit) if finding.code != SIM)
+        return (*others, *at_mobile(now, thresholds.standard()))
 
     def look_up(self, unit: Unit) -> None:
         """Search the records of a charger; what they tell counts from the next verdict on."""
@@ -147,7 +161,8 @@ class TriageDesk:
             async with asyncio.timeout(UNIT_S), self._opens(unit.unit_id) as session:
                 seen = Seen(offers=frozenset(item.__name__ for item in session.offers))
                 if session.has(ReportsStatus):
-                    seen = replace(seen, state=(await session.ask(ReportsStatus).status()).state)
+                    status = await session.ask(ReportsStatus).status()
+                    seen = replace(seen, state=status.state, mobile=status.mobile)
                 # some chargers choke on reading all of their OCPP configuration, so it is not asked for here
                 if session.has(SetsBackend) and not isinstance(session.address, OcppAddress):
                     seen = replace(seen, present=await session.ask(SetsBackend).read_backend())

@@ -28,6 +28,8 @@ ANSWERS = 5
 UNITS = 500
 """Chargers whose findings are kept (a flood of identities)."""
 
+SIM = "SIM-APN"
+
 FINDING_S = 3600
 """A finding this old may have been mended."""
 
@@ -95,16 +97,16 @@ def _profile(dump: Dump) -> SecurityProfile | None:
 
 
 class Hearing:
-    """Keeps the newest finding of each code, by whatever id it was published under. Bounded."""
+    """Keeps the newest finding of each code and case, by whatever id it was published under. Bounded."""
 
     def __init__(self, feed: Feed[Finding]) -> None:
         self._news = feed.subscribe(4096)
-        self._kept: OrderedDict[str, dict[str, Finding]] = OrderedDict()
+        self._kept: OrderedDict[str, dict[tuple[str, str], Finding]] = OrderedDict()
 
     def of(self, unit: Unit) -> tuple[Finding, ...]:
         """Return what stands against a charger, unless it is old."""
         for finding in self._news.take():
-            self._kept.setdefault(finding.unit_id, {})[finding.code] = finding
+            self._kept.setdefault(finding.unit_id, {})[finding.code, finding.details.get("case", "")] = finding
             while len(self._kept) > UNITS:
                 self._kept.popitem(last=False)
         keys = {unit.unit_id, *identities(unit), *(str(way.address) for way in unit.ways)}

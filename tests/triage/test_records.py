@@ -13,10 +13,12 @@ from app.feed import Feed
 from app.model.backend import Backend, SecurityProfile
 from app.model.finding import Finding, Severity
 from app.model.frame import Direction, Frame, FrameKind
+from app.model.mobile import MobileLink, Registration, Sim
 from app.model.profile import Verdict
 from app.model.triage import Ground
 from app.model.unit import Unit
 from app.settings import Settings
+from app.triage.desk import Seen
 from app.triage.records import UNITS, Hearing
 from app.workbench import Workbench
 from tests.triage.test_judging import UNIT, judge, profile
@@ -120,3 +122,31 @@ async def test_a_modem_without_a_card_needs_a_new_sim(home: Path):
     async with Workbench(Settings(endpoint_on=False), home=home, with_discovery=False) as bench:
         bench.findings.publish(sim(unit.unit_id, datetime.now(UTC)))
         assert bench.triage.of(unit).verdict is Verdict.SIM
+
+
+@pytest.mark.parametrize(
+    ("case", "severity", "verdict"),
+    [
+        ("no-sim", Severity.FAULT, Verdict.SIM),
+        ("denied", Severity.FAULT, Verdict.SIM),
+        ("weak", Severity.WARNING, Verdict.UNKNOWN),
+        ("roaming", Severity.INFO, Verdict.UNKNOWN),
+    ],
+)
+async def test_a_weak_signal_alone_is_no_reason_for_a_new_card(
+    home: Path, case: str, severity: Severity, verdict: Verdict
+):
+    unit = replace(UNIT, identity=replace(UNIT.identity, profile_id="modem"))
+    async with Workbench(Settings(endpoint_on=False), home=home, with_discovery=False) as bench:
+        bench.findings.publish(replace(sim(unit.unit_id), severity=severity, details={"case": case}))
+        bench.findings.publish(replace(sim(unit.unit_id), severity=Severity.INFO, details={"case": "weak"}))
+        assert bench.triage.of(unit).verdict is verdict
+
+
+@pytest.mark.parametrize(("card", "verdict"), [(Sim.ABSENT, Verdict.SIM), (Sim.READY, Verdict.UNKNOWN)])
+async def test_what_a_modem_says_now_counts_more_than_what_it_said(home: Path, card: Sim, verdict: Verdict):
+    unit = replace(UNIT, identity=replace(UNIT.identity, profile_id="modem"))
+    seen = Seen(mobile=MobileLink(sim=card, registration=Registration.HOME, apn="internet"))
+    async with Workbench(Settings(endpoint_on=False), home=home, with_discovery=False) as bench:
+        bench.findings.publish(sim(unit.unit_id))
+        assert bench.triage._desk.judged(unit, None, seen).verdict is verdict
