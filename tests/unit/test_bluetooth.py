@@ -22,11 +22,13 @@ from app.links.ble import GattLink
 from app.links.real import RealLinks
 from app.model.address import BleAddress
 from app.model.frame import SourceHealth, SourceState
+from app.model.secret import Secret
 from app.model.unit import Sighting, SourceKind
 from app.scope import Scope
 from app.sim.ether import Ether
 from app.sim.evbox import EvboxUnit
-from tests.drivers.rigs_evbox import evbox, links
+from app.storage.vault import MemoryVault
+from tests.drivers.rigs_evbox import CODE, evbox, links
 
 REGISTRY = Registry(load_drivers(app.drivers), load_profiles(resources.texts("profiles", ".toml")))
 NOTIFY = "2456e1b9-26e2-8f83-e744-f34f01e9d703"
@@ -216,3 +218,20 @@ async def test_without_its_code_the_unit_is_named_and_asks_for_it():
 def test_bleak_errors_are_translated_with_bounded_text():
     told = ble.told_of(BleakError("x" * 5000), "EVBox")
     assert len(told.message) < 300
+
+
+async def test_once_the_code_is_entered_the_unit_tells_who_it_is():
+    held = MemoryVault()
+    async with evbox() as unit, Scope("test") as scope:
+        air = RealLinks(radio=unit.ether.radio, vault=held)
+        finder = Finder(registry=REGISTRY, links=air, scope=scope, ours=frozenset)
+        hints = {"services": " ".join(unit.gatt)}
+        finder.sighted(Sighting(source=SourceKind.BLUETOOTH, address=unit.address, at=datetime.now(UTC), hints=hints))
+        await finder.settled(5)
+        [found] = finder.units.values()
+        held.set(f"charger/{unit.address}/password", Secret(CODE))
+        again = await finder.refresh(found.unit_id)
+        assert again.identity.serial == unit.serial
+        assert again.backend.url == "wss://EU.EVERON.IO"
+        assert not again.ways[0].trouble
+        assert len(finder.units) == 1
