@@ -98,7 +98,7 @@ class SearchPanel(QFrame):
         self.range.setAccessibleName(self.tr("Part of the network"))
         self.range.setClearButtonEnabled(True)
         self.asked = Fold(self)
-        self.button = QPushButton(self)
+        self.button = QPushButton(self.tr("Search"), self)
         set_role(self.button, "primary", size="large")
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)

@@ -155,6 +155,8 @@ class TriageView(QWidget):
         self.splitter.addWidget(self.stack)
         self.splitter.addWidget(side)
         self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.splitter.setSizes([2 * DETAIL_WIDTH, DETAIL_WIDTH])
         side.setMinimumWidth(320)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -182,7 +184,6 @@ class TriageView(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Show what is known at once, and search the records for more."""
         super().showEvent(event)
-        self.splitter.setSizes([max(1, self.width() - DETAIL_WIDTH), DETAIL_WIDTH])
         self.refresh()
         self._tasks.start_once("triage records", self._prepare())
 
