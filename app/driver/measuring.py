@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +25,8 @@ def number_of(value: Any) -> float | None:
     """Return a finite number below 1e12, or ``None``; ``false`` and texts are none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and abs(value) < 1e12 else None
+    # compared first: an integer of hundreds of digits can't become a float at all
+    return float(value) if abs(value) < 1e12 else None
 
 
 def at(found: Any, path: Iterable[str | int]) -> Any:

@@ -193,12 +193,12 @@ class OpenOcpp(WebSession):
 
 def state_of(found: dict[str, Any], number: int) -> tuple[str, str]:
     """Return the OCPP word of a connector. The charger's own word is that of connector 1, whatever was asked."""
-    told, condition = found.get("chargePointStatus1_6"), found.get("connectorStatus")
+    told, condition = text_of(found, "chargePointStatus1_6", 40), found.get("connectorStatus")
     condition = condition if isinstance(condition, dict) else {}
     if condition.get("faulted_status"):
         return "Faulted", f"connector {number}"
     if number == 1 and told in WORDS:
-        return str(told), ""
+        return told, ""
     if condition.get("connector_available") is False:
         return "Unavailable", ""
     if condition.get("vehicle_connected") is not True:
