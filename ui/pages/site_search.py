@@ -45,6 +45,7 @@ class Fold(QFrame):
     def __init__(self, parent: QFrame) -> None:
         super().__init__(parent)
         self.button = QPushButton(self)
+        self.button.setAccessibleName(self.tr("Show more"))
         self.button.setCheckable(True)
         set_role(self.button, "link")
         icons.dress(self.button, "chevron-right")
