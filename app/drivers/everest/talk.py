@@ -79,7 +79,7 @@ class Talk:
     async def connection(self) -> Mapping[str, Any]:
         """Return what it says of its connection; newer builds are asked, older ones told it when it last changed."""
         try:
-            status = await self._ask("connection_status", None, timeout_s=STATE_S)
+            status = await self._ask("connection_status", None, patience_s=STATE_S)
             if isinstance(status, dict):
                 self.state["connection_status"] = status
         except TimedOut:
@@ -88,7 +88,8 @@ class Talk:
         known = self.state.get("is_connected")
         return told if isinstance(told, dict) else {"connected": known} if isinstance(known, bool) else {}
 
-    async def _ask(self, operation: str, payload: Any, *, timeout_s: float = ANSWER_S) -> Any:
+    async def _ask(self, operation: str, payload: Any, *, patience_s: float | None = None) -> Any:
+        timeout_s = ANSWER_S if patience_s is None else patience_s
         base = f"{ROOT}/{self.module}"
         reply = f"{base}/e2m/{operation}/rehome-{next(self._numbers)}"
         body: dict[str, Any] = {"headers": {"replyTo": reply}}
