@@ -141,7 +141,11 @@ class DemoGarage:
 @asynccontextmanager
 async def demo(settings: Settings, *, home: Path, time_scale: float = 0.2) -> AsyncIterator[Workbench]:
     """Open the workbench amid a demo garage. The endpoint takes a free port where the usual one is taken."""
-    async with DemoGarage(time_scale=time_scale) as garage:
+    # Here, for both load bleak, which takes longer than the window may.
+    from app.sim.ether import Ether
+    from app.sim.evbox import EvboxUnit
+
+    async with DemoGarage(time_scale=time_scale) as garage, EvboxUnit(Ether(), time_scale=time_scale) as evbox:
         chosen = replace(settings, presets=(garage.preset,), endpoint_on=False)
         bench = Workbench(
             chosen,
@@ -152,8 +156,10 @@ async def demo(settings: Settings, *, home: Path, time_scale: float = 0.2) -> As
             mdns_accepts=lambda sighting: sighting.address == garage.gateway.address,
             serial_ports=garage.serial_ports,
             list_ports=tuple,
+            radio=evbox.ether.radio,
         )
         async with bench:
+            bench.vault.set(f"charger/{evbox.address}/password", Secret(evbox.code))
             bench.vault.set(f"preset/{PRESET_NAME}", Secret(PASSWORD))
             state = await bench.listen_somewhere()
             bench.change_settings(replace(bench.settings, endpoint_on=True))
