@@ -31,6 +31,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -316,9 +317,20 @@ def prepare(level: str, *, seen_on: str = "", for_build: bool = False) -> Enviro
 
 def attend(command: Sequence[str], env: Mapping[str, str]) -> int:
     """Run a program in the foreground: Ctrl-C reaches it by itself, a request to end is passed on."""
-    process = subprocess.Popen(command, env=dict(env), cwd=ROOT)
-    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    asked_to_end = threading.Event()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def end(*_: object) -> None:
+        asked_to_end.set()
+        for process in started:
+            process.terminate()
+
+    previous = signal.signal(signal.SIGTERM, end)  # before there is a program that could be left behind
     try:
+        process = subprocess.Popen(command, env=dict(env), cwd=ROOT)
+        started.append(process)
+        if asked_to_end.is_set():
+            process.terminate()
         while True:
             try:
                 code = process.wait()

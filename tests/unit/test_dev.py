@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -204,6 +205,7 @@ HOLDER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
+from typing import Any
 import dev
 with dev.exclusive(Path(sys.argv[2])):
     print("held", flush=True)
@@ -365,6 +367,18 @@ def test_a_request_to_end_reaches_the_program() -> None:
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 9
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_request_to_end_that_comes_while_the_program_starts_reaches_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def asked_meanwhile(*args: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return start(*args, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", asked_meanwhile)
+    assert dev.attend([sys.executable, "-c", "import signal; signal.pause()"], os.environ) == 128 + signal.SIGTERM
 
 
 OLD_PYTHONS = sorted(Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python")) + sorted(
