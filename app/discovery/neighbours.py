@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from app.model.profile import Profile
 from app.programs import run
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,17 @@ async def read() -> Mapping[str, str] | None:
     except (OSError, TimeoutError) as error:
         log.info("the table of neighbours can't be read: %s", error)
         return None
+
+
+def makers(profiles: Iterable[Profile], mac: str) -> tuple[str, ...]:
+    """Return the charger makers to whom the IEEE gave the block of addresses this one lies in, by the profiles."""
+    plain = mac.replace(":", "").upper()
+    fitting = [
+        profile.vendor
+        for profile in profiles
+        if any(plain.startswith(prefix.replace(":", "")) for prefix in profile.match.mac_prefixes)
+    ]
+    return tuple(dict.fromkeys(fitting))
 
 
 def parse_proc(text: str) -> dict[str, str]:

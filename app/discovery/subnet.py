@@ -189,7 +189,8 @@ class LanSearch:
                 found.append(NetAddress(host=host, port=question.port, scheme="udp"))
         if found:
             mac = (await self._table.read() or {}).get(host, "")
-            self._answers[host] = Answer(host=host, doors=tuple(found), mac=mac)
+            makers = neighbours.makers(self._registry.profiles.values(), mac)
+            self._answers[host] = Answer(host=host, doors=tuple(found), mac=mac, makers=makers)
             for address in found:
                 self._finder.sighted(_sighting(address, mac, network))
 

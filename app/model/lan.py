@@ -23,6 +23,8 @@ class Answer:
     host: str
     doors: tuple[NetAddress, ...]
     mac: str = ""
+    makers: tuple[str, ...] = ()
+    """Charger makers the network chip's address was given to: a hint, never a proof."""
     unit_id: str = ""
     is_open: bool = False
     """Nobody has found out yet who it is."""

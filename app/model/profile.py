@@ -78,7 +78,7 @@ class Match:
     scheme: str = "http"
     """``http``, ``https``, ``udp``, ``modbus``, ``mqtt`` or ``tcp``."""
     mac_prefixes: tuple[str, ...] = ()
-    """``AA:BB:CC`` prefixes of the IEEE registry: a hint, never a proof."""
+    """Blocks of the IEEE registry, 24, 28 or 36 bits as ``AA:BB:CC``, ``…:D``, ``…:DD:E``: a hint, never a proof."""
     ssid_like: str = ""
     """The name of its own access point."""
     access_point_hosts: tuple[str, ...] = ()

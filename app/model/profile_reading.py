@@ -33,6 +33,9 @@ E = TypeVar("E", bound=Enum)
 
 SCHEMES = frozenset({"http", "https", "udp", "modbus", "mqtt", "tcp"})
 RESTARTS = frozenset({"none", "automatic", "by-hand", "unknown"})
+MAC_BLOCK = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){2}(:[0-9A-F]|:[0-9A-F]{2}:[0-9A-F])?")
+"""A block of 24, 28 or 36 bits (IEEE MA-L, MA-M, MA-S)."""
+
 TRUSTS = frozenset({"", "unverified", "public", "upload", "fixed"})
 HOLDS: Mapping[str, frozenset[str]] = {
     "url": frozenset({"", "no-scheme", "trailing-slash", "no-trailing-slash"}),
@@ -163,7 +166,7 @@ class _Reader:
             boot_model_like=self.regex(table, "boot_model_like"),
             ports=ports,
             scheme=self.one_of(table, "scheme", SCHEMES, "http"),
-            mac_prefixes=tuple(text.upper() for text in self.texts(table, "mac_prefixes")),
+            mac_prefixes=self.blocks(self.texts(table, "mac_prefixes")),
             ssid_like=self.regex(table, "ssid_like"),
             access_point_hosts=self.texts(table, "access_point_hosts"),
             ble_services=tuple(text.lower() for text in self.texts(table, "ble_services")),
@@ -172,6 +175,12 @@ class _Reader:
         )
         self.done(table, "[match]")
         return result
+
+    def blocks(self, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = next((text for text in prefixes if not MAC_BLOCK.fullmatch(text)), None)
+        if wrong is not None:
+            raise self.fail(f"“mac_prefixes”: “{wrong}” is no block of the IEEE registry")
+        return prefixes
 
     def url(self, table: dict[str, Any]) -> UrlHabit:
         result = UrlHabit(

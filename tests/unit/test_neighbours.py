@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.discovery.neighbours import parse_bsd, parse_proc, parse_windows
+from app import resources
+from app.discovery.neighbours import makers, parse_bsd, parse_proc, parse_windows
+from app.driver.registry import load_profiles
 
 PROC = """IP address       HW type     Flags       HW address            Mask     Device
 192.168.1.43     0x1         0x2         24:0a:c4:11:a7:d4     *        eth0
@@ -44,3 +46,11 @@ def test_each_system_is_understood_and_what_answered_nothing_is_left_out() -> No
 def test_any_text_is_read_without_a_fault(text: str) -> None:
     for parse in (parse_proc, parse_windows, parse_bsd):
         parse(text)
+
+
+def test_an_address_hints_at_the_makers_its_block_was_given_to() -> None:
+    profiles = load_profiles(resources.texts("profiles", ".toml"))
+    assert makers(profiles, "7C:BA:C0:12:34:56") == ("EVBox",)
+    assert makers(profiles, "98:fc:84:1a:00:01") == ("go-e",)
+    assert makers(profiles, "98:FC:84:2A:00:01") == ()
+    assert makers(profiles, "") == ()

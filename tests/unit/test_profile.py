@@ -77,6 +77,7 @@ def test_the_least_profile():
         ({"tries": [{"way": "dns"}]}, "source"),
         ({"outlook": {"verdict": "maybe", "reason": "x", "source": "x", "grade": "source"}}, "maybe"),
         ({"match": {"scheme": "gopher"}}, "gopher"),
+        ({"match": {"mac_prefixes": ["AA:BB"]}}, "AA:BB"),
     ],
 )
 def test_a_wrong_profile_is_refused_by_name(changes: dict[str, Any], names: str):

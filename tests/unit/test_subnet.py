@@ -22,24 +22,25 @@ from app.model.unit import SourceKind
 from app.scope import Scope
 from tests.unit import discovery_garage as garage
 from tests.unit.discovery_garage import Charger, until
+from ui.models.lan import door_text
 
 LOOP = Network(adapter=Adapter(name="lo", address="127.0.0.1", is_loopback=True), prefix=8, index=1)
 LAN = replace(LOOP, adapter=Adapter(name="eth0", address="127.0.0.1", is_loopback=False))
 
 
-def catalogue(port: int) -> Registry:
+def catalogue(port: int, *, blocks: tuple[str, ...] = ()) -> Registry:
     found = garage.registry()
     http = found.drivers["test-http"]
     lan = replace(http, sources=http.sources | {SourceKind.LAN}, asks=("GET /who",))
-    box = replace(found.profiles["box"], match=Match(ports=(port,)))
+    box = replace(found.profiles["box"], match=Match(ports=(port,), mac_prefixes=blocks))
     return Registry([lan], [box])
 
 
 class Searching:
     """A search with a finder behind it."""
 
-    def __init__(self, port: int, scope: Scope, **options: object) -> None:
-        registry, links = catalogue(port), RealLinks()
+    def __init__(self, port: int, scope: Scope, *, registry: Registry | None = None, **options: object) -> None:
+        registry, links = registry or catalogue(port), RealLinks()
         self.finder = Finder(registry=registry, links=links, scope=scope, ours=frozenset)
         self.search = LanSearch(
             registry=registry, finder=self.finder, links=links, scope=scope, asks_loopback=True, **options
@@ -129,6 +130,18 @@ async def test_the_network_chips_address_comes_along_as_a_hint(free_port: int) -
         assert [item.mac for item in at.search.answers] == ["24:0A:C4:00:00:01"]
         unit = await until(at.finder, lambda units: next(iter(units.values()), None))
         assert not unit.identity.mac  # a hint names nobody
+
+
+async def test_a_strangers_chip_of_a_charger_maker_is_told(free_port: int) -> None:
+    async def table() -> Mapping[str, str]:
+        return {"127.0.7.3": "7C:BA:C0:00:00:01"}
+
+    printer = Charger(host="127.0.7.3", port=free_port, charger=False)
+    known = catalogue(free_port, blocks=("7C:BA:C0",))
+    async with printer, searching(free_port, table=table, registry=known) as at:
+        await at.over(hosts("127.0.7.3"))
+        assert [item.makers for item in at.search.answers] == [("Test",)]
+        assert "perhaps a charger of theirs" in door_text(at.search.answers[0])
 
 
 async def test_a_udp_port_in_use_is_told_and_costs_no_answer(free_port: int) -> None:

@@ -54,7 +54,11 @@ def _s(progress: Progress) -> str:
 def door_text(answer: Answer) -> str:
     """Say where something answers that is no charger Rehome knows."""
     doors = ", ".join(f"{door.port}/{'udp' if door.scheme == 'udp' else 'tcp'}" for door in answer.doors)
-    return f"{answer.host}  {doors}" + (f"  {answer.mac}" if answer.mac else "")
+    text = f"{answer.host}  {doors}" + (f"  {answer.mac}" if answer.mac else "")
+    if not answer.makers:
+        return text
+    hint = worded("network chip of {maker}: perhaps a charger of theirs", maker=", ".join(answer.makers))
+    return f"{text} · {hint}"
 
 
 def hint_text(hints: Sequence[HotspotHint], air: Airwaves | None) -> str:
