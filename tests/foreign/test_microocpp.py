@@ -113,5 +113,5 @@ async def test_a_whole_job_moves_it(tmp_path: Path, ocpp: str):
         job = await drive(bench, bench.desk.create("u1").id, wanted(new.url), skips=[StepKind.SESSION])
         assert job.state is JobState.DONE, facts({job.id: job})
         async with asyncio.timeout(REAL.patience_s):
-            while not new.stations["NEW-1"].is_connected:
+            while not new.stations["NEW-1"].is_connected:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
