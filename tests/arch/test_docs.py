@@ -36,3 +36,13 @@ def test_every_decision_is_listed_and_complete() -> None:
         text = page.read_text(encoding="utf-8")
         assert f"({page.name})" in listed, page.name
         assert re.findall(r"^## (\w+)", text, re.MULTILINE) == ["Context", "Decision", "Consequences"], page.name
+
+
+def test_every_page_is_in_the_index() -> None:
+    listed = set(LINK.findall((ROOT / "docs" / "README.md").read_text(encoding="utf-8")))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} <= listed
+
+
+def test_every_command_is_documented() -> None:
+    page = (ROOT / "docs" / "headless.md").read_text(encoding="utf-8")
+    assert not [name for name in COMMANDS if f"`rehome {name}" not in page]
