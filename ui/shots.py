@@ -31,8 +31,8 @@ LOOKS = ("light", "dark")
 async def take_shots(bench: Workbench, window: MainWindow, folder: Path) -> None:
     """Write ``<page>-<look>.png`` for every page, and the first also at 200 % (``<page>-<look>-200.png``).
 
-    In the demo one whole job is done first, in the light look, with a picture of each of its steps, then the endpoint
-    is shown screen by screen.
+    In the demo one whole job is done first, in the light look, with a picture of each of its steps; then how chargers
+    are found, judged and typed into, and the endpoint, screen by screen.
     """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     window.resize(SIZE)
@@ -41,9 +41,11 @@ async def take_shots(bench: Workbench, window: MainWindow, folder: Path) -> None
     if bench.is_demo:
         from ui.endpointtour import EndpointTour
         from ui.jobtour import JobTour
+        from ui.sitetour import SiteTour
 
         job = await JobTour(bench, window, folder, suffix="-light", keeps_report=False).run()
         unit_id = job.unit_id
+        await SiteTour(bench, window, folder, suffix="-light").run()
         await EndpointTour(bench, window, folder, suffix="-light").run()
     for look in LOOKS:
         theme().choose(look)  # type: ignore[arg-type]  # LOOKS are choices

@@ -88,7 +88,7 @@ def choose(panel: ExplainPanel, key: str) -> str:
 async def test_settings_say_which_make_it_is_and_what_the_chosen_one_means(bench: Any) -> None:
     async with opened(bench) as page, charger(bench, answers=Keys().answers):
         config = await read(page)
-        assert config.make.text.text() == "EVBox Gen4, by evb_ServerURL, evb_AutoStart"
+        assert config.make.text.text() == "EVBox Gen4, known by evb_ServerURL, evb_AutoStart"
         row = next(at for at, one in enumerate(config.table.model.rows) if one.setting.key == "evb_AutoStart")
         config.table.view.setCurrentIndex(config.table.model.index(row, 0))
         assert config.table.model.rows[row].setting.label == "Start without a card"
@@ -251,7 +251,7 @@ async def test_a_file_is_explained_without_any_charger(bench: Any, tmp_path: Pat
         await until(explainer.empty.isVisible)
         explainer.open_file(file)
         await until(explainer.panel.isVisible)
-        assert explainer.panel.stack.text() == "Charge Amps, by ACPhaseSwitchingSupported"
+        assert explainer.panel.stack.text() == "Charge Amps, known by ACPhaseSwitchingSupported"
         assert explainer.line.text() == "From halo.txt, read as lines. Nothing is sent anywhere."
         wish(explainer.panel.wishes, "lost-line", "five-minutes")
         assert explainer.panel.wishes.apply.isHidden()
@@ -263,7 +263,7 @@ async def test_a_pasted_frame_is_explained(bench: Any) -> None:
         page.tabs.setCurrentIndex(EXPLAIN)
         QGuiApplication.clipboard().setText(frame)
         click(page.explainer.paste_button)
-        assert page.explainer.panel.stack.text() == "Evnex, by OCPPEndPoint"
+        assert page.explainer.panel.stack.text() == "Evnex, known by OCPPEndPoint"
 
 
 async def test_a_file_that_holds_nothing_is_refused_in_words(bench: Any, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ async def test_what_to_type_follows_the_form_and_can_be_scanned(library: Charger
 
 async def test_a_password_is_hidden_and_has_no_code_until_it_is_shown(library: ChargersPage) -> None:
     library.open("wallbox")
-    library._show_typing()
+    library.show_typing()
     form, view = library.typing.form, library.typing.view
     form.url.setText("wss://csms.example/ocpp")
     form.identity.setText("CP-17")
@@ -150,7 +150,7 @@ async def test_a_password_is_hidden_and_has_no_code_until_it_is_shown(library: C
 
 async def test_ticks_stay_while_nothing_changes_and_go_where_the_text_does(library: ChargersPage) -> None:
     library.open("wallbox")
-    library._show_typing()
+    library.show_typing()
     form, view = library.typing.form, library.typing.view
     form.url.setText("wss://csms.example/ocpp")
     form.identity.setText("CP-17")
@@ -162,7 +162,7 @@ async def test_ticks_stay_while_nothing_changes_and_go_where_the_text_does(libra
 
 async def test_fields_are_gone_through_with_the_keyboard(library: ChargersPage, qtbot: Any) -> None:
     library.open("wallbox")
-    library._show_typing()
+    library.show_typing()
     library.typing.form.url.setText("wss://csms.example/ocpp")
     library.typing.form.identity.setText("CP-17")
     view = library.typing.view
@@ -187,7 +187,7 @@ def test_the_content_of_a_file_is_copied_as_it_is(qtbot: Any) -> None:
 
 async def test_what_can_not_work_is_said_before_anything_is_typed(library: ChargersPage) -> None:
     library.open("enercharge-dc")
-    library._show_typing()
+    library.show_typing()
     library.typing.form.url.setText("wss://csms.example/ocpp")
     library.typing.form.identity.setText("CP-17")
     assert "No field for the address of a foreign backend is known." in words(library.typing.view)
@@ -209,7 +209,7 @@ async def test_card_and_sheet_are_saved_where_wanted(
     await until(lambda: len(opened) == 1)
     content = (tmp_path / f"file.{kind}").read_bytes()
     assert content.startswith(b"%PDF-" if kind == "pdf" else b"<!doctype html>")
-    library._show_typing()
+    library.show_typing()
     library.typing.form.url.setText("wss://csms.example/ocpp")
     library.typing.form.identity.setText("CP-17")
     library.typing.view.card.click()
@@ -224,7 +224,7 @@ async def test_what_is_typed_for_this_computer_is_waited_for_and_seen(open_bench
         page.resize(1180, 640)
         page.show()
         page.open("wallbox")
-        page._show_typing()
+        page.show_typing()
         panel = page.typing
         panel.form.preset.setCurrentIndex(1)
         panel.form.identity.setText("CP-99")
@@ -257,7 +257,7 @@ async def test_every_control_has_a_name(library: ChargersPage) -> None:
     for combo in (library.approach, library.verdict, library.vendor):
         assert combo.accessibleName()
     library.open("bender-web")
-    library._show_typing()
+    library.show_typing()
     library.typing.form.url.setText("wss://csms.example/ocpp")
     library.typing.form.identity.setText("CP-17")
     for row in library.typing.view.rows:

@@ -74,7 +74,7 @@ def stack_words(report: Report) -> tuple[str, str]:
     """Say in one line which stack it is, and by what; with a tone."""
     stack, candidates = report.recognition.stack, report.recognition.candidates
     if stack is not None:
-        return worded("{name}, by {proofs}", name=stack.name, proofs=_proofs(candidates[0].proofs)), "good"
+        return worded("{name}, known by {proofs}", name=stack.name, proofs=_proofs(candidates[0].proofs)), "good"
     if candidates:
         names = worded(" or ").join(item.stack.name for item in candidates[:4])
         return worded("Not sure which make: {names}", names=names), "attention"

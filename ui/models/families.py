@@ -138,6 +138,11 @@ def below(profile: Profile) -> str:
     return ", ".join(profile.models[:3]) or profile.vendor
 
 
+def is_typeable(profile: Profile) -> bool:
+    """Say whether anything is known to be typed into one: not where it is only read, or no way was ever found."""
+    return profile.guide is not None or profile.approach not in (Approach.DIAGNOSE, Approach.NONE)
+
+
 def _searchable(profile: Profile) -> str:
     rules, guide = profile.match, profile.guide
     parts = [profile.id, profile.family, profile.vendor, profile.driver, profile.summary, *profile.instructions]

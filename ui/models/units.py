@@ -162,12 +162,23 @@ def short_address(way: Way) -> str:
             return visible(address.port, 24)
 
 
+def plain_address(way: Way) -> str:
+    """Return where a way leads as a person writes it: host and port, serial port, identity, or Bluetooth name."""
+    match way.address:
+        case OcppAddress(identity=identity):
+            return visible(identity, 96)
+        case BleAddress(device=device, name=name):
+            return visible(f"{name} · {device}" if name else device, 96)
+        case other:
+            return visible(str(other), 96)
+
+
 def where_text(way: Way, now: datetime) -> str:
     """Describe a way in words, for tool tips and screen readers."""
     presence = (
         seen_text(ago(way.seen_at, now)) if way.is_present else worded("gone since {age}", age=ago(way.seen_at, now))
     )
-    return f"{SOURCES[way.source].text} {visible(str(way.address))}, {presence}"
+    return f"{SOURCES[way.source].text} {plain_address(way)}, {presence}"
 
 
 def _address(unit: Unit) -> str:
@@ -175,7 +186,7 @@ def _address(unit: Unit) -> str:
     first = first or next(iter(unit.ways), None)
     if first is None:
         return ""
-    return first.address.identity if isinstance(first.address, OcppAddress) else str(first.address)
+    return plain_address(first)
 
 
 def _seen_text(row: UnitRow) -> str:

@@ -186,7 +186,7 @@ class ChargersPage(Page):
         if profile.id != self._sheet_id:
             self._sheet_id = profile.id
             sheet = FamilySheet(profile, self.bench.registry.driver_of(profile), self._scroll)
-            sheet.typing_wanted.connect(self._show_typing)
+            sheet.typing_wanted.connect(self.show_typing)
             sheet.print_wanted.connect(self._print)
             in_scroll(sheet, self._scroll)
         self._show_sheet()
@@ -194,7 +194,8 @@ class ChargersPage(Page):
     def _show_sheet(self) -> None:
         self._sheet.setCurrentWidget(self._scroll)
 
-    def _show_typing(self) -> None:
+    def show_typing(self) -> None:
+        """Show what to type into a charger of the family shown."""
         if self.shown is not None:
             self._sheet.setCurrentWidget(self.typing)
             self.typing.show_family(self.shown)

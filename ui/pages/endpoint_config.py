@@ -20,7 +20,7 @@ from ui import icons
 from ui.dialogs import choose_file
 from ui.models.config_files import read_values, settings_csv, snapshot_of
 from ui.models.explained import dump_of_snapshot, short_words
-from ui.models.plain import visible
+from ui.models.plain import counted, visible
 from ui.models.settings import SETTING_ROLE, WriteState, export_json, problem_of
 from ui.pages import endpoint_change
 from ui.pages.endpoint_explain import ExplainPanel, StackLine
@@ -248,7 +248,8 @@ class ConfigPanel(QWidget):
         wishes = self.explanation.wishes
         if not await endpoint_change.are_wanted(self, changes) or identity != self._identity:
             return
-        wishes.say(self.tr("Setting {count} values …").format(count=len(changes)), "working")
+        count = len(changes)
+        wishes.say(counted(count, self.tr("Setting 1 value …"), self.tr("Setting {count} values …")), "working")
         failed = await self.desk.set_all(changes)
         if identity != self._identity:
             return
@@ -256,7 +257,8 @@ class ConfigPanel(QWidget):
         if failed:
             wishes.say(self.tr("Not everything is proved. {what}").format(what=" ".join(failed)), "attention")
         else:
-            wishes.say(self.tr("Set and read back: {count} values.").format(count=len(changes)), "good")
+            one, many = self.tr("Set and read back: 1 value."), self.tr("Set and read back: {count} values.")
+            wishes.say(counted(count, one, many), "good")
 
     # Some keys
 

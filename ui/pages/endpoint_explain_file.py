@@ -48,17 +48,16 @@ class FileExplainer(QWidget):
         self.line = plain_label(self, "caption", is_wrapped=True)
         self.panel = ExplainPanel(profiles, self)
         self.empty = Empty(
-            self.tr("Explain a configuration"),
+            self.tr("No configuration is open"),
             self.tr(
                 "Open, drop or paste a configuration that somebody saved: an answer to GetConfiguration, a report of a "
                 "2.x station, an export of Rehome or of a backend, a log with such frames, or lines “key = value”. "
                 "Rehome says which make it is, what each setting means, and whether it is what the site wants."
             ),
             "book-open",
-            self.tr("Open a file…"),
+            "",
             self,
         )
-        self.empty.acted.connect(self.choose)
         self._lay_out()
 
     def _lay_out(self) -> None:

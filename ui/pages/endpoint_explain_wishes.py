@@ -12,6 +12,7 @@ from app.model.setting import Change
 from ui import icons
 from ui.i18n import worded
 from ui.models.explained import answer_words, verdict_words
+from ui.models.plain import counted
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
@@ -153,7 +154,9 @@ class WishesView(QWidget):
             )
         fitting = sum(answer.verdict is wishes.Verdict.FITS for answer in self.answers)
         words = self.tr("{fitting} of {total} wishes fit").format(fitting=fitting, total=len(self.answers))
-        return words + (self.tr(" · {count} settings to change").format(count=count) if count else "")
+        if not count:
+            return words
+        return f"{words} · {counted(count, self.tr('1 setting to change'), self.tr('{count} settings to change'))}"
 
     def _contrary(self) -> str:
         return wishes.contradiction(self._dump, self.answers) if self._dump is not None else ""

@@ -116,8 +116,8 @@ class SitePage(Page):
     def _top_line(self) -> QHBoxLayout:
         line = QHBoxLayout()
         line.setSpacing(SPACE_8)
-        self.search.setMinimumWidth(200)
-        self.add_bar.setMinimumWidth(320)
+        self.search.setMinimumWidth(140)
+        self.add_bar.setMinimumWidth(220)
         line.addWidget(self.search, 2, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.add_bar, 3, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.lan_button, 0, Qt.AlignmentFlag.AlignTop)

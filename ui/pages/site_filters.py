@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.model.unit import Adoption
 from ui import icons
@@ -25,6 +25,8 @@ class FilterLine(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        # What it would like to have must not make the page wider than its window: it takes what there is.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._tools: QWidget | None = None
         line = self._line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)

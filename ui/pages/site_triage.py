@@ -32,6 +32,7 @@ from app.settings import Preset, Settings
 from app.triage.site import staleness
 from ui import icons
 from ui.dialogs import choose_file
+from ui.models.plain import tooltip
 from ui.models.triage import DONE, MISSING, VERDICTS, Row, TriageModel, table_text
 from ui.models.unit_words import Words
 from ui.pages.page import Page
@@ -89,7 +90,8 @@ class TriageView(QWidget):
         self.backend = QComboBox(self)
         self.backend.setAccessibleName(self.tr("New backend to judge for"))
         self.backend.setToolTip(self.tr("The backend the chargers are to move to; presets are made in a job"))
-        self.backend.setFixedWidth(230)
+        self.backend.setMinimumWidth(130)
+        self.backend.setMaximumWidth(230)
         self.run_button = self._button(self.tr("Ask all chargers"), "stethoscope", "accent_text")
         set_role(self.run_button, "primary")
         self.run_button.setToolTip(self.tr("Asks each charger in reach and its backend; writes nothing"))
@@ -314,7 +316,9 @@ class TriageView(QWidget):
         self.backend.blockSignals(True)
         self.backend.clear()
         self.backend.addItem(self.tr("No backend chosen yet"))
-        self.backend.addItems([f"{preset.name} · {preset.url}" for preset in self._presets])
+        for preset in self._presets:
+            self.backend.addItem(preset.name)
+            self.backend.setItemData(self.backend.count() - 1, tooltip(preset.url), Qt.ItemDataRole.ToolTipRole)
         self.backend.setCurrentIndex(max(0, self.backend.findText(chosen)))
         self.backend.blockSignals(False)
 

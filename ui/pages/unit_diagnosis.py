@@ -25,9 +25,10 @@ from app.model.proof import Known, chain, diagnosis
 from app.model.secret import Secret
 from app.model.unit import Unit, Way
 from ui import icons
+from ui.i18n import worded
 from ui.models.plain import moment_text, visible
 from ui.models.unit_words import SOURCES
-from ui.models.units import ago, seen_text
+from ui.models.units import ago, plain_address, seen_text
 from ui.pages.unit_family import FamilyCard
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
 from ui.widgets.banner import Banner
@@ -127,9 +128,27 @@ class WaysCard(QFrame):
             icons.dress(picture, SOURCES[way.source].icon, "text2")
             text, tone = (self.tr("in reach"), "good") if way.is_present else (self.tr("gone"), "idle")
             self._grid.addWidget(picture, row, 0)
-            self._grid.addWidget(_label(self, str(way.address), "mono"), row, 1)
+            self._grid.addWidget(_label(self, plain_address(way), "mono"), row, 1)
             self._grid.addWidget(Chip(text, tone, parent=self), row, 2)
             self._grid.addWidget(self._said[row], row, 3)
+
+
+KEY_WORDS = {
+    "rapi": "RAPI version",
+    "uid": "UID",
+    "evse_serial": "Serial number of its controller",
+    "buildenv": "Build",
+    "backend_keys": "Keys of its backend",
+    "dip_1": "DIP switches 1",
+    "dip_2": "DIP switches 2",
+}
+"""What a driver's further facts are called, where the key alone does not say it."""
+
+
+def fact_name(key: str) -> str:
+    """Return the name of a further fact, in words."""
+    words = key.replace("_", " ").strip()
+    return worded(KEY_WORDS[key]) if key in KEY_WORDS else words[:1].upper() + words[1:]
 
 
 class FactsCard(QFrame):
@@ -160,7 +179,7 @@ class FactsCard(QFrame):
     def _facts(self, unit: Unit, family: str) -> list[tuple[str, str]]:
         identity, backend = unit.identity, unit.backend
         told = {identity.vendor, identity.model, identity.serial, identity.firmware, identity.mac}
-        extra = [(key, value) for key, value in sorted(identity.extra.items())[:12] if value not in told]
+        extra = [(fact_name(key), value) for key, value in sorted(identity.extra.items())[:12] if value not in told]
         return [
             (self.tr("Family"), family),
             (self.tr("Vendor"), identity.vendor),

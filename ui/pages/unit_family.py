@@ -9,7 +9,7 @@ from app.model.firmware import meets
 from app.model.profile import FirmwareRule, Profile
 from app.report.family import firmware_rule
 from ui import icons
-from ui.models.families import approached, graded
+from ui.models.families import approached, graded, is_typeable
 from ui.models.plain import visible
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, SPACE_16, set_look, set_role
 from ui.widgets.chip import TONE_ICONS, Chip
@@ -71,10 +71,10 @@ class FamilyCard(QFrame):
         line.setSpacing(SPACE_8)
         line.addWidget(Chip(word, tone, icon_name, parent=box))
         line.addWidget(plain(meaning, "subtle", box), 1)
-        for text, icon_name, signal in (
-            (self.tr("What to type …"), "keyboard", self.typing_wanted),
-            (self.tr("All we know"), "library", self.sheet_wanted),
-        ):
+        buttons = [(self.tr("All we know"), "library", self.sheet_wanted)]
+        if is_typeable(profile):
+            buttons.insert(0, (self.tr("What to type …"), "keyboard", self.typing_wanted))
+        for text, icon_name, signal in buttons:
             button = QPushButton(text, box)
             icons.dress(button, icon_name)
             button.clicked.connect(signal)

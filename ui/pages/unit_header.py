@@ -46,6 +46,7 @@ class UnitHeader(QWidget):
             label.setMinimumWidth(80)
             set_role(label, role)
         self.adoption, self.health, self.state = Chip(parent=self), Chip(parent=self), Chip(parent=self)
+        self._is_lost = False
         self.talk, self.verdict = Chip(parent=self), Chip(parent=self)
         self.refresh_button = self._button(self.tr("Refresh"), "refresh-cw", self.refresh_asked)
         self.restart_button = self._button(self.tr("Restart…"), "rotate-cw", self.restart_asked)
@@ -129,6 +130,7 @@ class UnitHeader(QWidget):
 
     def show_verdict(self, words: Words, described: str) -> None:
         """Show in a word whether and how it can be saved."""
+        self._is_lost = words.tone == "fault"
         self._status(self.verdict, words.text, words.tone, words.icon)
         self.verdict.setToolTip(tooltip(f"{described}\n{words.meaning}"))
 
@@ -143,9 +145,9 @@ class UnitHeader(QWidget):
         self.traffic_button.setVisible(has_frames)
 
     def show_job(self, job: Job | None, *, is_done: bool) -> None:
-        """Offer to go on with the open job, or to begin one; quietly where one is done already."""
+        """Offer to go on with the open job, or to begin one; quietly where one is done already, or none can help."""
         text, icon_name = (self.tr("Rehome again") if is_done else self.tr("Rehome")), "route"
-        is_primary = job is not None or not is_done
+        is_primary = job is not None or not (is_done or self._is_lost)
         if job is not None and job.current is not None:
             place = STEPS.index(job.current) + 1
             text = self.tr("Continue: step {step} of {all}").format(step=place, all=len(STEPS))

@@ -11,7 +11,7 @@ from app.model.profile import Evidence, Profile
 from app.report.family import Part, Row, parts, plain_text
 from ui import icons
 from ui.i18n import translate
-from ui.models.families import approached, graded, judged
+from ui.models.families import approached, graded, is_typeable, judged
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.column import ScrollColumn
@@ -96,11 +96,13 @@ class FamilySheet(QWidget):
     def _buttons(self, box: QWidget) -> Flow:
         row = Flow()
         is_typed = "primary" if self._profile.guide is not None else ""
-        for text, icon_name, slot, role in (
-            (translate("What to type …"), "keyboard", self.typing_wanted, is_typed),
+        buttons = [
             (translate("Copy as text"), "copy", self.copy, ""),
             (translate("Print …"), "printer", self.print_wanted, ""),
-        ):
+        ]
+        if is_typeable(self._profile):
+            buttons.insert(0, (translate("What to type …"), "keyboard", self.typing_wanted, is_typed))
+        for text, icon_name, slot, role in buttons:
             button = QPushButton(text, box)
             icons.dress(button, icon_name, "accent_text" if role else "text")
             set_role(button, role)

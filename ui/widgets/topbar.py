@@ -95,7 +95,7 @@ class TopBar(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE_12, SPACE_8, SPACE_12, SPACE_8)
         layout.setSpacing(SPACE_12)
-        layout.addWidget(self.site)
+        layout.addWidget(self.site, 4)
         layout.addStretch(1)
         layout.addLayout(self._row)
         layout.addWidget(self._picture("ethernet-port"))
@@ -111,11 +111,11 @@ class TopBar(QFrame):
     def _build_site(self) -> None:
         set_role(self.site, "inline")
         self.site.setAccessibleName(translate("Site name"))
-        self.site.setToolTip(translate("The name of this site; it stands in every report"))
         self.site.setMaxLength(80)
         self.site.setMinimumWidth(SITE_PX)
         self.site.setMaximumWidth(360)
         self.site.editingFinished.connect(self._renamed)
+        self.show_site("")
 
     def _build_network(self) -> None:
         self.adapter.setAccessibleName(translate("Network adapter"))
@@ -152,6 +152,8 @@ class TopBar(QFrame):
 
     def show_site(self, name: str) -> None:
         """Show the site's name, unless it is being edited."""
+        hint = translate("The name of this site; it stands in every report")
+        self.site.setToolTip(_tip(name, hint))
         if not self.site.hasFocus():
             self.site.setText(name)
             self.site.setCursorPosition(0)
