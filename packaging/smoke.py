@@ -1,7 +1,7 @@
 """Try the frozen program: python packaging/smoke.py [folder]. Standard library only.
 
 Starts it headless and in a window, from an empty folder with a data folder of its own, and compares what it carries
-(drivers, profiles, schemas, icons, failures) with the source tree.
+(drivers, profiles, schemas, icons, failures, every folder of facts, libraries imported late) with the source tree.
 """
 
 import json
@@ -15,12 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+DUMP = ROOT / "tests" / "stacks" / "dumps" / "microocpp-4b89f46-1.6.json"
 LIMIT_S = 300.0
 """Longest time of one start, the demo's whole job included."""
 
 
 class Failed(Exception):
     """The frozen program is not what it must be."""
+
+
+SERIAL = "WB-4711-0042"
+"""On the label of the photo."""
+
+URL = "wss://csms.example/ocpp"
+OWN = ("--host", "127.0.0.1", "--port", "0")
+"""Listen where nobody else does."""
+
+CARRIED = ("drivers", "profiles", "schemas", "icons", "failures", "resources", "libraries", "bluetooth")
+"""What the program must tell of itself, as the source tree does, and not be without."""
+
+FAMILIES_AT_LEAST = 100
 
 
 @dataclass
@@ -80,14 +94,31 @@ def version(frozen: Frozen) -> str:
 
 
 def contents(frozen: Frozen) -> str:
-    """Drivers, profiles, schemas, icons and failures are the source tree's, and there are some."""
+    """Drivers, facts and late libraries are the source tree's, and there are some."""
     held = json.loads(frozen.start("rehome", "drivers", "--json"))
     source = json.loads(finish([sys.executable, "-m", "app", "drivers", "--json"], cwd=ROOT, env=dict(os.environ)))
     different = [name for name in source if held.get(name) != source[name]]
-    empty = [name for name in ("drivers", "profiles", "schemas", "icons", "failures") if not held.get(name)]
+    empty = [name for name in CARRIED if not held.get(name)]
     if different or empty:
         raise Failed(f"different from the source tree: {different}; empty: {empty}\nfrozen {held}\nsource {source}")
-    return ", ".join(f"{len(v) if isinstance(v, list) else v} {name}" for name, v in held.items() if name != "version")
+    return ", ".join(f"{size(held[name])} {name}" for name in CARRIED)
+
+
+def size(told: object) -> object:
+    """Count what a list holds, add up what a table counts; a text stays."""
+    if isinstance(told, dict):
+        return sum(told.values())
+    return len(told) if isinstance(told, list) else told
+
+
+def families(frozen: Frozen) -> str:
+    """The table names every family of the source tree."""
+    told = frozen.start("rehome", "drivers").splitlines()
+    wanted = sorted(path.stem for path in (ROOT / "resources" / "profiles").glob("*.toml"))
+    named = sorted(line.split()[0] for line in told[1:] if line.strip())
+    if len(wanted) <= FAMILIES_AT_LEAST or named != wanted:
+        raise Failed(f"of {len(wanted)} families the table lacks {sorted(set(wanted) - set(named))}")
+    return f"{len(named)} families"
 
 
 def acceptance(frozen: Frozen) -> str:
@@ -133,13 +164,49 @@ def printing(frozen: Frozen) -> str:
 def label(frozen: Frozen) -> str:
     """A photo of a label is decoded, read, and matched to the list of a site."""
     photo = ROOT / "tests" / "labels" / "photos" / "photo.jpg"
-    home = frozen.work / "listed"
-    home.mkdir()
-    (home / "settings.toml").write_text('[[listed]]\nserial = "WB-4711-0042"\n', encoding="utf-8")
+    home = listed(frozen.work / "listed")
     said = json.loads(frozen.start("rehome", "label", "--json", "--home", str(home), str(photo)))
     if {item["verdict"] for item in said} != {"exact"}:
         raise Failed(f"the label was read as {said}")
     return f"{len(said)} codes of a photo"
+
+
+def card(frozen: Frozen) -> str:
+    """What to type at a charger, with its QR codes, as a page and on paper."""
+    page, paper = frozen.work / "card.html", frozen.work / "card.pdf"
+    for out in (page, paper):
+        frozen.start("rehome", "card", "wallbox", "--url", URL, "--identity", "GARAGE-02", "--out", str(out))
+    codes = page.read_text(encoding="utf-8").count("data:image/png")
+    if not codes or not paper.read_bytes().startswith(b"%PDF-"):
+        raise Failed(f"the card has {codes} QR codes, its PDF begins with {paper.read_bytes()[:5]!r}")
+    return f"{codes} QR codes, {paper.stat().st_size} bytes of PDF"
+
+
+def explain(frozen: Frozen) -> str:
+    """A saved configuration is recognised and explained as the source tree does it."""
+    wanted = ["explain", "--json", str(DUMP)]
+    told = frozen.start("rehome", *wanted)
+    source = finish([sys.executable, "-m", "app", *wanted], cwd=ROOT, env=environment(frozen.work))
+    if json.loads(told) != json.loads(source):
+        raise Failed(f"the configuration is explained otherwise:\n{told[:2000]}")
+    return f"recognised as {json.loads(told)['stack']}"
+
+
+def triage(frozen: Frozen) -> str:
+    """A charger of the list gets a verdict, and the table is written as a workbook."""
+    home, book = listed(frozen.work / "judged"), frozen.work / "site.xlsx"
+    wanted = ["triage", "--no-search", "--seconds", "1", "--json", "--home", str(home), "--out", str(book), *OWN]
+    (row,) = json.loads(frozen.start("rehome", *wanted))
+    if row["unit"]["identity"]["serial"] != SERIAL or not row["grounds"] or not book.read_bytes().startswith(b"PK"):
+        raise Failed(f"the charger was judged as {row}")
+    return f"“{row['headline']}”, {book.stat().st_size} bytes of workbook"
+
+
+def listed(home: Path) -> Path:
+    """Make a data folder whose list names one charger."""
+    home.mkdir()
+    (home / "settings.toml").write_text(f'[[listed]]\nserial = "{SERIAL}"\n', encoding="utf-8")
+    return home
 
 
 def window(frozen: Frozen) -> str:
@@ -147,7 +214,20 @@ def window(frozen: Frozen) -> str:
     return frozen.start("rehome-gui", "--demo", "--smoke").strip() or "opened and closed"
 
 
-CHECKS: Sequence[Callable[[Frozen], str]] = (version, contents, acceptance, trust, demo, printing, label, window)
+CHECKS: Sequence[Callable[[Frozen], str]] = (
+    version,
+    contents,
+    families,
+    acceptance,
+    trust,
+    demo,
+    printing,
+    label,
+    card,
+    explain,
+    triage,
+    window,
+)
 
 
 def main(argv: Sequence[str]) -> int:

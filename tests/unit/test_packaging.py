@@ -98,7 +98,17 @@ def frozen(smoke: ModuleType, folder: Path, body: str, name: str = "rehome") -> 
     return smoke.Frozen(folder, folder)
 
 
-WHOLE = {"version": "1", "drivers": ["one", "two"], "profiles": ["p"], "schemas": 60, "icons": 9, "failures": 3}
+WHOLE = {
+    "version": "1",
+    "drivers": ["one", "two"],
+    "profiles": ["p"],
+    "schemas": 60,
+    "icons": 9,
+    "failures": 3,
+    "resources": {"registers": 2},
+    "libraries": ["bleak"],
+    "bluetooth": "bluez_dbus",
+}
 
 posix = pytest.mark.skipif(os.name == "nt", reason="stands in with scripts")
 
@@ -111,7 +121,9 @@ def test_the_same_contents_pass(smoke: ModuleType, tmp_path: Path, monkeypatch: 
 
 
 @posix
-@pytest.mark.parametrize("change", [{"drivers": []}, {"drivers": ["one"]}, {"schemas": 0}, {"icons": 8}])
+@pytest.mark.parametrize(
+    "change", [{"drivers": []}, {"drivers": ["one"]}, {"schemas": 0}, {"icons": 8}, {"bluetooth": ""}]
+)
 def test_a_program_that_lost_something_fails(
     smoke: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
 ) -> None:
