@@ -33,7 +33,7 @@ from app.driver.registry import Driver, Registry, placed
 from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Unexpected
 from app.feed import Feed
 from app.links.link import Credentials, Links
-from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
+from app.model.address import Address, BleAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.frame import SourceState
 from app.model.profile import Profile
 from app.model.reading import StateChange
@@ -331,8 +331,8 @@ class Finder:
 
         A silent serial port is not: the same USB adapter is in many other things.
         """
-        if isinstance(error, AuthFailed):
-            return True
+        if isinstance(error, AuthFailed) or isinstance(sighting.address, BleAddress):
+            return True  # over Bluetooth only what advertises a family's own service is asked at all
         if isinstance(sighting.address, SerialAddress):
             return isinstance(error, (Busy, NotReachable))
         named = [profile.match.mdns_name_like for _, profile in candidates(self._registry, sighting)]

@@ -215,6 +215,19 @@ async def test_without_its_code_the_unit_is_named_and_asks_for_it():
         assert not unit.asked, "nothing was said to it"
 
 
+async def test_one_that_is_heard_and_takes_no_connection_is_shown_with_the_reason():
+    async with evbox() as unit, Scope("test") as scope:
+        unit.is_connectable = False
+        finder = Finder(registry=REGISTRY, links=links(unit), scope=scope, ours=frozenset)
+        hints = {"services": " ".join(unit.gatt), "name": "EVBox in stall 7"}
+        finder.sighted(Sighting(source=SourceKind.BLUETOOTH, address=unit.address, at=datetime.now(UTC), hints=hints))
+        await finder.settled(20)
+        [found] = finder.units.values()
+        assert found.title == "EVBox in stall 7"
+        assert not found.is_present
+        assert found.ways[0].trouble
+
+
 def test_bleak_errors_are_translated_with_bounded_text():
     told = ble.told_of(BleakError("x" * 5000), "EVBox")
     assert len(told.message) < 300
