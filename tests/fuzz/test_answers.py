@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from app.driver.capability import (
     SetsBackend,
 )
 from app.driver.session import Session
+from app.drivers.bender import keys_of
 from app.errors import AppError
 from app.links.link import DatagramLink, HttpAnswer, HttpLink, Links, TextChannel
 from app.model.backend import Backend
@@ -180,3 +182,12 @@ async def test_absurd_answers_break_no_driver(driver_id: str, profile_id: str, m
             except AppError as error:
                 assert error.message
                 assert len(error.message) < 1000
+
+
+@pytest.mark.parametrize("broken", ["<!--", "<a ", "</", "<", "&#", "<tr><td>", "<![", "<?", "<script>", "<a b='"])
+def test_a_page_of_broken_markup_is_read_in_no_time(broken: str) -> None:
+    page = broken * (200_000 // len(broken))
+    began_s = time.perf_counter()
+    with pytest.raises(AppError):
+        keys_of(page)
+    assert time.perf_counter() - began_s < 2
