@@ -23,7 +23,8 @@ MADE = "made from `resources/profiles` by `python -m app.report.library`; a test
 
 def pages(registry: Registry) -> Mapping[str, str]:
     """Return every page by its path below ``docs``."""
-    profiles = sorted(registry.profiles.values(), key=lambda item: (item.vendor.lower(), item.family.lower()))
+    order = sorted(registry.profiles.values(), key=lambda item: (item.vendor.lower(), item.family.lower()))
+    profiles = sorted(order, key=lambda item: not item.vendor)
     helps = {f"{HELP}/{item.id}.md": help_page(item, registry) for item in profiles}
     return {CHARGERS: overview(profiles, registry), DOORS: register(profiles), **helps}
 

@@ -20,8 +20,10 @@ from app.model.guidance import Line
 from app.model.profile import Approach, Verdict
 from app.report.family import parts
 from app.settings import Settings
+from ui.models.families import PROFILE_ROLE
 from ui.pages.chargers import ChargersPage
 from ui.theme import theme
+from ui.widgets.familysheet import FamilySheet
 from ui.widgets.guidance import FieldRow
 from ui.widgets.section import Section
 from ui.wizard import card as paper
@@ -265,3 +267,25 @@ async def test_every_control_has_a_name(library: ChargersPage) -> None:
         assert row.done.accessibleName()
         assert row.text.button.accessibleName()
     assert library.typing.view.panel.code.accessibleName().startswith("QR code: ")
+
+
+async def test_families_of_no_vendor_stand_last_and_no_vendor_is_empty(library: ChargersPage) -> None:
+    rows = [library.model.index(row).data(PROFILE_ROLE) for row in range(library.model.rowCount())]
+    nameless = [not profile.vendor for profile in rows]
+    assert nameless == sorted(nameless)
+    assert any(nameless)
+    assert all(library.model.vendors)
+    assert library.shown is rows[0]
+
+
+async def test_nothing_is_offered_to_type_into_what_is_only_read(library: ChargersPage) -> None:
+    def offers(profile_id: str) -> bool:
+        library.open(profile_id)
+        sheet = library.findChildren(FamilySheet)[-1]
+        assert sheet.accessibleName() == library.shown.family  # type: ignore[union-attr]  # one is shown
+        return any(button.text() == "What to type …" for button in sheet.findChildren(QPushButton))
+
+    assert offers("wallbox")
+    assert offers("openevse-wifi")
+    assert not offers("modbus-units")
+    assert not offers("juicebox-cellular")

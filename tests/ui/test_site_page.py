@@ -12,13 +12,14 @@ from typing import Any
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QScrollArea
 
 from app.model.address import OcppAddress
 from app.model.frame import SourceHealth, SourceState
 from app.model.unit import Adoption, Identity, SourceKind, Unit, Way
 from app.sim.openevse import OpenEvseGateway
 from app.storage.db import Store
+from ui.pages import site_filters
 from ui.pages.site import CARDS, NOTHING, START, TABLE, SitePage
 from ui.pages.site_import import ImportDialog, import_list
 
@@ -70,6 +71,24 @@ async def site(open_bench: Any, home: Path, *units: Unit) -> AsyncIterator[SiteP
 def flush(page: SitePage) -> None:
     for bridge in page._bridges:
         bridge.flush()
+
+
+async def test_a_panel_beside_the_chargers_fits_into_a_narrow_window(open_bench: Any, home: Path) -> None:
+    """A page wider than its window hides its panel's buttons behind a scroll bar."""
+    async with site(open_bench, home, unit("CP-1", Adoption.ORPHANED)) as page:
+        holder = QScrollArea()
+        holder.setWidgetResizable(True)
+        holder.setWidget(page)
+        holder.resize(924, 560)
+        holder.show()
+        try:
+            for button in (page.lan_button, page.label_button, page.line.views.button(site_filters.TRIAGE)):
+                button.click()
+                await until(lambda: page.width() == holder.viewport().width())
+        finally:
+            holder.takeWidget()
+            holder.close()
+            holder.deleteLater()
 
 
 async def test_an_empty_site_teaches_how_to_connect(open_bench: Any, home: Path) -> None:

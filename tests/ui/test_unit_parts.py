@@ -12,13 +12,16 @@ import pytest
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QLabel, QLineEdit
 
+from app.model.address import OcppAddress
 from app.model.finding import Evidence, Finding, Severity
 from app.model.proof import Known, chain
 from app.model.reading import Measurand, Reading, StateChange
 from app.model.setting import Setting, SettingKind, Snapshot
-from app.model.unit import Unit
+from app.model.unit import Identity, SourceKind, Unit, Way
 from ui.models.series import CAPACITY, GAP_S, CurveKey, Series, SeriesStore
 from ui.models.settings import NOTE, VALUE, SettingsModel, WriteState, export_json, problem_of, shown_value
+from ui.models.units import plain_address, where_text
+from ui.pages.unit_diagnosis import FactsCard
 from ui.widgets.findings import Findings
 from ui.widgets.plots import Plots, curve_name
 from ui.widgets.proofstrip import ProofStrip
@@ -310,3 +313,17 @@ def test_every_lamp_says_its_state_in_words(qtbot: Any) -> None:
     assert len(names) == 11
     assert all(name.endswith(": not asked") for name in names)
     assert not strip.grab().isNull()
+
+
+def test_ways_and_facts_are_written_as_a_person_writes_them(qtbot: Any) -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    way = Way(driver_id="ocpp-local", address=OcppAddress(identity="STALL-02"), source=SourceKind.DIAL_IN, seen_at=now)
+    unit = Unit(unit_id="u", identity=Identity(extra={"rapi": "5.2.1", "backend_keys": "a, b"}), ways=(way,))
+    assert plain_address(way) == "STALL-02"
+    assert "ocpp:" not in where_text(way, now)
+    card = FactsCard(None)  # type: ignore[arg-type]  # a window of its own
+    qtbot.addWidget(card)
+    card.show_unit(unit, "")
+    texts = [label.text() for label in card.findChildren(QLabel)]
+    assert "RAPI version" in texts
+    assert "Keys of its backend" in texts

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -45,6 +46,9 @@ AGE_MS = 5000
 
 WIDE = 1060
 """From this width on the filter buttons carry words."""
+
+LEAST = 360
+"""A card, or the verdicts of a triage, is still read in that."""
 
 CARDS, TABLE, START, NOTHING, TRIAGE = range(5)
 
@@ -99,6 +103,9 @@ class SitePage(Page):
         self.stack = QStackedWidget(self)
         for view in (self.cards, self.table, self.start, self.nothing, self.triage):
             self.stack.addWidget(view)
+        # The widest view must not push a panel beside it out of the window.
+        self.stack.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self.stack.setMinimumWidth(LEAST)
         self.action_bar = ActionBar(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_24, SPACE_16, SPACE_16, SPACE_12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -58,7 +59,7 @@ HEALTH_WORDS = {
     "failed": "Not working",
 }
 
-BARE_PX, LAMP_PX = 600, 100
+BARE_PX, LAMP_PX = 680, 100
 """What the bar needs without lamps, and for one lamp with its word: where that is not there, lamps show icons alone."""
 
 SITE_PX, ADAPTER_PX = 160, 280
@@ -220,8 +221,9 @@ class TopBar(QFrame):
         self._sources[name] = button
         names = sorted(self._sources, key=_place)
         self._row.insertWidget(names.index(name), button)
-        if names[-1] != name:
-            QWidget.setTabOrder(button, self._sources[names[names.index(name) + 1]])
+        stops: list[QWidget] = [self.site, *(self._sources[one] for one in names), self.adapter, self.endpoint]
+        for before, after in pairwise(stops):
+            QWidget.setTabOrder(before, after)
         return button
 
     def _source_clicked(self) -> None:
