@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from app.driver.registry import Driver
 from app.driver.session import Session
 from app.errors import AuthFailed, Garbled, LinkLost, LoginWall, NotSupported, Unexpected
+from app.links.decoding import decode_json
 from app.links.link import USUAL, HttpAnswer, HttpLink, HttpManner, Links
 from app.model.address import Address, NetAddress
 from app.model.profile import Profile
@@ -72,8 +73,13 @@ class WebSession(Session):
 
 
 def as_object(answer: HttpAnswer) -> dict[str, Any]:
+    """Decode the body as a JSON object; raises Garbled."""
+    return object_in(answer.body)
+
+
+def object_in(body: bytes | str) -> dict[str, Any]:
     """Decode a JSON object; raises Garbled."""
-    found = answer.json()
+    found = decode_json(body if isinstance(body, bytes) else body.encode("utf-8", "replace"))
     if not isinstance(found, dict):
         raise Garbled("The charger sent JSON that is not an object.", "Note the firmware version and report it.")
     return found

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from app.driver.web import text_of
+from app.driver.web import object_in, text_of
 from app.drivers.goe.condition import STATUS_KEYS
 from app.drivers.goe.keys import IDENTITY_KEYS, descriptions
 from app.drivers.goe.login import key_of, proof, sealed
 from app.drivers.goe.session import TRANSACTION_KEYS
-from app.errors import AppError, AuthFailed, Garbled, LinkError, LinkLost, NotSupported, Unexpected
-from app.links.decoding import decode_json
+from app.errors import AppError, AuthFailed, LinkError, LinkLost, NotSupported, Unexpected
 from app.links.link import Credentials, TextChannel
 from app.model.secret import Secret
 from app.scope import Scope
@@ -36,10 +35,7 @@ QUIET_S = 60.0
 
 async def next_message(channel: TextChannel, timeout_s: float) -> dict[str, Any]:
     """Return the next message; raises Garbled where it is no JSON object, LinkError."""
-    found = decode_json((await channel.receive(timeout_s=timeout_s)).encode("utf-8", "replace"))
-    if not isinstance(found, dict):
-        raise Garbled("The charger sent JSON that is not an object.", "Note the firmware version and report it.")
-    return found
+    return object_in(await channel.receive(timeout_s=timeout_s))
 
 
 def is_wattpilot(hello: Mapping[str, Any]) -> bool:

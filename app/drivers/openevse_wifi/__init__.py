@@ -19,8 +19,9 @@ from app.driver.capability import (
 )
 from app.driver.registry import Driver
 from app.driver.session import Session
+from app.driver.web import as_object
 from app.drivers.openevse_wifi.configuration import identity_of
-from app.drivers.openevse_wifi.session import OpenEvseWifi, as_object
+from app.drivers.openevse_wifi.session import OpenEvseWifi
 from app.errors import Garbled, NotSupported
 from app.links.link import Links
 from app.model.address import Address, NetAddress
@@ -47,7 +48,7 @@ async def probe(address: Address, profile: Profile, links: Links) -> Identity | 
         answer = await http.request("GET", "/config", timeout_s=4.0)
         if answer.status in (401, 403, 429):
             return Identity(vendor="OpenEVSE", profile_id=profile.id, extra={"locked": "yes"})
-        return identity_of(as_object(answer.body), profile) if answer.status == 200 else None
+        return identity_of(as_object(answer), profile) if answer.status == 200 else None
     except Garbled:
         return None
     finally:

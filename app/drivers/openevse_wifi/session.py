@@ -22,12 +22,12 @@ from app.driver.capability import (
     WritesSettings,
 )
 from app.driver.session import Session
+from app.driver.web import as_object, object_in
 from app.drivers.openevse_wifi.authkey import KeyForm, key_form, read_key
 from app.drivers.openevse_wifi.configuration import descriptions, excluded, identity_of, setting_of, text_of, typed
 from app.drivers.openevse_wifi.repointing import backend_of, planned, wanted_keys
 from app.drivers.openevse_wifi.status import RELEVANT, news, status_of
 from app.errors import AuthFailed, Busy, Garbled, LinkLost, NotReachable, NotSupported, Unexpected, ValueRejected
-from app.links.decoding import decode_json
 from app.links.link import HttpAnswer, HttpLink, Links
 from app.model.address import NetAddress
 from app.model.backend import Backend
@@ -179,7 +179,7 @@ class OpenEvseWifi(Session):
             raise LinkLost(f"The connection to {self.address} is closed.", "Open the charger again.")
         try:
             async for text in self._http.websocket("/ws"):
-                yield as_object(text.encode("utf-8", "replace"))
+                yield object_in(text)
         except NotReachable:
             while True:
                 async with self.call("status"):
@@ -202,7 +202,7 @@ class OpenEvseWifi(Session):
             raise Unexpected(
                 f"{self.address} answered {path} with HTTP {answer.status}.", "Note the firmware version and report it."
             )
-        return as_object(answer.body)
+        return as_object(answer)
 
     async def _request(self, method: str, path: str, **options: Any) -> HttpAnswer:
         if self._http is None:
@@ -234,17 +234,9 @@ class OpenEvseWifi(Session):
 
 def _accepted(answer: HttpAnswer, change: Change) -> str:
     if answer.status == 200:
-        return text_of(as_object(answer.body).get("msg"))
+        return text_of(as_object(answer).get("msg"))
     if answer.status == 423:
         raise Busy("The factory settings of this charger are locked.", "Write the ordinary setting instead.")
     if answer.status == 400:
         raise ValueRejected(f"The charger could not read the value for “{change.key}”.", "Shorten or correct it.")
     raise Unexpected(f"The charger answered HTTP {answer.status} to a change of “{change.key}”.", "Try again.")
-
-
-def as_object(body: bytes) -> dict[str, Any]:
-    """Decode a JSON object; raises Garbled."""
-    found = decode_json(body)
-    if not isinstance(found, dict):
-        raise Garbled("The charger sent JSON that is not an object.", "Note the firmware version and report it.")
-    return found

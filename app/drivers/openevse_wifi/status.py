@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any
 
 from app.driver import states
 from app.driver.capability import Status
+from app.driver.measuring import number_of
 from app.model.reading import Measurand, Reading, StateChange
 from app.model.unit import LinkState
 
@@ -49,13 +49,6 @@ def measured(status: Mapping[str, Any]) -> dict[Measurand, float]:
     if Measurand.POWER not in found and {Measurand.CURRENT, Measurand.VOLTAGE} <= found.keys():
         found[Measurand.POWER] = found[Measurand.CURRENT] * found[Measurand.VOLTAGE]
     return found
-
-
-def number_of(value: Any) -> float | None:
-    """Return a finite number, or ``None`` (``false`` stands for “not fitted”)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) and abs(value) < 1e12 else None
 
 
 def state_of(status: Mapping[str, Any]) -> tuple[str, str]:
