@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from app import resources
 from app.errors import ProfileError
 from app.model.profile import Grade, Profile
@@ -55,6 +57,22 @@ class Description:
             caution=self.caution,
             help=self.help,
         )
+
+
+TOO_DEEP = "…"
+"""Stands for a value nested deeper than any charger's."""
+
+
+def written(value: Any) -> str:
+    """Return a JSON value as the text Rehome keeps; ``null`` is the empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return TOO_DEEP
 
 
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {

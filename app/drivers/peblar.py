@@ -7,7 +7,6 @@ Writing the two OCPP settings is not among what that library does: it is unverif
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -26,6 +25,7 @@ from app.driver.capability import (
     WriteResult,
     WritesSettings,
 )
+from app.driver.described import written
 from app.driver.measuring import Field, News, readings
 from app.driver.web import PROBE_LIMIT, PROBE_S, WebSession, as_object, text_of, web_driver
 from app.errors import AuthFailed, Busy, Garbled, NotSupported, Unexpected, ValueRejected
@@ -197,7 +197,7 @@ class Peblar(WebSession):
                 raise ValueRejected(f"“{key}” is not written by Rehome.", READ_ONLY_NOTE)
             body = {key: typed(key, change.after, config[key])}
             _accepted(await self.fetch("PATCH", CONFIG, json=body), key)
-            back = text((await self._config()).get(key))
+            back = written((await self._config()).get(key))
         return WriteResult(key=key, is_accepted=True, read_back=back, needs_restart=key in (ACTIVE, URI))
 
     async def _must_be_the_same(self) -> None:
@@ -222,7 +222,7 @@ class Peblar(WebSession):
         """Read the address. It is one text: its last part is taken for the identity."""
         async with self.call("read the backend"):
             config = await self._config()
-        url, identity = split_url(text(config.get(URI)))
+        url, identity = split_url(written(config.get(URI)))
         return Backend(url=url, identity=identity)
 
     async def plan_backend(self, backend: Backend, snapshot: Snapshot) -> Sequence[Change]:
@@ -314,14 +314,7 @@ def setting_of(key: str, value: Any) -> Setting:
     known = descriptions().get(key) or described.Description(
         key=key, label=key, kind=kinds.get(type(value), SettingKind.TEXT), readonly=key not in PROVED
     )
-    return known.setting(text(value))
-
-
-def text(value: Any) -> str:
-    """Return a value as the text Rehome keeps."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value)
+    return known.setting(written(value))
 
 
 def typed(key: str, wanted: str, present: Any) -> Any:

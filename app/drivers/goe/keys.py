@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import orjson
-
 from app.driver import described
+from app.driver.described import written
 from app.driver.web import text_of
 from app.errors import ValueRejected
 from app.model.profile import Profile
@@ -22,9 +21,6 @@ IDENTITY_KEYS = ("sse", "typ", "oem", "fwv", "var", "fna")
 
 SECRET_KEYS = ("ocppck", "cak", "wak", "wifis", "mcu", "mqck", "dll", "data", "pco")
 """Keys whose values are passwords, keys, or addresses with a token in them: never in a recording."""
-
-TOO_DEEP = "…"
-"""Stands for a value nested deeper than any charger's."""
 
 
 @cache
@@ -65,18 +61,6 @@ def setting_of(key: str, value: Any) -> Setting:
 def _kind(value: Any) -> SettingKind:
     kinds = {bool: SettingKind.SWITCH, int: SettingKind.INTEGER, float: SettingKind.NUMBER, list: SettingKind.LIST}
     return kinds.get(type(value), SettingKind.TEXT)
-
-
-def written(value: Any) -> str:
-    """Return a value as the text Rehome keeps; ``null`` is the empty text."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return TOO_DEEP
 
 
 def typed(key: str, text: str, present: Any) -> Any:

@@ -19,11 +19,11 @@ from app.driver.capability import (
     WriteResult,
     WritesSettings,
 )
-from app.driver.described import cautioned
+from app.driver.described import cautioned, written
 from app.driver.measuring import News
 from app.driver.web import WebSession, text_of
 from app.drivers.goe.condition import STATUS_KEYS, status_of
-from app.drivers.goe.keys import IDENTITY_KEYS, descriptions, identity_of, setting_of, typed, written
+from app.drivers.goe.keys import IDENTITY_KEYS, descriptions, identity_of, setting_of, typed
 from app.drivers.goe.repointing import BACKEND_KEYS, backend_of, planned
 from app.errors import Busy, LinkLost, NotSupported, Unexpected, ValueRejected
 from app.model.backend import Backend

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import orjson
-
 from app.driver import described
+from app.driver.described import written
 from app.errors import ValueRejected
 from app.model.profile import Profile
 from app.model.setting import Setting, SettingKind
@@ -19,9 +18,6 @@ from app.model.unit import Claim, ClaimKind, Identity, claim
 
 TEXT_LIMIT = 200
 """Longest text of an identity that is kept."""
-
-TOO_DEEP = "…"
-"""Stands for a value nested deeper than any charger's."""
 
 MASKED = "_DUMMY_PASSWORD"
 """Stands in place of a password; posted back, it changes nothing (ConfigJson, ConfigOptSecret)."""
@@ -38,7 +34,7 @@ _IDENTITY_KEYS = ("wifi_serial", "evse_serial", "version", "hostname", "firmware
 
 def identity_of(config: Mapping[str, Any], profile: Profile) -> Identity:
     """Return what ``/config`` says of the unit. Over OCPP it calls itself “Advanced Series” (src/ocpp.cpp)."""
-    texts = {key: text_of(config.get(key))[:TEXT_LIMIT] for key in _IDENTITY_KEYS}
+    texts = {key: written(config.get(key))[:TEXT_LIMIT] for key in _IDENTITY_KEYS}
     serial, mcu = texts["wifi_serial"], texts["evse_serial"]
     claims = (claim(ClaimKind.SERIAL, serial), claim(ClaimKind.MAC, serial), claim(ClaimKind.MCU, mcu))
     return Identity(
@@ -59,7 +55,7 @@ def setting_of(key: str, value: Any) -> Setting:
     known = descriptions().get(key) or described.Description(key=key, label=key, kind=_kind(value))
     if value == MASKED:
         return known.setting(None, is_readable=False)
-    return known.setting(text_of(value))
+    return known.setting(written(value))
 
 
 def _kind(value: Any) -> SettingKind:
@@ -77,18 +73,6 @@ def excluded(config: Mapping[str, Any]) -> dict[str, str]:
         elif known is not None and known.one_way:
             reasons[key] = known.not_restored
     return reasons
-
-
-def text_of(value: Any) -> str:
-    """Return a configuration value as the text Rehome keeps."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return TOO_DEEP
 
 
 def typed(key: str, text: str, present: Any) -> Any:

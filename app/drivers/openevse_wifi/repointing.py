@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.driver.described import written
 from app.drivers.openevse_wifi.authkey import KeyForm, read_key, stored_key
-from app.drivers.openevse_wifi.configuration import text_of
 from app.errors import NotSupported, ValueRejected
 from app.model.backend import Backend, SecurityProfile
 from app.model.profile import Profile
@@ -26,12 +26,12 @@ REASONS = {
 
 def backend_of(config: Mapping[str, Any], form: KeyForm) -> Backend:
     """Return the backend as configured."""
-    url = text_of(config.get("ocpp_server"))
-    secret = read_key(text_of(config.get("ocpp_authkey")), form)
+    url = written(config.get("ocpp_server"))
+    secret = read_key(written(config.get("ocpp_authkey")), form)
     tls = url.lower().startswith("wss:")
     basic = SecurityProfile.TLS_BASIC if tls else SecurityProfile.BASIC
     profile = basic if secret else SecurityProfile.NONE
-    identity = text_of(config.get("ocpp_chargeBoxId"))
+    identity = written(config.get("ocpp_chargeBoxId"))
     return Backend(url=url, identity=identity, security_profile=profile, secret=secret)
 
 

@@ -21,10 +21,11 @@ from app.driver.capability import (
     WriteResult,
     WritesSettings,
 )
+from app.driver.described import written
 from app.driver.session import Session
 from app.driver.web import as_object, object_in
 from app.drivers.openevse_wifi.authkey import KeyForm, key_form, read_key
-from app.drivers.openevse_wifi.configuration import descriptions, excluded, identity_of, setting_of, text_of, typed
+from app.drivers.openevse_wifi.configuration import descriptions, excluded, identity_of, setting_of, typed
 from app.drivers.openevse_wifi.repointing import backend_of, planned, wanted_keys
 from app.drivers.openevse_wifi.status import RELEVANT, news, status_of
 from app.errors import AuthFailed, Busy, Garbled, LinkLost, NotReachable, NotSupported, Unexpected, ValueRejected
@@ -234,7 +235,7 @@ class OpenEvseWifi(Session):
 
 def _accepted(answer: HttpAnswer, change: Change) -> str:
     if answer.status == 200:
-        return text_of(as_object(answer).get("msg"))
+        return written(as_object(answer).get("msg"))
     if answer.status == 423:
         raise Busy("The factory settings of this charger are locked.", "Write the ordinary setting instead.")
     if answer.status == 400:

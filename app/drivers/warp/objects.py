@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import orjson
-
 from app.driver import described
 from app.errors import ValueRejected
 from app.model.setting import Setting, SettingKind
@@ -62,18 +60,8 @@ def setting(path: str, field: str, value: Any, *, applies_at_once: bool) -> Sett
     if known is None:
         kind = SettingKind.SWITCH if isinstance(value, bool) else SettingKind.TEXT
         known = described.Description(key=key, label=field, kind=kind, readonly=True)
-    shown = known.setting(None if value is None else text_of(value), is_readable=value is not None)
+    shown = known.setting(None if value is None else described.written(value), is_readable=value is not None)
     return replace(shown, needs_restart=path == CONFIG and not applies_at_once)
-
-
-def text_of(value: Any) -> str:
-    """Return a value as the text Rehome keeps."""
-    if isinstance(value, str):
-        return value
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return "…"
 
 
 def typed(known: described.Description, text: str) -> Any:

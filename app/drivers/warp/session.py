@@ -20,6 +20,7 @@ from app.driver.capability import (
     WriteResult,
     WritesSettings,
 )
+from app.driver.described import written
 from app.driver.measuring import News
 from app.driver.web import WebSession, as_object, text_of
 from app.drivers.warp import objects
@@ -183,7 +184,7 @@ class Warp(WebSession):
 
     async def _applies_at_once(self) -> bool:
         version = await self.fetch_object("/info/version", limit=OBJECT_LIMIT)
-        return objects.firmware_number(objects.text_of(version.get("firmware"))) >= objects.APPLIES_AT_ONCE
+        return objects.firmware_number(text_of(version, "firmware")) >= objects.APPLIES_AT_ONCE
 
     async def _maybe(self, path: str) -> dict[str, Any] | None:
         """Get an object of the API; ``None`` where this firmware has no such object."""
@@ -227,7 +228,7 @@ class Warp(WebSession):
         pauses = SETTLE_S if path.startswith("evse/") else ()
         for pause_s in (*pauses, 0.0):
             value = (await self._maybe(path) or {}).get(field)
-            text = None if value is None else objects.text_of(value)
+            text = None if value is None else written(value)
             if text is None or text == wanted or not pause_s:
                 return text
             await asyncio.sleep(pause_s)
