@@ -89,7 +89,7 @@ def first_of(item: Judgement) -> str:
 
 def minutes_of(item: Judgement) -> str:
     """Return the minutes planned, marked where they are only counted from restarts."""
-    if item.minutes is None:
+    if item.minutes is None or item.is_done:
         return "–"
     return f"~{item.minutes} min" if item.is_time_assumed else f"{item.minutes} min"
 
@@ -151,12 +151,16 @@ def _column(
     return Column(Field(title, text, width, tone, help=sense), sort or text)
 
 
+def _visits(row: Row) -> str:
+    return "–" if row.item.visits is None or row.item.is_done else str(row.item.visits)
+
+
 COLUMNS: tuple[Column, ...] = (
     _column("Charger", 148, lambda row: visible(row.item.unit.title), _name),
     _column("Verdict", 206, lambda row: words_of(row.item).text, _rank),
     _column("First", 188, lambda row: visible(first_of(row.item))),
     _column("Takes", 76, lambda row: minutes_of(row.item), lambda row: row.item.minutes or 0, sense=PLANNED),
-    _column("Visits", 58, lambda row: "–" if row.item.visits is None else str(row.item.visits)),
+    _column("Visits", 58, _visits),
     _column("Done by", 86, lambda row: worded(HANDS[row.item.hand]), sense="Who repoints it"),
     _column("Evidence", 100, _grade_of, lambda row: _GRADES[row.item.grade]),
     _column("Old backend", 120, lambda row: ANSWERS[row.item.answering].word and ANSWERS[row.item.answering].text),

@@ -194,7 +194,7 @@ class VerdictCard(QFrame):
         layout.addLayout(line)
         if row.stale:
             layout.addWidget(_marked("triangle-alert", "attention", row.stale, "", body))
-        if item.first:
+        if item.first and not item.is_done:
             layout.addWidget(_numbered(item.first, body))
         for ground in item.grounds[:4]:
             layout.addWidget(_ground(ground, body))
@@ -203,7 +203,7 @@ class VerdictCard(QFrame):
 
 def _summary(row: Row) -> str:
     item = row.item
-    takes = time_of(item) if item.minutes is not None else ""
+    takes = time_of(item) if item.minutes is not None and not item.is_done else ""
     return " · ".join(part for part in (takes, graded(item.grade)[0], judged_of(row)) if part)
 
 
@@ -216,10 +216,10 @@ def facts_of(item: Judgement) -> str:
 
 def parts(item: Judgement, parent: QWidget) -> Iterable[QWidget]:
     """Yield the parts of a verdict that have something to say, in the order of their use."""
-    if item.first:
+    if item.first and not item.is_done:
         yield _block(translate("First"), [_numbered(item.first, parent)], parent)
     yield _block(translate("Why"), [_ground(ground, parent) for ground in item.grounds], parent)
-    if takes := _takes(item):
+    if not item.is_done and (takes := _takes(item)):
         yield _block(translate("What it takes"), [plain(text, "", parent) for text in takes], parent)
     if item.present is not None and item.present.url:
         yield _block(translate("Dials now"), _dials(item, parent), parent)
