@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from app.driver.capability import Status
 from app.model.reading import Measurand, Reading, StateChange
 
 
@@ -78,3 +80,13 @@ class News:
                 self._values[key] = reading.value
                 found.append(reading)
         return found
+
+
+async def changes(look: Callable[[], Awaitable[Status]], pause_s: float) -> AsyncIterator[Reading | StateChange]:
+    """Ask again and again, ``pause_s`` seconds apart; yield what differs from what was told before."""
+    news = News()
+    while True:
+        found = await look()
+        for item in news.of(found.readings, found.state, found.detail, datetime.now(UTC)):
+            yield item
+        await asyncio.sleep(pause_s)

@@ -6,14 +6,13 @@ the rest. Times are UTC, values SI units.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from app.driver.capability import Identifies, Meters, ReportsStatus, Status
-from app.driver.measuring import Field, News, readings
+from app.driver.measuring import Field, changes, readings
 from app.driver.registry import Driver
 from app.driver.web import WebSession, web_driver
 from app.errors import NotSupported, ProtocolError, Unexpected
@@ -71,14 +70,9 @@ class TellingSession(WebSession):
         measured = readings(found, self.fields, datetime.now(UTC))
         return Status(state=word, detail=detail[:300], has_fault=word == "Faulted", readings=measured)
 
-    async def watch(self) -> AsyncIterator[Reading | StateChange]:
+    def watch(self) -> AsyncIterator[Reading | StateChange]:
         """Ask again and again; yield what changed."""
-        news = News()
-        while True:
-            status = await self.status()
-            for item in news.of(status.readings, status.state, status.detail, datetime.now(UTC)):
-                yield item
-            await asyncio.sleep(WATCH_S)
+        return changes(self.status, WATCH_S)
 
 
 def named(profile: Profile, *, model: str, serial: str, firmware: str = "", mac: str = "", name: str = "") -> Identity:

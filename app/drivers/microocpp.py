@@ -6,7 +6,6 @@ v1.0.0 to v1.2.0 (src/MicroOcppMongooseClient.cpp, setAuthKey, reloadConfigs), a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -24,7 +23,7 @@ from app.driver.capability import (
     WriteResult,
     WritesSettings,
 )
-from app.driver.measuring import Field, News, readings
+from app.driver.measuring import Field, changes, readings
 from app.driver.states import WORDS
 from app.driver.web import PROBE_LIMIT, PROBE_S, WebSession, as_object, text_of, web_driver
 from app.errors import AuthFailed, Busy, Garbled, NotSupported, Unexpected, ValueRejected
@@ -101,14 +100,9 @@ class MicroOcpp(WebSession):
         state = busy or (states[0] if states else "")
         return Status(state=state, has_fault=state == "Faulted", readings=values)
 
-    async def watch(self) -> AsyncIterator[Reading | StateChange]:
+    def watch(self) -> AsyncIterator[Reading | StateChange]:
         """Ask again and again and yield what changed."""
-        news = News()
-        while True:
-            status = await self.status()
-            for item in news.of(status.readings, status.state, status.detail, datetime.now(UTC)):
-                yield item
-            await asyncio.sleep(POLL_S)
+        return changes(self.status, POLL_S)
 
     async def read_settings(self) -> Snapshot:
         """Read the whole object, password included."""

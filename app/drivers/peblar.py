@@ -6,7 +6,6 @@ Writing the two OCPP settings is not among what that library does: it is unverif
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -26,7 +25,7 @@ from app.driver.capability import (
     WritesSettings,
 )
 from app.driver.described import written
-from app.driver.measuring import Field, News, readings
+from app.driver.measuring import Field, changes, readings
 from app.driver.web import PROBE_LIMIT, PROBE_S, WebSession, as_object, text_of, web_driver
 from app.errors import AuthFailed, Busy, Garbled, NotSupported, Unexpected, ValueRejected
 from app.links.link import Credentials, HttpAnswer, HttpLink, HttpManner, Login
@@ -154,14 +153,9 @@ class Peblar(WebSession):
             link=LinkState(is_enabled=enabled if isinstance(enabled, bool) else None),
         )
 
-    async def watch(self) -> AsyncIterator[Reading | StateChange]:
+    def watch(self) -> AsyncIterator[Reading | StateChange]:
         """Ask every few seconds, and yield what changed."""
-        news = News()
-        while True:
-            found = await self.status()
-            for item in news.of(found.readings, found.state, found.detail, datetime.now(UTC)):
-                yield item
-            await asyncio.sleep(POLL_S)
+        return changes(self.status, POLL_S)
 
     async def _rest(self, path: str) -> dict[str, Any]:
         answer = await self.fetch("GET", REST + path, headers={"Authorization": self._token})

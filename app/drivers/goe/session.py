@@ -20,7 +20,7 @@ from app.driver.capability import (
     WritesSettings,
 )
 from app.driver.described import cautioned, written
-from app.driver.measuring import News
+from app.driver.measuring import changes
 from app.driver.web import WebSession, text_of
 from app.drivers.goe.condition import STATUS_KEYS, status_of
 from app.drivers.goe.keys import IDENTITY_KEYS, descriptions, identity_of, setting_of, typed
@@ -95,14 +95,9 @@ class KeySession(WebSession):
         async with self.call("status"):
             return status_of(await self.ask_keys(STATUS_KEYS), datetime.now(UTC))
 
-    async def watch(self) -> AsyncIterator[Reading | StateChange]:
+    def watch(self) -> AsyncIterator[Reading | StateChange]:
         """Yield what changed, looked at every ``pause_s``."""
-        news = News()
-        while True:
-            found = await self.status()
-            for item in news.of(found.readings, found.state, found.detail, datetime.now(UTC)):
-                yield item
-            await asyncio.sleep(self.pause_s)
+        return changes(self.status, self.pause_s)
 
     async def read_settings(self) -> Snapshot:
         """Read every key a person may set. Wi-Fi keys are never told."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeGuard
@@ -19,7 +18,7 @@ from app.driver.capability import (
     WriteResult,
     WritesSettings,
 )
-from app.driver.measuring import News, at
+from app.driver.measuring import at, changes
 from app.driver.states import WORDS
 from app.driver.web import WebSession, as_object, fingerprint, text_of
 from app.drivers.openocpp import parameters
@@ -84,14 +83,9 @@ class OpenOcpp(WebSession):
         values = tuple(item for number, one in enumerate(found, 1) for item in measured(one, now, number))
         return Status(state=word, detail=detail, has_fault=word == "Faulted", readings=values)
 
-    async def watch(self) -> AsyncIterator[Reading | StateChange]:
+    def watch(self) -> AsyncIterator[Reading | StateChange]:
         """Ask again and again and yield what changed."""
-        news = News()
-        while True:
-            status = await self.status()
-            for item in news.of(status.readings, status.state, status.detail, datetime.now(UTC)):
-                yield item
-            await asyncio.sleep(POLL_S)
+        return changes(self.status, POLL_S)
 
     # ReadsSettings, ReadsOneSetting, WritesSettings
 
