@@ -25,6 +25,7 @@ from ui.widgets.empty import Empty
 from ui.widgets.frameview import plain_label
 from ui.widgets.keptsplitter import SIDEWAYS, UPRIGHT, KeptSplitter
 from ui.widgets.listview import ROW_HEIGHT, ListView
+from ui.widgets.tabhome import pages_of
 
 if TYPE_CHECKING:
     from app.workbench import Workbench
@@ -57,13 +58,20 @@ class EndpointPage(Page):
         self._count = 0
         self.listen_panel = ListenPanel(bench, self.tasks, self)
         self.model: Listing[Connected] = Listing(CONNECTION_FIELDS, connection_key, self)
-        self.table = ListView(self.model, self.tr("Connected chargers"), self)
-        self.unit = UnitPanel(bench, self.tasks, secret_keys, self)
-        self.knocks = KnockPanel(bench, self)
-        self.strings = StringsPanel(bench, self)
-        self.cards = CardsPanel(bench, self.tasks, self)
-        self.door = DoorPanel(bench, self.tasks, self)
-        self.explainer = FileExplainer(bench.registry.profiles.values(), self.tasks, self)
+        self.tabs = QTabWidget(self)
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        home = pages_of(self.tabs)
+        self._chargers = QWidget(home)
+        default = {UPRIGHT: (4 * ROW_HEIGHT, 400), SIDEWAYS: (600, 400)}
+        self.splitter = KeptSplitter(bench.home / "layout.ini", "endpoint", default, self._chargers)
+        self.table = ListView(self.model, self.tr("Connected chargers"), self.splitter)
+        self.unit = UnitPanel(bench, self.tasks, secret_keys, self.splitter)
+        self.knocks = KnockPanel(bench, home)
+        self.strings = StringsPanel(bench, home)
+        self.cards = CardsPanel(bench, self.tasks, home)
+        self.door = DoorPanel(bench, self.tasks, home)
+        self.explainer = FileExplainer(bench.registry.profiles.values(), self.tasks, home)
         self._build()
         self._connect()
         self.listen(bench.server.states, self._states)
@@ -83,21 +91,15 @@ class EndpointPage(Page):
             top.addWidget(widget)
         top.addStretch(1)
         self.unit.hide()
-        default = {UPRIGHT: (4 * ROW_HEIGHT, 400), SIDEWAYS: (600, 400)}
-        self.splitter = KeptSplitter(self.bench.home / "layout.ini", "endpoint", default, self)
         self.splitter.addWidget(self.table)
         self.splitter.addWidget(self.unit)
         self.splitter.setStretchFactor(1, 1)
         self.splitter.restore()
-        self.empty = Empty("", "", "plug-zap", "", self)
-        chargers = QWidget(self)
-        self._stack = QStackedLayout(chargers)
+        self.empty = Empty("", "", "plug-zap", "", self._chargers)
+        self._stack = QStackedLayout(self._chargers)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.splitter)
-        self.tabs = QTabWidget(self)
-        self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setDrawBase(False)
-        self.tabs.addTab(chargers, self.tr("Chargers"))
+        self.tabs.addTab(self._chargers, self.tr("Chargers"))
         self.tabs.addTab(self.knocks, self.tr("Knocks"))
         self.tabs.addTab(self.strings, self.tr("What to type"))
         self.tabs.addTab(self.door, self.tr("How we listen"))

@@ -38,6 +38,7 @@ from ui.widgets.column import ScrollColumn
 from ui.widgets.elided import ElidedLabel
 from ui.widgets.findings import FindingCard, gravest
 from ui.widgets.frameview import plain_label
+from ui.widgets.tabhome import pages_of
 
 if TYPE_CHECKING:
     from app.ocpp.endpoint import Endpoint
@@ -63,32 +64,33 @@ class UnitPanel(QWidget):
         self._shown: tuple[object, ...] = ()
         self._last: Endpoint | None = None
         self.setAccessibleName(self.tr("Charger"))
-        self.console = Console(bench, tasks, secret_keys, self)
-        self.config = ConfigPanel(bench, tasks, self)
-        self.device_model = DeviceModelPanel(bench, tasks, self)
+        self.tabs = QTabWidget(self)
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        home = pages_of(self.tabs)
+        self.console = Console(bench, tasks, secret_keys, home)
+        self.settings = QStackedWidget(home)
+        self.config = ConfigPanel(bench, tasks, self.settings)
+        self.device_model = DeviceModelPanel(bench, tasks, self.settings)
         self.device_model.learnt.connect(self.console.show_model)
-        self.settings = QStackedWidget(self)
         self.settings.addWidget(self.config)
         self.settings.addWidget(self.device_model)
-        self.services = ServicesPanel(bench, tasks, self)
-        self.acceptance = AcceptancePanel(bench, tasks, self)
+        self.services = ServicesPanel(bench, tasks, home)
+        self.acceptance = AcceptancePanel(bench, tasks, home)
         self.acceptance.frame_wanted.connect(self.frame_wanted)
         self.handshake = self._raw_view()
         self.reading = plain_label(self, "subtle", is_wrapped=True)
         self.findings = ScrollColumn(self)
         self.findings.setAccessibleName(self.tr("Findings"))
-        self.tabs = QTabWidget(self)
-        self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(self.console, self.tr("Console"))
         self.tabs.addTab(self.settings, self.tr("Settings"))
         self.tabs.addTab(self.services, self.tr("Services"))
         self.tabs.addTab(self.acceptance, self.tr("Acceptance"))
         self.tabs.addTab(self._handshake_tab(), self.tr("Handshake"))
-        self.experiments = Experiments(bench, self)
+        self.experiments = Experiments(bench, home)
         self.experiments.show_behind(self._findings_tab())
         self.tabs.addTab(self.experiments, self.tr("Findings"))
-        self.others = OthersPanel(bench, self)
+        self.others = OthersPanel(bench, home)
         self.tabs.addTab(self.others, self.tr("Other backends"))
         self.tabs.currentChanged.connect(self._refresh_others)
         layout = QVBoxLayout(self)
