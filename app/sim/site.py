@@ -1,4 +1,4 @@
-"""A mixed site: seventy-five simulated chargers of every family, each at an address of its own, among devices that are none.
+"""A mixed site: 75 simulated chargers of every family, each at an address of its own, among devices that are none.
 
 It needs a network of its own (a namespace): the chargers stand at the ports of their makers, ``<net>.10`` and up, and
 are announced as their makers do.
