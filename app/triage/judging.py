@@ -53,7 +53,7 @@ def judge(case: Case, profile: Profile | None, ways: Mapping[str, Way], now: dat
         found = _member(case, profile, ways)
     return replace(
         found,
-        grounds=(*found.grounds, *case.told, *_answering(case)),
+        grounds=(*found.grounds, *case.told, *(() if _is_done(case) else _answering(case))),
         present=case.present,
         answering=case.answering,
         judged_at=now,

@@ -163,6 +163,12 @@ def test_one_that_dials_the_new_backend_already_is_done():
     assert not judge(profile(), wanted=WANTED, present=replace(WANTED, url="ws://old.example")).is_done
 
 
+def test_one_that_has_arrived_is_not_sent_back_to_its_new_operator():
+    found = judge(profile(), wanted=WANTED, present=WANTED, answering=Answering.YES)
+    assert found.is_done
+    assert not any("ask its operator" in ground.text for ground in found.grounds)
+
+
 def test_doors_are_shown_before_they_are_passed():
     doors = [{"id": "security-profile-up", "text": "No way down."} | FACT, {"id": "fuse", "text": "Once."} | FACT]
     raised = replace(WANTED, security_profile=SecurityProfile.BASIC, secret=Secret("x"))

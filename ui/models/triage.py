@@ -156,7 +156,7 @@ def _visits(row: Row) -> str:
 
 
 COLUMNS: tuple[Column, ...] = (
-    _column("Charger", 148, lambda row: visible(row.item.unit.title), _name),
+    _column("Charger", 190, lambda row: visible(row.item.unit.title), _name),
     _column("Verdict", 206, lambda row: words_of(row.item).text, _rank),
     _column("First", 188, lambda row: visible(first_of(row.item))),
     _column("Takes", 76, lambda row: minutes_of(row.item), lambda row: row.item.minutes or 0, sense=PLANNED),
