@@ -118,10 +118,11 @@ class GattLink:
     async def open(cls, address: BleAddress, radio: Radio = OWN_RADIO) -> GattLink:
         """Connect and look its services up. Raises NotReachable, NotSupported (no Bluetooth here)."""
         bleak = load()
-        link = cls(str(address))
-        link._errors = (bleak.exc.BleakError, OSError, TimeoutError, EOFError)
         options = {} if radio.client is None else {"backend": radio.client}
         for attempt in range(ATTEMPTS):
+            # a new one each time: what broke off before may be told late, and is none of the next one's
+            link = cls(str(address))
+            link._errors = (bleak.exc.BleakError, OSError, TimeoutError, EOFError)
             client = bleak.BleakClient(address.device, link._hung_up, timeout=CONNECT_S, **options)
             try:
                 async with asyncio.timeout(CONNECT_S):
@@ -134,7 +135,6 @@ class GattLink:
                     told = NotReachable(told.message, told.advice)
                 raise told from error
             link._client = client
-            link._is_lost = False
             return link
         raise NotReachable(f"{address} can't be connected to.", AGAIN)
 

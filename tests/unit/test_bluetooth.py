@@ -161,6 +161,27 @@ async def test_a_connection_that_breaks_off_at_first_is_tried_twice():
         assert "nearer" in caught.value.advice
 
 
+async def test_what_broke_off_at_first_is_not_told_of_the_second_connection():
+    async with evbox() as unit:
+        tries = []
+
+        class Breaking(unit.ether.radio.client):
+            async def connect(self, pair, **options):
+                tries.append(self)
+                if len(tries) == 1:
+                    self._disconnected_callback()
+                    raise BleakError("failed to discover services, device disconnected")
+                await super().connect(pair, **options)
+
+        link = await GattLink.open(unit.address, ble.Radio(client=Breaking))
+        await link.listen(NOTIFY)
+        tries[0]._disconnected_callback()
+        with pytest.raises(TimedOut):
+            await link.receive(timeout_s=0.01)
+        await link.close()
+        assert len(tries) == 2
+
+
 async def test_values_too_long_for_the_radio_are_refused_and_a_hang_up_is_told():
     async with evbox() as unit:
         link = await GattLink.open(unit.address, unit.ether.radio)
