@@ -32,6 +32,8 @@ PING_S = 25.0
 """A wait longer than that is cut into pieces, with a ping between."""
 PACKET_LIMIT = 300_000
 WAITING_LIMIT = 1000
+WAITING_CHARS = 2_000_000
+"""Messages, and characters of them, kept until somebody reads them."""
 
 REFUSALS = {
     1: "it speaks another version of MQTT",
@@ -155,7 +157,8 @@ class MqttTcp:
         told = message(found)
         if told.qos:
             await self._line.write(acknowledge(told.number))
-        if len(self._waiting) >= WAITING_LIMIT:
+        kept = sum(len(topic) + len(payload) for topic, payload in self._waiting)
+        if len(self._waiting) >= WAITING_LIMIT or kept > WAITING_CHARS:
             raise Garbled(f"{self._where} floods us with messages.", "Report it.")
         try:
             self._waiting.append((told.topic, told.payload.decode("utf-8")))

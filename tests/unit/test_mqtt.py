@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -194,6 +194,28 @@ async def test_hostile_messages_are_garbled_and_bounded(sent):
     link = await MqttTcp.open(address)
     with pytest.raises(Garbled):
         await link.receive(timeout_s=5)
+    await link.close()
+    await asyncio.wait_for(ended.wait(), 5)
+    server.close()
+    await server.wait_closed()
+
+
+async def test_long_messages_nobody_reads_are_not_kept_without_end():
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(200)
+        writer.write(packet(Kind.CONNACK, b"\x00\x00"))
+        await reader.read(200)
+        writer.write(packet(Kind.PUBLISH, b"\x00\x01a" + b"x" * (PACKET_LIMIT - 10)) * 20)
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.transport.abort()
+        ended.set()
+
+    ended = asyncio.Event()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    link = await MqttTcp.open(NetAddress(host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
+    with pytest.raises(Garbled, match="floods"):
+        await link.subscribe("a")
     await link.close()
     await asyncio.wait_for(ended.wait(), 5)
     server.close()
