@@ -89,7 +89,7 @@ def _errors(seen: Answered) -> Iterator[Finding]:
 def _refused_write(seen: Answered, key: str, value: str, status: str, profile: int | None) -> Iterator[Finding]:
     proof = (seen.action, f"{key} = {value}: {status}")
     if _PROFILE_KEY.search(key):
-        if not (value.isdigit() and profile is not None and int(value) > profile):
+        if not (value.isdecimal() and len(value) < 10 and profile is not None and int(value) > profile):
             what = f"it answered {status} to the security profile {value}"
             yield _ratchet(seen, what, proof, wanted=value, present="unknown" if profile is None else str(profile))
     elif _ADDRESS_KEY.search(key) or re.match(r"wss?://", value):
@@ -124,7 +124,7 @@ def _refused_profile(seen: Answered, status: str, profile: int | None) -> Findin
     wanted = _text(data.get("securityProfile"))
     reason = _text(_dict(seen.answer.get("statusInfo")).get("reasonCode"))
     proof = (seen.action, " ".join(part for part in (status, reason, f"profile {wanted}") if part))
-    is_lower = wanted.isdigit() and profile is not None and int(wanted) < profile
+    is_lower = wanted.isdecimal() and len(wanted) < 10 and profile is not None and int(wanted) < profile
     if is_lower or _DOWNGRADE.search(reason):
         what = f"it answered {status} {reason}".strip() + f" to a network profile with security profile {wanted}"
         return _ratchet(seen, what, proof, wanted=wanted, present="unknown" if profile is None else str(profile))

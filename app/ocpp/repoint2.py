@@ -69,13 +69,13 @@ class Target:
     @property
     def order(self) -> tuple[int, ...]:
         """Return the slots by priority, as configured."""
-        return tuple(int(part) for part in self.value(PRIORITY).split(",") if part.strip().isdigit())
+        return tuple(int(part) for part in self.value(PRIORITY)[:1000].split(",") if part.strip().isdecimal())
 
     @property
     def active(self) -> int | None:
         """Return the slot in use: as told, else the first by priority."""
         told = self.value(ACTIVE).strip()
-        return int(told) if told.isdigit() else next(iter(self.order), None)
+        return int(told) if told.isdecimal() and len(told) < 10 else next(iter(self.order), None)
 
 
 def slot_of(key: str) -> int | None:
@@ -136,7 +136,8 @@ def free_slot(target: Target, wanted: str = "") -> int:
     Raises NotSupported where the slot in use is the only one.
     """
     priority = target.settings.get(PRIORITY)
-    told = [int(text) for text in (priority.choices if priority else ()) if text.strip().isdigit()][:MAX_SLOTS]
+    choices = priority.choices if priority else ()
+    told = [int(text) for text in choices if text.strip().isdecimal() and len(text) < 10][:MAX_SLOTS]
     used = {*target.order, target.active}
     again = [slot for slot, url in target.slots.items() if url == wanted and wanted and slot != target.active]
     if again:
@@ -245,7 +246,7 @@ def _must_be_possible(target: Target, backend: Backend) -> None:
             "Set the address in its own menu or app; the endpoint proves the result all the same.",
         )
     level, wanted = target.value(LEVEL), int(backend.security_profile)
-    if level.isdigit() and wanted < int(level):
+    if level.isdecimal() and len(level) < 10 and wanted < int(level):
         raise ValueRejected(
             f"This charger is on security profile {level}; over OCPP it only goes up (P2-201 A05).",
             f"Choose profile {level} for the backend, or lower it at the charger itself.",

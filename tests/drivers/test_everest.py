@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import app.drivers
 from app import resources
 from app.driver.capability import SetsBackend
 from app.driver.registry import Registry, load_drivers, load_profiles
+from app.drivers.everest.repointing import order_of, planned
 from app.errors import AuthFailed, Garbled, LinkLost, NotReachable, NotSupported, TimedOut, Unexpected, ValueRejected
 from app.links.link import Credentials
 from app.links.mqtt import MqttTcp
@@ -19,7 +21,7 @@ from app.links.real import RealLinks
 from app.links.recording import Recorder
 from app.model.backend import Backend, SecurityProfile
 from app.model.secret import Secret
-from app.model.setting import Change
+from app.model.setting import Change, Setting, Snapshot
 from app.sim.broker import Broker
 from app.sim.everest import ACTIVE, ALLOW_ZERO, IDENTITY, PASSWORD, PRIORITY, PROFILES, EverestUnit, slot
 from app.sim.fault import Fault
@@ -245,3 +247,23 @@ async def test_passwords_are_in_no_recording(tmp_path: Path):
     text = file.read_text()
     assert SECRET not in text
     assert "hidden-in-a-slot" not in text
+
+
+def test_an_order_of_slots_that_is_no_number_is_passed_over():
+    assert order_of("2, ²,x,-1,00000,1") == [2, 1]
+
+
+def test_a_password_in_the_slot_that_is_written_over_is_not_shown():
+    old = [
+        {"configurationSlot": 1, "connectionData": {"ocppCsmsUrl": "ws://now.example", "securityProfile": 0}},
+        {
+            "configurationSlot": 2,
+            "connectionData": {"ocppCsmsUrl": "ws://x.example", "basicAuthPassword": "s3cret-old"},
+        },
+    ]
+    held = {PROFILES: json.dumps(old), PRIORITY: "1", IDENTITY: "NEW-1"}
+    settings = tuple(Setting(key=key, value=value, label=key) for key, value in held.items())
+    plan = planned(backend(), Snapshot(taken_at=datetime.now(UTC), settings=settings))
+    change = next(item for item in plan if item.key == PROFILES)
+    assert "s3cret-old" not in change.after
+    assert "s3cret-old" not in f"{change.shown()}{change!r}"

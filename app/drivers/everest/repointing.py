@@ -56,7 +56,7 @@ def slots_of(text: str | None) -> dict[int, dict[str, Any]]:
 
 def order_of(text: str | None) -> list[int]:
     """Read the order of slots."""
-    return [int(part) for part in (text or "").split(",") if part.strip().isdigit() and len(part.strip()) < 5]
+    return [int(part) for part in (text or "").split(",") if part.strip().isdecimal() and len(part.strip()) < 5]
 
 
 def backend_of(held: Mapping[str, str | None]) -> Backend | None:
@@ -98,7 +98,7 @@ def planned(backend: Backend, snapshot: Snapshot) -> tuple[Change, ...]:
             key=key,
             before=held.get(key),
             after=value,
-            is_secret=key == PASSWORD or (key == PROFILES and "assword" in value),
+            is_secret=key == PASSWORD or (key == PROFILES and "assword" in f"{held[key]}{value}"),
             needs_restart=True,
             order=place,
             reason=REASONS[key],
