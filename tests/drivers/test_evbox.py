@@ -62,6 +62,17 @@ async def test_the_backend_is_switched_on_where_it_is_off():
         assert (await session.status()).link.is_enabled is False
 
 
+async def test_the_flags_for_its_own_backend_are_set_for_that_one():
+    off = {"evb_SerialAsConnectorId": "false", "evb_ConnectorList": "false", "evb_ServerURL": "ws://old.example/"}
+    async with evbox(keys=off) as unit, opened(unit) as session:
+        plan = await session.plan_backend(backend("wss://EU.everon.io/"), await session.read_settings())
+        assert {change.key: change.after for change in plan} == {
+            "evb_SerialAsConnectorId": "true",
+            "evb_ConnectorList": "true",
+            "evb_ServerURL": "wss://EU.everon.io/",
+        }
+
+
 @pytest.mark.parametrize("code", ["wrong", "", "code-246813,x"])
 async def test_a_wrong_or_missing_code_reads_and_writes_nothing(code):
     async with evbox() as unit:

@@ -23,7 +23,6 @@ URL_LIKE = re.compile(r"wss?://[\x21-\x7e]*/", re.IGNORECASE)
 APN_LIKE = re.compile(r"[\x21-\x7e]*")
 APN_LIMIT = 126
 
-WANTED = {SERIAL_FLAG: "false", LIST_FLAG: "false", USE: "true"}
 REASONS = {
     SERIAL_FLAG: "Set for EVBox's own backend only; the app clears it for any other.",
     LIST_FLAG: "Set for EVBox's own backend only; the app clears it for any other.",
@@ -43,7 +42,8 @@ def planned(backend: Backend, snapshot: Snapshot, profile: Profile, serial: str)
     """Return the changes in write order, the address last. Raises ValueRejected, naming what can't be."""
     held = {setting.key: setting.value for setting in snapshot.settings}
     _must_be_possible(backend, held, serial)
-    wanted = {key: value for key, value in WANTED.items() if key != USE or key in held}
+    switches = (key for key in profile.backend_keys if key.holds == "switch")
+    wanted = {key.key: key.switched(backend.host) for key in switches}
     wanted[URL] = backend.url.rstrip("/") + "/"
     must_fit(URL, wanted[URL], profile)
     return tuple(
