@@ -30,7 +30,7 @@ from app.discovery.supervision import Supervisor
 from app.discovery.tending import Tending
 from app.driver.capability import Status
 from app.driver.registry import Driver, Registry, placed
-from app.errors import AppError, AuthFailed, Busy, LinkError, NotReachable, Unexpected
+from app.errors import AppError, AuthFailed, Busy, LinkError, LinkLost, NotReachable, Unexpected
 from app.feed import Feed
 from app.links.link import Credentials, Links
 from app.model.address import Address, BleAddress, NetAddress, OcppAddress, SerialAddress
@@ -49,6 +49,8 @@ CONCURRENT = 32
 
 AGAIN = "again"
 """Hint of a sighting that only asks a known way again: the source that found it."""
+
+HANGS_UP = "{address} takes the connection and hangs up: it may serve another program. Close the maker's app."
 
 
 class Finder:
@@ -320,6 +322,8 @@ class Finder:
             # Only once: one dropped in a flood does not come back with each retry.
             if misses == 1 and self._is_worth_showing(sighting, error):
                 self._publish(self._unnamed(sighting, error))
+        elif isinstance(error, LinkLost) and isinstance(address, NetAddress):
+            self._publish(self._roster.trouble(address, HANGS_UP.format(address=address)))
         elif isinstance(error, LinkError) and (misses > 1 or isinstance(error, NotReachable)):
             self._publish(self._roster.absent(address, None, trouble=error.message))
         else:

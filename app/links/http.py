@@ -200,6 +200,9 @@ class RealHttp:
                 f"{where} and this computer could not agree on TLS: {error}", "Try plain http."
             ) from error
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+            if isinstance(getattr(error, "os_error", None), ConnectionResetError):
+                # taken, and hung up on while TLS was agreed on; who does not take it at all refuses or is silent
+                raise _lost(where) from error
             raise _unreachable(where, error) from error
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError) as error:
             raise _lost(where) from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 import app.drivers
@@ -53,6 +54,26 @@ async def test_a_station_is_logged_in_to_once_and_again_when_a_person_asks() -> 
         assert (unit.logins, unit.logouts) == (2, 2)
         await finder.add(unit.address.url)
         assert (unit.logins, unit.logouts) == (3, 3)
+
+
+async def hangs_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def test_a_station_that_serves_another_program_stays_in_the_list_and_says_so() -> None:
+    async with finding() as finder:
+        async with AsyncExitStack() as stack:
+            unit = await stack.enter_async_context(AlfenStation(time_scale=0.01))
+            finder.sighted(seen(unit.address))
+            found = await until(finder, lambda units: next((u for u in units.values() if u.state), None))
+            async with finder.hold(found.unit_id):
+                await stack.aclose()
+                server = await asyncio.start_server(hangs_up, unit.address.host, unit.address.port, reuse_address=True)
+            async with server:
+                for _ in range(3):
+                    (way,) = (await finder.refresh(found.unit_id)).ways
+        assert way.is_present
+        assert "Close the maker's app" in way.trouble
 
 
 async def test_a_wrong_password_is_not_tried_every_half_minute_and_stays_told() -> None:
