@@ -23,7 +23,7 @@ from app.model.finding import Evidence, Finding, Severity
 from app.model.job import Job, Progress, ShownChange, StepKind, Strength, Target
 from app.model.profile import Profile, Timing
 from app.model.setting import Change
-from app.model.unit import Claim, Identity, Unit, conflicts, strong
+from app.model.unit import SPEAKS, Claim, Identity, Unit, conflicts, strong
 from app.scope import Scope
 from app.storage.db import Store
 from app.storage.vault import Vault
@@ -226,10 +226,10 @@ class StepRun:
 
     @property
     def speaks(self) -> str:
-        """Return the OCPP version the unit speaks: with us now, as found when it was identified, else 1.6."""
+        """Return the OCPP version the unit speaks: with us now, when it was identified, by its own word, else 1.6."""
         endpoint = self.bench.server.endpoint(self.dials_us_as or "")
         told = endpoint.version if endpoint is not None else str(self.job.facts.get("speaks", ""))
-        return told or "1.6"
+        return told or self.unit.identity.extra.get(SPEAKS) or "1.6"
 
     @asynccontextmanager
     async def open(self, capability: type | None = None) -> AsyncIterator[Session]:

@@ -82,6 +82,10 @@ def claim(kind: ClaimKind, value: str) -> Claim | None:
     return Claim(kind, plain)
 
 
+SPEAKS = "OCPP version"
+"""Key of ``Identity.extra`` where a charger says itself which version it dials with: ``1.6``, ``2.0.1``, ``2.1``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """What a charger says it is. Empty text = it did not say. Texts come from the charger: never render as markup."""

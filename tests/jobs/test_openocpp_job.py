@@ -39,6 +39,7 @@ async def test_a_charger_is_found_moved_and_proved_in_the_version_it_speaks(tmp_
         assert found.identity.profile_id == "openocpp"
         job = await drive(bench, bench.desk.create("u1").id, wanted(new.url, password=PASSWORD), skips=SKIPS)
         assert job.state is JobState.DONE, facts({job.id: job})
+        assert job.facts["backend_check"]["verdict"] == "accepted", "asked in the version the charger speaks"
         assert new.stations["NEW-1"].is_connected
         assert unit.staged.pending == {}, "the trial is over, and kept"
         assert unit.configuration()["centralSystemUrl"] == new.url

@@ -29,13 +29,16 @@ from app.model.backend import Backend
 from app.model.profile import Profile
 from app.model.reading import Measurand, Reading, StateChange
 from app.model.setting import Change, Setting, Snapshot
-from app.model.unit import Claim, ClaimKind, Identity, claim
+from app.model.unit import SPEAKS, Claim, ClaimKind, Identity, claim
 
 CONFIGURATION, PARAMETERS = "/getDeviceConfiguration", "/getOcppParameters"
 UPDATE, REBOOT = "/updateOcppParameter", "/reboot"
 TEXTS = ("centralSystemUrl", "chargePointId", "ocppProtocol", "serialNumber", "vendor", "model", "firmwareVersion")
 EVERYBODYS = "0000"
 """The serial number every unit of the demo firmware has (station_test_esp32.h): it tells nobody apart."""
+
+VERSIONS = {"OCPP16": "1.6", "OCPP20": "2.0.1"}
+"""The versions it can dial with, by OCPP 2.0.1's words for them (OCPPVersionEnumType)."""
 
 POLL_S = 2.0
 WRITE_S = 15.0
@@ -239,6 +242,7 @@ def identity_of(found: dict[str, Any], profile: Profile) -> Identity:
     """Return what it says of itself."""
     serial = text_of(found, "serialNumber", 50)
     told = claim(ClaimKind.SERIAL, serial) if serial != EVERYBODYS else None
+    version = VERSIONS.get(parameters.unquoted(text_of(found, "ocppProtocol", 20)), "")
     return Identity(
         vendor=text_of(found, "vendor", 50) or profile.vendor,
         model=text_of(found, "model", 50),
@@ -247,6 +251,7 @@ def identity_of(found: dict[str, Any], profile: Profile) -> Identity:
         name=text_of(found, "chargePointId", 50),
         profile_id=profile.id,
         claims=(told,) if isinstance(told, Claim) else (),
+        extra={SPEAKS: version} if version else {},
     )
 
 
