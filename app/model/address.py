@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,13 @@ class OcppAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BleAddress:
-    """A charger in Bluetooth LE range: the system's name for it (a MAC; on macOS a UUID), and what it advertises."""
+    """A charger in Bluetooth LE range: the system's name for it (a MAC; on macOS a UUID), and what it advertises.
+
+    The advertised name often comes later, and anybody may change it: it makes no other address.
+    """
 
     device: str
-    name: str = ""
+    name: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"ble:{self.device}"

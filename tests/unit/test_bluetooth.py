@@ -236,6 +236,19 @@ async def test_without_its_code_the_unit_is_named_and_asks_for_it():
         assert not unit.asked, "nothing was said to it"
 
 
+async def test_a_name_that_comes_later_makes_no_second_unit():
+    async with evbox() as unit, Scope("test") as scope:
+        finder = Finder(registry=REGISTRY, links=RealLinks(radio=unit.ether.radio), scope=scope, ours=frozenset)
+        for name in ("", "EVB-1", "EVB-2"):
+            hints = {"services": " ".join(unit.gatt), "name": name}
+            address = BleAddress(device=unit.device, name=name)
+            sighting = Sighting(source=SourceKind.BLUETOOTH, address=address, at=datetime.now(UTC), hints=hints)
+            finder.sighted(sighting)
+            await finder.settled(5)
+        [found] = finder.units.values()
+        assert found.title == "EVB-2"
+
+
 async def test_one_that_is_heard_and_takes_no_connection_is_shown_with_the_reason():
     async with evbox() as unit, Scope("test") as scope:
         unit.is_connectable = False
