@@ -249,6 +249,6 @@ def _allowed(item: Property, change: Change) -> Any:
     setting = setting_of(item)
     if setting.is_readonly or item.access == READ_ONLY:
         raise ValueRejected(f"“{setting.label}” can't be written.", "The station only shows it.")
-    if setting.is_one_way and item.text.isdigit() and change.after.isdigit() and int(change.after) < int(item.text):
+    if setting.is_one_way and item.text.isdecimal() and change.after.isdecimal() and int(change.after) < int(item.text):
         raise ValueRejected(RAISED, "The vendor's service or a factory reset may set it back.")
     return typed(item, change.after)
