@@ -163,8 +163,12 @@ async def found(bench: Workbench) -> str:
 
 
 async def test_a_charger_lost_in_any_step_leaves_a_job_that_goes_on(tmp_path: Path) -> None:
-    results = await asyncio.gather(*(lost_in(step, tmp_path / step.value) for step in LOSABLE), return_exceptions=True)
-    for step, result in zip(LOSABLE, results, strict=True):
+    results: list[tuple[Job, Job] | BaseException] = []
+    for half in (LOSABLE[::2], LOSABLE[1::2]):  # eight garages at once leave a busy machine no time to be patient in
+        results += await asyncio.gather(
+            *(lost_in(step, tmp_path / step.value) for step in half), return_exceptions=True
+        )
+    for step, result in zip((*LOSABLE[::2], *LOSABLE[1::2]), results, strict=True):
         assert not isinstance(result, BaseException), f"{step}: {result!r}"
         stood, ended = result
         assert ended.state is JobState.DONE, f"{step}: {ended.steps}"

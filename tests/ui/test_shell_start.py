@@ -27,6 +27,8 @@ ALLOWED_UI = {
     "ui.pages",
     "ui.pages.catalogue",
     "ui.widgets",
+    "ui.models",
+    "ui.models.plain",
     "ui.widgets.banner",
     "ui.widgets.chip",
     "ui.widgets.empty",

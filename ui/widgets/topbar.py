@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from ui import icons
 from ui.i18n import translate
+from ui.models.plain import tooltip
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 
 if TYPE_CHECKING:
@@ -66,8 +67,6 @@ SITE_PX, ADAPTER_PX = 160, 280
 
 
 def _tip(*lines: str) -> str:
-    from ui.models.plain import tooltip
-
     return tooltip("\n".join(line for line in lines if line))
 
 
