@@ -157,9 +157,9 @@ def _visits(row: Row) -> str:
 
 COLUMNS: tuple[Column, ...] = (
     _column("Charger", 190, lambda row: visible(row.item.unit.title), _name),
-    _column("Verdict", 206, lambda row: words_of(row.item).text, _rank),
-    _column("First", 188, lambda row: visible(first_of(row.item))),
-    _column("Takes", 76, lambda row: minutes_of(row.item), lambda row: row.item.minutes or 0, sense=PLANNED),
+    _column("Verdict", 200, lambda row: words_of(row.item).text, _rank),
+    _column("First", 156, lambda row: visible(first_of(row.item))),
+    _column("Takes", 72, lambda row: minutes_of(row.item), lambda row: row.item.minutes or 0, sense=PLANNED),
     _column("Visits", 58, _visits),
     _column("Done by", 86, lambda row: worded(HANDS[row.item.hand]), sense="Who repoints it"),
     _column("Evidence", 100, _grade_of, lambda row: _GRADES[row.item.grade]),
