@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +29,34 @@ WRITE_TIMEOUT_S = 2.0
 OPEN_LIMIT_S = 5.0
 BACKLOG_LIMIT = 1_000_000
 """Bytes kept unread; of a flood the newest stay."""
+READ_SIZE = 65_536
+
+
+class Backlog:
+    """Bytes that one thread puts in and another takes out. At most ``BACKLOG_LIMIT`` are kept: the newest."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._bytes)
+
+    def put(self, data: bytes) -> bool:
+        """Add bytes; say whether there were none, so that whoever waits for some must be woken."""
+        with self._lock:
+            was_empty = not self._bytes
+            self._bytes += data
+            del self._bytes[:-BACKLOG_LIMIT]
+        return was_empty
+
+    def take(self) -> bytes:
+        """Remove and return the oldest bytes, at most ``READ_SIZE``; empty: there are none."""
+        with self._lock:
+            data = bytes(self._bytes[:READ_SIZE])
+            del self._bytes[:READ_SIZE]
+        return data
 
 
 class SerialLine:
@@ -43,8 +71,7 @@ class SerialLine:
         self._address = address
         self._port = port
         self._loop = asyncio.get_running_loop()
-        self._chunks: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._unread = Backlog()
         self._news = asyncio.Event()
         self._trouble = ""
         self._closing = threading.Event()
@@ -82,7 +109,7 @@ class SerialLine:
         """Return what arrived, at least one byte; raises TimedOut or LinkLost."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not self._chunks:
+                while not (data := self._unread.take()):
                     self._check()
                     self._news.clear()
                     await self._news.wait()
@@ -90,8 +117,6 @@ class SerialLine:
             raise TimedOut(
                 f"{self._address} sent nothing for {timeout_s:g} s.", "Check cable, baud rate and the unit's power."
             ) from error
-        data = self._chunks.popleft()
-        self._waiting_bytes -= len(data)
         return data
 
     async def close(self) -> None:
@@ -133,23 +158,16 @@ class SerialLine:
         port = self._port
         try:
             while not self._closing.is_set():
-                data = port.read(max(1, port.in_waiting))
-                if data:
-                    self._tell(self._arrived, bytes(data))
+                data = port.read(min(max(1, port.in_waiting), READ_SIZE))
+                if data and self._unread.put(data):
+                    self._tell(self._news.set)
         except (serial.SerialException, OSError, TypeError) as error:
             # pyserial raises TypeError when the port is closed under a read
             self._tell(self._lost, error)
 
-    def _tell(self, function: Any, argument: object) -> None:
+    def _tell(self, function: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(function, argument)
-
-    def _arrived(self, data: bytes) -> None:
-        self._chunks.append(data)
-        self._waiting_bytes += len(data)
-        while self._waiting_bytes > BACKLOG_LIMIT and len(self._chunks) > 1:
-            self._waiting_bytes -= len(self._chunks.popleft())
-        self._news.set()
+            self._loop.call_soon_threadsafe(function, *arguments)
 
     def _lost(self, error: Exception) -> None:
         log.info("%s: %s", self._address, error)

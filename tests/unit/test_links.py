@@ -490,20 +490,37 @@ async def test_a_denied_port_names_the_group():
 
 
 @pty_only
-async def test_a_flood_is_bounded():
+async def test_of_a_flood_the_newest_is_kept_while_the_program_is_busy(monkeypatch: pytest.MonkeyPatch):
+    loop = asyncio.get_running_loop()
+    call, calls, most = loop.call_soon_threadsafe, [], 0
+    monkeypatch.setattr(loop, "call_soon_threadsafe", lambda *told: (calls.append(told), call(*told))[1])
+    flood = b"".join(b"%07d\n" % number for number in range(serial_links.BACKLOG_LIMIT // 4))
     async with pty() as (master, _, name):
         link = await serial_links.SerialLine.open(SerialAddress(port=name))
-        block = b"x" * 2048
-        written = 0
-        os.set_blocking(master, False)
-        while written < 3 * serial_links.BACKLOG_LIMIT:
-            try:
-                written += os.write(master, block)
-            except BlockingIOError:
-                await asyncio.sleep(0)
-        total = 0
-        with pytest.raises(TimedOut):
-            while True:
-                total += len(await link.read(timeout_s=2 * TIME_UNIT_S))
-        assert total <= serial_links.BACKLOG_LIMIT + 65_536
+        calls.clear()
+        sent = 0
+        while sent < len(flood):  # the loop stands still all the while
+            sent += os.write(master, flood[sent : sent + 2048])
+            most = max(most, len(link._unread))
+        assert most <= serial_links.BACKLOG_LIMIT
+        assert len(calls) <= 1, "what waits for the loop is bounded too"
+        heard = b""
+        while not heard.endswith(flood[-8:]):  # else the line would stand still: TimedOut
+            heard += await link.read(timeout_s=5)
+        assert heard.endswith(flood[-serial_links.BACKLOG_LIMIT // 2 :])
+        assert len(heard) < len(flood)
         await link.close()
+
+
+def test_a_backlog_keeps_the_newest_bytes_in_order():
+    backlog, limit = serial_links.Backlog(), serial_links.BACKLOG_LIMIT
+    assert backlog.take() == b""
+    assert backlog.put(b"old")
+    assert not backlog.put(b"x" * (limit - 2)), "nobody has to be woken twice"
+    assert not backlog.put(b"new")
+    assert len(backlog) == limit
+    assert backlog.take() == b"x" * serial_links.READ_SIZE
+    rest = b"".join(iter(backlog.take, b""))
+    assert rest.endswith(b"xnew")
+    assert len(rest) == limit - serial_links.READ_SIZE
+    assert backlog.put(b"again")
