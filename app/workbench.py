@@ -25,14 +25,15 @@ from app.discovery.broadcast import BroadcastSource
 from app.discovery.finder import Finder
 from app.discovery.mdns import MdnsSource
 from app.discovery.noticing import Notices
+from app.discovery.opening import first_session
 from app.discovery.remembering import remember
 from app.discovery.searching import Searches
 from app.discovery.serialports import SerialSource
 from app.discovery.source import Source
 from app.driver.capability import WriteResult
-from app.driver.registry import Registry, load_drivers, load_profiles, precedence
+from app.driver.registry import Registry, load_drivers, load_profiles
 from app.driver.session import Session
-from app.errors import AppError, LinkError, NotReachable, NotSupported, PortInUse
+from app.errors import AppError, NotReachable, PortInUse
 from app.experiment.desk import Experimenter
 from app.feed import Feed
 from app.jobs import checking
@@ -47,7 +48,7 @@ from app.model.query import TrafficQuery
 from app.model.reading import Sampled, StateChange
 from app.model.secret import Secret
 from app.model.setting import Change
-from app.model.unit import Sighting, Unit, Way, authority
+from app.model.unit import Sighting, Unit, authority
 from app.ocpp.server import OcppServer
 from app.ocpp.services.desk import ServiceDesk
 from app.rescue.desk import RescueDesk
@@ -335,56 +336,9 @@ class Workbench:
         way offers it) or what the best way raised.
         """
         unit = self.unit(unit_id)
-        if driver_id:
-            unit = replace(unit, ways=tuple(way for way in unit.ways if way.driver_id == driver_id))
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.finder.hold(unit_id))
-            yield await self._first_session(unit, capability, stack)
-
-    async def _first_session(self, unit: Unit, capability: type | None, stack: AsyncExitStack) -> Session:
-        failure: AppError | None = None
-        for way in self._ways(unit, capability):
-            driver = self.registry.drivers[way.driver_id]
-            profile = self.registry.profiles.get(unit.identity.profile_id)
-            if profile is None or profile.driver != driver.id:
-                profile = self.registry.default_profile(driver.id, unit.identity)
-            session = driver.open(way.address, profile, self.links)
-            try:
-                await stack.enter_async_context(session)
-            except AppError as error:
-                failure = failure if failure is not None and not isinstance(failure, LinkError) else error
-                continue
-            if capability is None or session.has(capability):
-                return session
-            await session.close()
-        if failure is not None:
-            raise failure
-        if not any(way.is_present for way in unit.ways) or self._is_offered_elsewhere(unit, capability):
-            raise NotReachable(
-                f"{unit.title} is not in reach at the moment.",
-                "Check its power and network, or connect it by cable, then try again.",
-            )
-        raise NotSupported(
-            f"{unit.title} does not offer this over any connection we have.",
-            "Follow the instructions for this model, or connect it another way.",
-        )
-
-    def _is_offered_elsewhere(self, unit: Unit, capability: type | None) -> bool:
-        """Say whether a way that is not there now offers the capability."""
-        drivers = self.registry.drivers
-        absent = (drivers[way.driver_id] for way in unit.ways if not way.is_present and way.driver_id in drivers)
-        return any(capability is None or capability in driver.capabilities for driver in absent)
-
-    def _ways(self, unit: Unit, capability: type | None) -> list[Way]:
-        def rank(way: Way) -> tuple[bool, float]:
-            return (bool(way.trouble), -way.seen_at.timestamp())
-
-        drivers = self.registry.drivers
-        fitting = [way for way in unit.ways if way.is_present and way.driver_id in drivers]
-        if capability is not None:
-            fitting = [way for way in fitting if capability in drivers[way.driver_id].capabilities]
-        ordered = sorted(fitting, key=rank)
-        return sorted(ordered, key=lambda way: precedence(drivers[way.driver_id], capability))
+            yield await first_session(unit, self.registry, self.links, stack, capability, driver_id)
 
     def unit(self, unit_id: str) -> Unit:
         """Return a unit; raises NotReachable for one nobody knows."""

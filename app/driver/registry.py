@@ -15,12 +15,12 @@ from app.driver.capability import ReadsSettings, WritesSettings
 from app.driver.session import Session
 from app.errors import ProfileError
 from app.links.link import Links
-from app.model.address import Address, BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.address import Address, BleAddress, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.profile import Profile
 from app.model.profile_reading import parse
 from app.model.unit import Identity, Sighting, SourceKind
 
-OFF_THE_NETWORK = frozenset({SourceKind.SERIAL, SourceKind.DIAL_IN, SourceKind.BLUETOOTH})
+OFF_THE_NETWORK = frozenset({SourceKind.SERIAL, SourceKind.DIAL_IN, SourceKind.BLUETOOTH, SourceKind.JUICENET})
 """Sources whose drivers speak over no IP address."""
 
 Opener = Callable[[Address, Profile, Links], Session]
@@ -127,6 +127,8 @@ def reaches(driver: Driver, profile: Profile, address: Address) -> bool:
             return SourceKind.SERIAL in driver.sources
         case OcppAddress():
             return SourceKind.DIAL_IN in driver.sources
+        case JuiceAddress():
+            return SourceKind.JUICENET in driver.sources
         case BleAddress():
             return SourceKind.BLUETOOTH in driver.sources
         case NetAddress():
@@ -187,6 +189,8 @@ def _fits(profile: Profile, driver: Driver, sighting: Sighting) -> bool:
         case SourceKind.LAN | SourceKind.BROADCAST:
             address = sighting.address
             return isinstance(address, NetAddress) and address in addresses(profile, address.host)
+        case SourceKind.JUICENET:
+            return SourceKind.JUICENET in driver.sources
         case SourceKind.BLUETOOTH:
             services = set(hints.get("services", "").lower().split())
             like = profile.match.ble_name_like

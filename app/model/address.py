@@ -53,6 +53,16 @@ class OcppAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JuiceAddress:
+    """A JuiceBox that sends its JuiceNet datagrams to us, under the serial it tells in them."""
+
+    box_id: str
+
+    def __str__(self) -> str:
+        return f"juicenet:{self.box_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BleAddress:
     """A charger in Bluetooth LE range: the system's name for it (a MAC; on macOS a UUID), and what it advertises.
 
@@ -66,4 +76,4 @@ class BleAddress:
         return f"ble:{self.device}"
 
 
-Address = NetAddress | SerialAddress | OcppAddress | BleAddress
+Address = NetAddress | SerialAddress | OcppAddress | JuiceAddress | BleAddress

@@ -408,6 +408,7 @@ _SOURCE_WORDS = {
     SourceKind.BROADCAST: "answered a question to everybody",
     SourceKind.LAN: "asked for on this network",
     SourceKind.BLUETOOTH: "advertises itself over Bluetooth",
+    SourceKind.JUICENET: "sends us its JuiceNet datagrams",
     SourceKind.MANUAL: "added by hand",
 }
 

@@ -24,6 +24,8 @@ class SourceKind(Enum):
     """It answered a question to everybody."""
     BLUETOOTH = "bluetooth"
     """It advertises itself over Bluetooth LE."""
+    JUICENET = "juicenet"
+    """It sends us its JuiceNet datagrams."""
 
 
 class Adoption(Enum):

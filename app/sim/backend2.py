@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from app.sim.clock import written
+from app.ocpp.stamps import written
 
 if TYPE_CHECKING:
     from app.sim.backend import Seen

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
+from app.ocpp.stamps import written
 from app.sim.answers import ANSWERS, Refusal
 from app.sim.car import Outlet, Transaction, idle_status
-from app.sim.clock import written
 from app.sim.dialler import Dialler, Reply
 from app.sim.dialtls import DialTls
 from app.sim.fault import Fault

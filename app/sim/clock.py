@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+from app.ocpp.stamps import written
 from app.sim.fault import Fault
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,14 +27,3 @@ class Clock:
     def text(self) -> str:
         """Return it as OCPP writes it: UTC, milliseconds, ``Z``."""
         return written(self.now())
-
-
-def written(at: datetime) -> str:
-    """Write a time as OCPP does: UTC, milliseconds, ``Z``."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def read(text: str) -> datetime:
-    """Read an ISO 8601 time, without a zone as UTC; raises ValueError."""
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

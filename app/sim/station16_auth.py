@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from app.ocpp.stamps import read
 from app.sim.answers import After, Payload
 from app.sim.car import Outlet, Reservation, idle_status
-from app.sim.clock import read
 
 if TYPE_CHECKING:
     from app.sim.station import OcppStation

@@ -6,10 +6,10 @@ import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from app.ocpp.chargingprofiles import Electric, Profile, ProfileStack, profile_from
+from app.ocpp.stamps import written
 from app.sim.answers import After, Payload
 from app.sim.car import Outlet
-from app.sim.clock import written
-from app.sim.profiles import Electric, Profile, ProfileStack, profile_from
 
 if TYPE_CHECKING:
     from app.sim.station import OcppStation

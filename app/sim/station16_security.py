@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.ocpp.stamps import read
 from app.sim.answers import After, Payload
 from app.sim.certificates import CENTRAL, CertificateStore, certificates_in, has_expired, is_signed
-from app.sim.clock import read
 from app.sim.errands import Errands, FirmwareErrand, LogErrand, log_text
 from app.sim.fault import Fault
 

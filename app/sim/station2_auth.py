@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from app.sim.clock import read
+from app.ocpp.stamps import read
 from app.sim.station2_evse import Evse, IdToken, Json
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from app.sim.clock import written
-from app.sim.profiles import Electric, Profile, ProfileStack, profile_from
+from app.ocpp.chargingprofiles import Electric, Profile, ProfileStack, profile_from
+from app.ocpp.stamps import written
 from app.sim.station2_evse import Evse, Json
 from app.sim.station2_orders import Result, rejected
 

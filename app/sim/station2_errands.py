@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.ocpp.stamps import read
 from app.sim.certificates import CertificateStore, certificates_in, has_expired, is_signed
-from app.sim.clock import read
 from app.sim.errands import Errands, FirmwareErrand, LogErrand, log_text
 from app.sim.station2_evse import Json
 from app.sim.station2_orders import Result

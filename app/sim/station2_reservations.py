@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.sim.clock import read
+from app.ocpp.stamps import read
 from app.sim.station2_evse import Evse, IdToken, Json
 from app.sim.station2_orders import Result, rejected
 

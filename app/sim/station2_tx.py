@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.sim.clock import written
+from app.ocpp.stamps import written
 from app.sim.rhythm import aligned, beats
 from app.sim.station2_evse import Evse, IdToken, Json, Tx
 

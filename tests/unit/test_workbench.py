@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.discovery.opening import ways_to
 from app.driver.capability import Identifies, ReadsSettings, ReportsStatus
 from app.links.link import LineLink
 from app.model.address import NetAddress, OcppAddress, SerialAddress
@@ -66,7 +67,7 @@ async def test_configuration_is_read_where_it_can_be_written_too(tmp_path: Path)
     late = replace(modbus, seen_at=at + timedelta(seconds=1))
 
     def first(capability: type | None, *ways: Way) -> str:
-        return bench._ways(Unit(unit_id="x", ways=ways), capability)[0].driver_id
+        return ways_to(Unit(unit_id="x", ways=ways), bench.registry, capability)[0].driver_id
 
     async with bench_in(tmp_path) as bench:
         assert first(ReadsSettings, web, late) == "peblar"

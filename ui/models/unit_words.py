@@ -51,5 +51,6 @@ SOURCES = {
     SourceKind.BROADCAST: Words("Broadcast", "radio", "text2", "answered a question to everybody"),
     SourceKind.LAN: Words("LAN", "network", "text2", "asked for on this network"),
     SourceKind.BLUETOOTH: Words("Bluetooth", "bluetooth", "text2", "advertises itself over Bluetooth"),
+    SourceKind.JUICENET: Words("JuiceNet", "radio-tower", "text2", "sends us its JuiceNet datagrams"),
     SourceKind.MANUAL: Words("By hand", "keyboard", "text2", "added by its address"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.job import JobState
 from app.model.unit import Adoption, Health, SourceKind, Unit, Way
 from ui.i18n import worded
@@ -156,6 +156,8 @@ def short_address(way: Way) -> str:
             return visible(address.host, 24)
         case OcppAddress():
             return visible(address.identity, 24)
+        case JuiceAddress():
+            return visible(address.box_id, 24)
         case BleAddress():
             return visible(address.name or address.device, 24)
         case SerialAddress():
@@ -167,6 +169,8 @@ def plain_address(way: Way) -> str:
     match way.address:
         case OcppAddress(identity=identity):
             return visible(identity, 96)
+        case JuiceAddress(box_id=box_id):
+            return visible(box_id, 96)
         case BleAddress(device=device, name=name):
             return visible(f"{name} · {device}" if name else device, 96)
         case other:

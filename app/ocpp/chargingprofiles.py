@@ -1,4 +1,4 @@
-"""The charging profiles a simulated unit holds and the schedule they make together, for 1.6 (§3.13) and 2.x (block K).
+"""The charging profiles a charge point holds and the schedule they make together, for 1.6 (§3.13) and 2.x (block K).
 
 Pure: times are passed in. Limits are kept in amperes per phase.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.sim.clock import read
+from app.ocpp.stamps import read
 
 Json = dict[str, Any]
 

@@ -1,0 +1,1 @@
+"""The JuiceNet datagram protocol of Wi-Fi JuiceBoxes: codec, safety rules, the peer they talk to."""
