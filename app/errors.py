@@ -5,6 +5,7 @@
     ├── ProtocolError    Garbled · Unexpected
     ├── Refused          AuthFailed · NotSupported · Busy · ValueRejected
     ├── ProfileError
+    ├── SiteError
     ├── JobError         StepBlocked · VerifyFailed
     ├── ServerError      PortInUse · BadCertificate (KeyMissing)
     ├── LabelError       UnreadablePhoto · TooMuchText
@@ -86,6 +87,14 @@ class ValueRejected(Refused):
 
 class ProfileError(AppError):
     """A profile file is malformed or claims something without evidence."""
+
+
+class SiteError(AppError):
+    """A bridge's site file is malformed, or asks for what can't be. ``problems`` lists everything that was found."""
+
+    def __init__(self, message: str, advice: str, *, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, advice)
+        self.problems = problems
 
 
 class JobError(AppError):

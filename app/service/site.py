@@ -9,6 +9,9 @@ from app.bridge.station import Start
 from app.model.backend import SecurityProfile
 from app.model.secret import Secret
 
+JUICENET_PORTS = (8042, 8043, 8047, 8051, 8055, 9004)
+"""Where JuiceBoxes send (chargers-commercial 1.5)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendPlan:
@@ -83,7 +86,7 @@ class SitePlan:
     boxes: tuple[BoxPlan, ...] = ()
     relays: tuple[RelayPlan, ...] = ()
     standin: StandPlan = field(default_factory=StandPlan)
-    juicenet_ports: tuple[int, ...] = (8042, 8043, 8047, 8051, 8055)
+    juicenet_ports: tuple[int, ...] = JUICENET_PORTS
     relay_port: int = 9000
     status_host: str = "127.0.0.1"
     status_port: int = 9180
