@@ -316,7 +316,7 @@ class Finder:
         now = asyncio.get_running_loop().time()
         if isinstance(address, SerialAddress) and isinstance(error, (Busy, NotReachable)):
             self._tending.remember(sighting, now + self._tending.refresh_s)  # nothing was sent: try again
-        misses = self._tending.missed(address, now)
+        misses = self._tending.missed(address, now, is_silent=isinstance(error, LinkError))
         known = self._roster.at(address)
         if known is None:
             # Only once: one dropped in a flood does not come back with each retry.

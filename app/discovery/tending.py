@@ -18,7 +18,7 @@ GIVE_UP = 6
 """Misses after which an address that never was a charger is left alone until it is announced again."""
 
 RETRY_S = 4.0
-"""First pause before an address is asked again that never answered."""
+"""First pause before an address is asked again that never answered, or that just fell silent: it may be restarting."""
 
 LIMIT = 1000
 """Addresses kept in mind; sources repeat what they see, so one dropped here is asked again all the same."""
@@ -139,8 +139,8 @@ class Tending:
         if care := self._cares.get(address):
             care.refused = login
 
-    def missed(self, address: Address, now: float) -> int:
-        """Note a failure; returns how many there were in a row."""
+    def missed(self, address: Address, now: float, *, is_silent: bool) -> int:
+        """Note a failure; returns how many there were in a row. What answers, and refuses, is left alone longer."""
         care = self._cares.get(address)
         if care is None:
             return 1
@@ -148,7 +148,9 @@ class Tending:
         if care.misses >= GIVE_UP and not care.has_answered:
             self.forget(address)
             return care.misses
-        pause_s = self.refresh_s if care.has_answered else RETRY_S
+        pause_s = RETRY_S
+        if care.has_answered:
+            pause_s = min(self.refresh_s, RETRY_S) if is_silent else self.refresh_s
         care.due = now + min(pause_s * 2 ** (care.misses - 1), LONGEST_S)
         self._sooner(care.due)
         return care.misses

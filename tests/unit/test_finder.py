@@ -248,6 +248,22 @@ async def test_a_charger_that_died_without_goodbye_is_noticed_and_comes_back(uni
             assert back.ways[0].trouble == ""
 
 
+async def test_a_charger_that_was_asked_while_it_restarted_is_back_in_seconds(
+    unit_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program's question makes it announce itself once more while it goes; its return is no news then."""
+    monkeypatch.setattr("app.discovery.tending.RETRY_S", unit_s)
+    async with finder(refresh_s=600) as found:
+        async with Charger(name="restarts", mac="240AC411A7D4") as charger:
+            address = charger.address
+            found.sighted(mdns(address))
+            unit = await until(found, named("restarts"))
+        assert not (await found.refresh(unit.unit_id)).is_present
+        async with Charger(port=address.port, name="restarts", mac="240AC411A7D4"):
+            back = await until(found, lambda units: next((u for u in units.values() if u.is_present), None))
+            assert back.unit_id == unit.unit_id
+
+
 async def test_state_stays_fresh_and_rests_while_held(unit_s: float) -> None:
     async with Charger(name="live") as charger, finder(refresh_s=unit_s) as found:
         found.sighted(mdns(charger.address))
