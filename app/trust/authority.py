@@ -190,9 +190,10 @@ class Authority:
         return made
 
     def _leaf_key(self, kind: str) -> making.Key:
-        if kind not in self._leaf_keys:
-            self._leaf_keys[kind] = making.ec_key() if kind == "ec" else making.rsa_key()
-        return self._leaf_keys[kind]
+        with self._making:  # two at once would make two keys, and a certificate for the one that is thrown away
+            if kind not in self._leaf_keys:
+                self._leaf_keys[kind] = making.ec_key() if kind == "ec" else making.rsa_key()
+            return self._leaf_keys[kind]
 
     def _signers(self) -> tuple[making.Signed, making.Signed]:
         with self._making:  # the desk may prepare in a thread

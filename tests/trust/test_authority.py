@@ -6,6 +6,8 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from app.errors import BadCertificate
 from app.model.secret import Secret
 from app.storage.vault import MemoryVault
-from app.trust import describe
+from app.trust import describe, making
 from app.trust.authority import PASSPHRASE, Authority
 from app.trust.desk import TrustDesk
 
@@ -49,6 +51,31 @@ def test_it_is_made_once_and_found_again(tmp_path: Path):
     root = first.root
     assert root.is_ca
     assert Authority.open(MemoryVault(), tmp_path).root == root
+
+
+def test_a_charger_that_dials_while_it_is_prepared_gets_a_certificate_that_fits_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    make, is_making, is_second = making.rsa_key, threading.Event(), threading.Event()
+
+    def slow() -> making.Key:
+        if is_making.is_set():
+            is_second.set()
+        is_making.set()
+        is_second.wait(0.1)
+        return make()
+
+    fresh = Authority.open(MemoryVault(), tmp_path)
+    assert fresh.root
+    monkeypatch.setattr(making, "rsa_key", slow)
+    with ThreadPoolExecutor(1) as desk:
+        prepared = desk.submit(fresh.prepare)
+        assert is_making.wait(10)
+        chain, key = fresh.leaf("rsa", ("127.0.0.1",))
+        prepared.result()
+    assert not is_second.is_set(), "two keys were made"
+    held = serialization.load_pem_private_key(key.encode(), None)
+    assert x509.load_pem_x509_certificate(chain.encode()).public_key() == held.public_key()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights of files")
