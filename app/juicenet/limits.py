@@ -1,0 +1,178 @@
+"""What a box may be told: never more than any limit known, changed seldom. Pure.
+
+Facts: chargers-commercial 1.6, Rules and Safety. Reasons: docs/decisions, “JuiceBoxes are told little, and equal values”.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from app.errors import ValueRejected
+from app.juicenet.message import MOST_A
+from app.model.juicebox import LEAST_A, Adoption, BoxReport
+
+RISE_S = 60.0
+"""A rise waits so long after the change before: one of the two fields is kept in EEPROM [OURS]."""
+SMALL_A = 1
+"""A rise by no more than this is hardly worth a write; it waits ``SMALL_RISE_S`` [OURS]."""
+SMALL_RISE_S = 900.0
+CHANGES_A_DAY = 200
+"""Changes of one box a day, after which it is only lowered: 27 years at 10 a day for a cell that bears 100,000
+(ATmega328P datasheet, Features), 500 days at this bound [OURS]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a box reported before we first sent it anything. Currents in A.
+
+    ``lowest_a``: the lowest limit of at least 6 A; ``is_locked``: by its newest report it may not charge.
+    """
+
+    is_heard: bool = False
+    lowest_a: int | None = None
+    is_locked: bool = False
+    rating_a: int | None = None
+
+    def after(self, report: BoxReport) -> Found:
+        """Take in another report."""
+        told = [limit for limit in (report.offline_limit_a, report.online_limit_a) if limit is not None]
+        # 1 to 5 A mean the same as 0: do not charge. They are no wire's limit.
+        real = [limit for limit in (self.lowest_a, *told) if limit is not None and limit >= LEAST_A]
+        return Found(
+            is_heard=True,
+            lowest_a=min(real, default=None),
+            is_locked=told[0] < LEAST_A if told else self.is_locked,
+            rating_a=report.rating_a if report.rating_a is not None else self.rating_a,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a box is told now, since when, and how often that changed on this UTC day."""
+
+    limit_a: int | None = None
+    changed_at: datetime | None = None
+    changes_today: int = 0
+
+    def on(self, at: datetime) -> Sent:
+        """Return it as it stands at a time: a new day counts anew, and a clock that was set back stops nothing."""
+        changed = self.changed_at
+        if changed is None:
+            return self
+        is_other_day = changed.date() != at.date()
+        return replace(self, changed_at=min(changed, at), changes_today=0 if is_other_day else self.changes_today)
+
+
+def proposal(
+    box_id: str,
+    circuit_a: float | None,
+    found: Found,
+    at: datetime,
+    *,
+    rating_a: float | None = None,
+    is_revived: bool = False,
+    lifts_known: bool = False,
+) -> Adoption:
+    """Make an adoption of what a person says and the box reported; ``rating_a`` is the type label's, in A.
+
+    Raises ValueRejected, with advice, where a limit is missing or can't be.
+    """
+    if not found.is_heard:
+        raise ValueRejected(f"JuiceBox {box_id} has not reported yet.", "Wait for its first report: it tells limits.")
+    rating = _rating(found, rating_a)
+    circuit = _circuit(circuit_a, rating)
+    if found.is_locked and not is_revived:
+        raise ValueRejected(
+            f"JuiceBox {box_id} was left at 0 A: its former backend unlocked it for each session.",
+            "Confirm that it shall charge again. Anybody can then charge there, unless a backend decides who may.",
+        )
+    return Adoption(
+        box_id=box_id,
+        circuit_a=circuit,
+        rating_a=rating,
+        known_a=found.lowest_a,
+        at=at,
+        is_revived=is_revived and found.is_locked,
+        lifts_known=lifts_known,
+    )
+
+
+def _rating(found: Found, label_a: float | None) -> float:
+    known = [float(limit) for limit in (found.rating_a, label_a) if limit is not None]
+    rating = min(known, default=None)
+    if rating is None:
+        raise ValueRejected("This box does not tell its rating.", "Enter the current from its type label, in A.")
+    if not LEAST_A <= rating <= MOST_A:  # NaN compares false
+        raise ValueRejected(f"{rating:g} A is no rating of a JuiceBox.", "Look at its type label.")
+    return rating
+
+
+def _circuit(circuit_a: float | None, rating_a: float) -> float:
+    if circuit_a is None:
+        raise ValueRejected(
+            "The circuit's limit is missing.", "Enter the highest continuous current the circuit allows, in A."
+        )
+    if not LEAST_A <= circuit_a <= MOST_A:
+        raise ValueRejected(
+            f"{circuit_a:g} A can't be a circuit's limit here.",
+            f"Enter the highest continuous current the circuit allows, from {LEAST_A:g} to {MOST_A} A.",
+        )
+    if circuit_a > rating_a:
+        raise ValueRejected(
+            f"{circuit_a:g} A is more than the box's rating of {rating_a:g} A.",
+            f"Enter at most {rating_a:g} A: the continuous current, not the number on the breaker.",
+        )
+    return float(circuit_a)
+
+
+def ceiling(adoption: Adoption, found: Found, rating_a: int | None, *, is_kept: bool) -> int:
+    """Return the whole amperes above which a box is never told anything: 0, or 6 to 80.
+
+    ``rating_a`` is what it reports now: a lower one counts, a higher one does not. What was found on the box counts
+    too, unless the adoption was kept from before (``is_kept``): then what it holds now is what we had told it.
+    """
+    limits = [adoption.ceiling_a, float(MOST_A)]
+    if rating_a is not None:
+        limits.append(float(rating_a))
+    if not is_kept:
+        limits.append(_found_limit(adoption, found))
+    return _whole(min(limits))
+
+
+def _found_limit(adoption: Adoption, found: Found) -> float:
+    if found.is_locked and not adoption.is_revived:
+        return 0.0
+    return float(found.lowest_a) if found.lowest_a is not None and not adoption.lifts_known else math.inf
+
+
+def allowed(wanted_a: float, ceiling_a: int) -> int:
+    """Return the limit to tell for a wish: 0 below 6 A, never above the ceiling."""
+    return _whole(min(wanted_a, float(ceiling_a))) if math.isfinite(wanted_a) else 0
+
+
+def _whole(limit_a: float) -> int:
+    return math.floor(limit_a) if limit_a >= LEAST_A else 0
+
+
+def step(sent: Sent, target_a: int, at: datetime) -> tuple[Sent, datetime | None]:
+    """Return what is told next on the way to a target, and until when a rise has to wait.
+
+    The first value and each lower one go out at once.
+    """
+    sent = sent.on(at)
+    if sent.limit_a == target_a:
+        return sent, None
+    if sent.limit_a is not None and target_a > sent.limit_a:
+        until = _rises_at(sent, target_a, at)
+        if until > at:
+            return sent, until
+    return Sent(limit_a=target_a, changed_at=at, changes_today=sent.changes_today + 1), None
+
+
+def _rises_at(sent: Sent, target_a: int, at: datetime) -> datetime:
+    if sent.changes_today >= CHANGES_A_DAY:
+        return datetime.combine(at.date() + timedelta(days=1), datetime.min.time(), at.tzinfo)
+    is_small = sent.limit_a is not None and 0 < sent.limit_a and target_a - sent.limit_a <= SMALL_A
+    return (sent.changed_at or at) + timedelta(seconds=SMALL_RISE_S if is_small else RISE_S)
