@@ -21,6 +21,7 @@ class Message:
 
     ``is_kept``: part of a transaction; survives lost lines and restarts, and goes out in order. ``session``: the
     session it belongs to; the station puts the transaction's id in when it is sent (``Station.rendered``).
+    ``is_asked``: the backend asked for it by TriggerMessage, so it may go out before the unit is accepted.
     """
 
     action: str
@@ -28,6 +29,7 @@ class Message:
     at: datetime
     is_kept: bool = False
     session: str = ""
+    is_asked: bool = False
     uid: str = field(default_factory=new_uid)
     attempts: int = 0
 
