@@ -41,3 +41,5 @@ class ListenPlan:
     personality: str = "auto"
     tls: bool = True
     """Answer TLS on the same port."""
+    keeps_login: bool = False
+    """Keep what a charger sent as ``Authorization`` with its open connection (``Channel.login``), to pass it on."""

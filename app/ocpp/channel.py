@@ -89,6 +89,11 @@ class Channel(Protocol):
         """Say whether we began to close."""
         ...
 
+    @property
+    def login(self) -> Secret:
+        """Return what the unit sent as ``Authorization``, where the listener keeps that; else an empty secret."""
+        ...
+
     def send(self, text: str) -> None:
         """Send a text; raises LinkLost when the connection is closed."""
         ...
@@ -99,6 +104,18 @@ class Channel(Protocol):
 
     def abort(self) -> None:
         """Cut the connection without a word."""
+        ...
+
+    def hold(self) -> None:
+        """Read nothing more from the unit for now. Idempotent."""
+        ...
+
+    def release(self) -> None:
+        """Read on after ``hold``. Idempotent."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait while the unit takes in less than we send; returns when the connection is gone too."""
         ...
 
 

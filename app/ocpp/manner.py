@@ -27,6 +27,8 @@ class Manner:
     """Our ping rhythm; ``None`` = the listener's, ``0`` = never."""
     refuses_upgrade: int = 0
     """HTTP status with which its next dial-ins are refused; ``0`` = let in."""
+    subprotocol: str = ""
+    """The subprotocol agreed if the unit offers it, whichever it lists first; empty = its first one."""
     speaks_early: bool = False
     """Send commands without waiting for its Boot (to reproduce failures 9)."""
     is_left_alone: bool = False

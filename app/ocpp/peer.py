@@ -18,6 +18,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from app.errors import LinkLost
+from app.model.secret import Secret
 from app.ocpp.channel import Pipe, Receiver, Text, end_writing
 from app.ocpp.frame import MAX_SHOWN, MAX_TEXT
 from app.ocpp.framing import Framer, text_frame
@@ -30,6 +31,7 @@ _wire_log.setLevel(logging.CRITICAL)
 
 MAX_MESSAGE = 10_000_000
 """Longest WebSocket message in bytes, all fragments together; longer ones end with close code 1009."""
+NO_LOGIN = Secret("")
 LOOK_S = 30.0
 """How often at least a connection is looked at, to see whether its manner has changed."""
 
@@ -47,6 +49,7 @@ class Peer(asyncio.BufferedProtocol):
         "_heard_s",
         "_is_corked",
         "_is_ending",
+        "_is_held",
         "_listener",
         "_loop",
         "_opcode",
@@ -55,16 +58,18 @@ class Peer(asyncio.BufferedProtocol):
         "_pinged_s",
         "_pipe",
         "_receiver",
+        "_room",
         "_timer",
         "_ws",
         "identity",
         "is_by_us",
+        "login",
         "peer_pings",
         "pings",
         "pongs",
     )
 
-    def __init__(self, listener: Listener, pipe: Pipe, identity: str) -> None:
+    def __init__(self, listener: Listener, pipe: Pipe, identity: str, login: Secret = NO_LOGIN) -> None:
         self._listener = listener
         self._pipe = pipe
         self._loop = asyncio.get_running_loop()
@@ -78,8 +83,11 @@ class Peer(asyncio.BufferedProtocol):
         self._opcode = Opcode.TEXT
         self._is_corked = False
         self._is_ending = False
+        self._is_held = False
+        self._room: asyncio.Future[None] | None = None
         self._close = (1006, "")
         self.identity = identity
+        self.login = login
         self.is_by_us = False
         self.pings = 0
         self.pongs = 0
@@ -139,17 +147,21 @@ class Peer(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
         self._listener.left(self)
+        self._make_room()
         if self._receiver is not None:
             receiver, self._receiver = self._receiver, None
             receiver.closed(*self._close)
 
     def pause_writing(self) -> None:
         """Stop reading from a peer that does not take our answers: its memory, not ours."""
+        if self._room is None:
+            self._room = self._loop.create_future()
         self._pipe.pause_reading()
 
     def resume_writing(self) -> None:
         """Read on."""
-        if not self._pipe.is_closing():
+        self._make_room()
+        if not self._is_held and not self._pipe.is_closing():
             self._pipe.resume_reading()
 
     # The Channel's side -------------------------------------------------------------------------------------------
@@ -179,7 +191,30 @@ class Peer(asyncio.BufferedProtocol):
         self.is_by_us = True
         self._pipe.abort()
 
+    def hold(self) -> None:
+        """Read nothing more for now."""
+        if not self._is_held:
+            self._is_held = True
+            self._pipe.pause_reading()
+
+    def release(self) -> None:
+        """Read on, unless the unit still has to take in what we sent."""
+        if self._is_held:
+            self._is_held = False
+            if self._room is None and not self._pipe.is_closing():
+                self._pipe.resume_reading()
+
+    async def drained(self) -> None:
+        """Wait while more lies unsent than the transport likes to keep."""
+        if self._room is not None:
+            await asyncio.shield(self._room)
+
     # Inside -------------------------------------------------------------------------------------------------------
+
+    def _make_room(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     def _parsed(self, data: bytes) -> list[Text]:
         self._ws.receive_data(data)

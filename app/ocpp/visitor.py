@@ -20,11 +20,12 @@ from app.errors import BadCertificate, Garbled
 from app.model.finding import Finding
 from app.model.frame import Handshake, Hello, TlsSession
 from app.model.observation import TlsEnd, TlsFailed
+from app.model.secret import Secret
 from app.ocpp import pages, strict
 from app.ocpp.channel import Pipe, end_writing, spelled
-from app.ocpp.handshake import accept_key, read_handshake, speaks_only_other
+from app.ocpp.handshake import accept_key, read_handshake, speaks_only_other, version_of
 from app.ocpp.hello import HELLO_LIMIT, HelloReader
-from app.ocpp.peer import Peer
+from app.ocpp.peer import NO_LOGIN, Peer
 from app.ocpp.request import HEADER_LIMIT, Request, end_of_head, parse_request, without_password
 from app.ocpp.tls import Front
 
@@ -251,6 +252,9 @@ class Visitor(asyncio.Protocol):
             status = manner.refuses_upgrade
             self._refuse(status, "refused", f"Refused with {status}, as an experiment asks.", shake.identity)
             return
+        if manner is not None and manner.subprotocol in shake.subprotocols:
+            chosen = manner.subprotocol
+            shake = replace(shake, chosen_subprotocol=chosen, version=version_of(chosen))
         if plan.is_strict:
             refusal = strict.refusal(request, shake, plan, peer_name=self._front.peer_name if self._front else "")
             if refusal is not None:
@@ -270,7 +274,8 @@ class Visitor(asyncio.Protocol):
             self._timer.cancel()
         self._head.clear()
         self._pipe.write(pages.switching(accept_key(request), shake.chosen_subprotocol))
-        peer = Peer(self._listener, self._pipe, shake.identity)
+        login = Secret(request.get("Authorization")) if self._listener.plan.keeps_login else NO_LOGIN
+        peer = Peer(self._listener, self._pipe, shake.identity, login)
         self._pipe.set_protocol(peer)
         self._listener.became(self, peer)
         if refused := self._versions_refused(shake):
