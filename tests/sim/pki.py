@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,8 +83,12 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         )
         if alternative:
-            import ipaddress
-
-            names = [x509.IPAddress(ipaddress.ip_address(alternative))]
-            built = built.add_extension(x509.SubjectAlternativeName(names), critical=False)
+            built = built.add_extension(x509.SubjectAlternativeName([_general(alternative)]), critical=False)
         return built.sign(issuer.key, hashes.SHA256())
+
+
+def _general(alternative: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(alternative))
+    except ValueError:
+        return x509.DNSName(alternative)
