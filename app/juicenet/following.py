@@ -70,7 +70,8 @@ def _seconds(earlier: datetime, later: datetime) -> float:
 
 
 def _lost_energy(last: BoxReport, report: BoxReport) -> bool:
-    return (report.lifetime_wh or 0) < (last.lifetime_wh or 0)
+    told, before = report.lifetime_wh, last.lifetime_wh
+    return told is not None and before is not None and told < before
 
 
 def _judge(last: BoxReport, report: BoxReport) -> Verdict:

@@ -1,6 +1,6 @@
 """What a box may be told: never more than any limit known, changed seldom. Pure.
 
-Facts: chargers-commercial 1.6, Rules and Safety. Reasons: docs/decisions, “JuiceBoxes are told little, and equal values”.
+Facts: chargers-commercial 1.6, Rules and Safety. Why: the decision “A JuiceBox is told little, and equal values”.
 """
 
 from __future__ import annotations
@@ -174,5 +174,5 @@ def step(sent: Sent, target_a: int, at: datetime) -> tuple[Sent, datetime | None
 def _rises_at(sent: Sent, target_a: int, at: datetime) -> datetime:
     if sent.changes_today >= CHANGES_A_DAY:
         return datetime.combine(at.date() + timedelta(days=1), datetime.min.time(), at.tzinfo)
-    is_small = sent.limit_a is not None and 0 < sent.limit_a and target_a - sent.limit_a <= SMALL_A
+    is_small = sent.limit_a is not None and sent.limit_a > 0 and target_a - sent.limit_a <= SMALL_A
     return (sent.changed_at or at) + timedelta(seconds=SMALL_RISE_S if is_small else RISE_S)

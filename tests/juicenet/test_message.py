@@ -154,7 +154,7 @@ def test_absurd_values_are_told_and_not_believed():
     assert found.others["M"] == "9999"
 
 
-SUNDAY = datetime(2026, 11, 22, 7, 5)
+SUNDAY = datetime(2026, 11, 22, 7, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_commands_have_the_width_of_the_version(version: str, limit_a: int, expe
 
 
 def test_a_published_command_is_written_as_it_was():
-    assert message.command("v09u", 40, datetime(2024, 3, 14, 13, 25), 638) == b"CMD41325A0040M040C006S638!5N5$"
-    assert message.command("v07", 40, datetime(2024, 3, 14, 13, 2), 82) == b"CMD41302A40M40C006S082!KQL$"
+    assert message.command("v09u", 40, datetime(2024, 3, 14, 13, 25, tzinfo=UTC), 638) == b"CMD41325A0040M040C006S638!5N5$"
+    assert message.command("v07", 40, datetime(2024, 3, 14, 13, 2, tzinfo=UTC), 82) == b"CMD41302A40M40C006S082!KQL$"
 
 
 def test_numbers_begin_again_behind_999():
