@@ -11,13 +11,14 @@ import gc
 import inspect
 import logging
 import os
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.ports import free_port
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # how fast a busy machine draws and runs examples is nobody's behaviour
@@ -104,12 +105,10 @@ def _open_sockets() -> set[str]:
     return found
 
 
-@pytest.fixture
-def free_port() -> int:
-    """Return a loopback TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
+    """Return a port where nobody listens, and nobody will."""
+    return free_port()
 
 
 def _loop_for(item: Any) -> tuple[asyncio.AbstractEventLoop, bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,19 +11,13 @@ from app.links.recording import Recorder
 from app.model.profile import Profile
 from app.sim.fault import Fault
 from app.sim.keba import KebaUnit
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.drivers.rigs import Bench
 
 GARBAGE = b"\x00\xff\x16 this is no report {{{"
 MAKES = {"keba-x": "p30-x", "keba-c": "p30-c"}
-
-
-def free_port() -> int:
-    """Find a UDP port that is free on all the loopback addresses the tests use."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

@@ -22,7 +22,8 @@ from app.sim.chargepoint import ChargePoint
 from app.sim.fault import Fault
 from app.sim.keba import KebaUnit
 from tests.conftest import TIME_UNIT_S
-from tests.drivers.rigs_keba import free_port, keba
+from tests.drivers.rigs_keba import keba
+from tests.ports import free_port
 
 PROFILES = {item.id: item for item in load_profiles(resources.texts("profiles", ".toml"))}
 PROFILE = PROFILES["keba-c"]

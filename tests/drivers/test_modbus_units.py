@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from app.model.reading import Measurand
 from app.model.unit import Claim, ClaimKind, Identity
 from app.sim.modbus import ModbusServer, put, put_long, put_text
 from app.sim.modbus_makes import MAKES, bender, modbus_unit
+from tests.ports import free_port
 
 PROFILES = {item.id: item for item in load_profiles(resources.texts("profiles", ".toml"))}
 PROFILE = PROFILES["modbus-units"]
@@ -96,9 +96,8 @@ async def test_both_outlets_of_a_bender_are_read():
 
 
 async def test_what_answers_beside_a_bender_is_no_second_outlet_of_it():
-    async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(modbus_unit("bender-single"))
-        await stack.enter_async_context(modbus_unit("charx", port=first.port + 1))
+    port = free_port(in_a_row=2)
+    async with modbus_unit("bender-single", port=port) as first, modbus_unit("charx", port=port + 1):
         assert (await status_of(first)).detail == ""
 
 

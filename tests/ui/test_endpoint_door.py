@@ -123,9 +123,8 @@ async def test_the_root_is_shown_and_saved(bench: Any, tmp_path: Path, monkeypat
             monkeypatch.setattr(dialogs, "choose_file", chosen)
             click(button)
             path = tmp_path / f"rehome-root.{kind}"
-            await until(path.exists)
+            await until(lambda path=path, button=button: path.exists() and button.isEnabled())
             assert b"PRIVATE" not in path.read_bytes()
-            await until(button.isEnabled)
 
 
 async def test_a_wrong_file_is_refused_and_a_right_one_can_be_shown_and_forgotten(bench: Any, tmp_path: Path) -> None:

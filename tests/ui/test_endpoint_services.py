@@ -145,8 +145,7 @@ async def test_lists_are_imported_with_their_problems_and_exported(
         assert [card.uid for card in bench.services.cards.cards] == ["A1"]
         click(panel.give_out)
         await choose("save")
-        await until(target.exists)
-        assert "A1" in target.read_text()
+        await until(lambda: target.exists() and "A1" in target.read_text())
 
 
 # Services

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from app.storage.db import Store
 from tests.labels.kit import NOW, PHOTOS, code, scene
 from ui import photo
 from ui.models.sitelist import read as read_list
+from ui.pages import site_label
 from ui.pages.site import SitePage
 from ui.pages.site_import import take
 from ui.pages.site_label import READING
@@ -341,10 +343,15 @@ async def test_the_next_steps_lead_to_the_charger(open_bench: Any, home: Path) -
 
 
 @pytest.mark.parametrize("name", ["clean.png", "photo.jpg", "turned.jpg"])
-async def test_a_photo_drawn_by_other_programs_is_one_card(name: str, open_bench: Any, home: Path) -> None:
+async def test_a_photo_drawn_by_other_programs_is_one_card(
+    name: str, open_bench: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was_said = threading.Event()
+    monkeypatch.setattr(site_label, "_codes", lambda source, read=site_label._codes: was_said.wait(20) and read(source))
     async with site(open_bench, home) as page:
         page.labels.take_file(PHOTOS / name)
         await says(page, "Reading the photo")
+        was_said.set()
         await done(page)
         await shows(page, ["This is u1"])
         assert "8264" not in words(page)

@@ -19,7 +19,8 @@ from app.model.frame import Adapter, SourceHealth, SourceState
 from app.model.unit import Sighting, SourceKind
 from app.scope import Scope
 from tests.conftest import TIME_UNIT_S
-from tests.drivers.rigs_keba import free_port, keba
+from tests.drivers.rigs_keba import keba
+from tests.ports import free_port
 
 LOOPBACK = Network(adapter=Adapter(name="lo", address="127.0.0.1", is_loopback=True), prefix=8, index=1)
 LAN = Network(adapter=Adapter(name="eth0", address="192.168.7.20"), prefix=24, index=2)

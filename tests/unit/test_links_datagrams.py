@@ -15,6 +15,7 @@ from app.links.recording import Recorder
 from app.links.replay import ReplayLinks
 from app.model.address import NetAddress
 from tests.conftest import TIME_UNIT_S
+from tests.ports import free_port
 
 
 @contextmanager
@@ -23,11 +24,6 @@ def plain_socket(host: str = "127.0.0.1", port: int = 0) -> Iterator[socket.sock
         peer.bind((host, port))
         peer.settimeout(2)
         yield peer
-
-
-def free_port() -> int:
-    with plain_socket() as peer:
-        return int(peer.getsockname()[1])
 
 
 def at(peer: socket.socket) -> NetAddress:
