@@ -26,6 +26,7 @@ COMMANDS = {
     "call": "send one OCPP command to a charger and print its answer",
     "accept": "test a charger through, case by case, with verdicts (JUnit, JSON)",
     "rescue": "bring home the sessions that a charger kept for its dead backend (CSV, JSON)",
+    "standin": "stand in for what a garage lacks: DNS, time, addresses, web answers; show who asks",
     "experiment": "find out which of two causes that look alike it is",
     "diagnose": "name what is wrong in a trace or a log file",
     "explain": "explain a saved configuration key by key and check it against what the site wants",

@@ -20,7 +20,7 @@ from app.acceptance.tools import Tools
 from app.diagnosis import thresholds
 from app.diagnosis.watch import Watch
 from app.discovery.adapters import adapters as list_adapters
-from app.discovery.adapters import default_adapter
+from app.discovery.adapters import default_adapter, networks
 from app.discovery.broadcast import BroadcastSource
 from app.discovery.finder import Finder
 from app.discovery.mdns import MdnsSource
@@ -54,6 +54,7 @@ from app.ocpp.services.desk import ServiceDesk
 from app.rescue.desk import RescueDesk
 from app.scope import Scope, Trouble
 from app.settings import Settings
+from app.standin.desk import GarageDesk
 from app.standin.fileservice import FileService
 from app.storage.db import Store
 from app.storage.vault import KeyringVault, MemoryVault, Vault
@@ -126,6 +127,7 @@ class Workbench:
         self.desk: JobDesk
         self.hand: EditDesk
         self.files: FileService
+        self.garage: GarageDesk
         self.rescue: RescueDesk
         self.triage: TriageBoard
         self.services: ServiceDesk
@@ -189,6 +191,8 @@ class Workbench:
         self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
         self.hand = EditDesk(store=self.store, vault=self.vault, bench=self, jobs=self.desk, scope=self.scope)
         self.files = FileService(self.home / "files")
+        at_hand = (networks, lambda: self.adapter_address)
+        self.garage = GarageDesk(*at_hand, is_demo=self.is_demo, report=self._trouble, now=self.now)
         self.services = ServiceDesk(
             server=self.server,
             shelf=self.store.cards,
@@ -217,6 +221,7 @@ class Workbench:
         await asyncio.sleep(0)  # both listen from here on
         await stack.enter_async_context(self.server)
         stack.push_async_callback(self.files.close)
+        stack.push_async_callback(self.garage.close)
         stack.push_async_callback(self.desk.close)
         if self.settings.endpoint_on:
             try:
