@@ -32,10 +32,11 @@ class Header:
     application_id: int
 
 
-def inspect(path: Path, newest: int) -> None:
+def inspect(path: Path, newest: int, *, mark: int = APPLICATION_ID, precious: tuple[str, ...] = _PRECIOUS) -> None:
     """Raise NewerFile, DamagedFile or StoreError if this program must not open the file. Changes nothing.
 
-    A missing or empty file is fine: it becomes a new database.
+    A missing or empty file is fine: it becomes a new database. ``mark`` is the application id it must bear;
+    ``precious`` tables are checked in large files too.
     """
     try:
         if not path.exists() or path.stat().st_size == 0:
@@ -43,14 +44,14 @@ def inspect(path: Path, newest: int) -> None:
         header = _newest_header(path)
     except OSError as error:
         raise StoreError(f"{path.name} can't be read: {error.strerror}.", "Check the folder's permissions.") from error
-    if header.application_id not in (APPLICATION_ID, 0) or (header.application_id == 0 and header.user_version):
+    if header.application_id not in (mark, 0) or (header.application_id == 0 and header.user_version):
         raise _damaged(path, "it belongs to another program")
     if header.user_version > newest:
         raise NewerFile(
             f"{path.name} was written by a newer Rehome (format {header.user_version}, this one knows {newest}).",
             "Update Rehome, or choose another data folder. The file was not touched.",
         )
-    _check(path)
+    _check(path, precious)
 
 
 def _damaged(path: Path, why: str) -> DamagedFile:
@@ -110,31 +111,31 @@ def _first_page_in_log(log: Path) -> bytes | None:
     return newest
 
 
-def _check(path: Path) -> None:
+def _check(path: Path, precious: tuple[str, ...]) -> None:
     log = _log(path)
     try:
         if log is None:
-            _quick_check(path, f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+            _quick_check(path, f"{path.absolute().as_uri()}?mode=ro&immutable=1", precious)
         elif path.stat().st_size + log.stat().st_size <= FULL_CHECK_LIMIT:
-            _check_copy(path, log)
+            _check_copy(path, log, precious)
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from error
 
 
-def _check_copy(path: Path, log: Path) -> None:
+def _check_copy(path: Path, log: Path, precious: tuple[str, ...]) -> None:
     """Check a file that was not closed in order, on a copy: opening it would already change it."""
     with tempfile.TemporaryDirectory(prefix="rehome-check-") as folder:
         copy = Path(folder) / path.name
         shutil.copyfile(path, copy)
         shutil.copyfile(log, copy.with_name(log.name))
-        _quick_check(path, copy.as_uri())
+        _quick_check(path, copy.as_uri(), precious)
 
 
-def _quick_check(path: Path, uri: str) -> None:
+def _quick_check(path: Path, uri: str, precious: tuple[str, ...]) -> None:
     is_small = path.stat().st_size <= FULL_CHECK_LIMIT
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        scopes = [""] if is_small else [f"('{name}')" for name in _PRECIOUS if name in tables]
+        scopes = [""] if is_small else [f"('{name}')" for name in precious if name in tables]
         for scope in scopes:
             (answer,) = connection.execute(f"PRAGMA quick_check{scope}").fetchone()
             if answer != "ok":

@@ -29,11 +29,11 @@ def latest(folder: Path = FOLDER) -> int:
     return max(version for version, _ in migrations(folder))
 
 
-def migrate(connection: sqlite3.Connection, folder: Path = FOLDER) -> None:
-    """Bring an open database up to date, each step in one transaction of its own."""
+def migrate(connection: sqlite3.Connection, folder: Path = FOLDER, mark: int = APPLICATION_ID) -> None:
+    """Bring an open database up to date, each step in one transaction of its own; ``mark`` is its application id."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {mark}")
     for number, script in migrations(folder):
         if number > version:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
