@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import PortInUse, ServerError, TimedOut
 from app.feed import Feed
+from app.links import ports
 from app.model.finding import Finding
 from app.model.frame import Frame, Handshake, Hello, Knock, ListenState
 from app.model.listening import ListenPlan
@@ -20,7 +21,7 @@ from app.model.observation import Ended, Judge, Observation, Replaced, SelfTeste
 from app.model.reading import Sampled
 from app.model.secret import Secret
 from app.model.unit import Sighting
-from app.ocpp import ports, schema, selftest
+from app.ocpp import schema, selftest
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.host import Answerer, Authoriser, Replier, Times, accept_all
 from app.ocpp.knocks import KnockList

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.errors import PortInUse, ServerError
 from app.feed import Feed
+from app.links import ports
 from app.model.garage import Asked, NameSet, Stand, StandState
-from app.ocpp import ports
 from app.scope import Trouble
 from app.standin import names
 from app.standin.bounds import Ground

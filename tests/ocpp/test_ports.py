@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from app.errors import PortInUse, ServerError
-from app.ocpp import ports
+from app.links import ports
 
 NETSTAT = """
   Proto  Local Address          Foreign Address        State           PID
@@ -39,6 +39,22 @@ def test_macos_names_the_program():
 async def test_a_listener_of_this_program_is_found():
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert "process" in await ports.owner(server.getsockname()[1])
+
+
+async def test_a_udp_port_is_told_with_its_owner_and_a_free_one():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        found = await ports.explain(OSError(errno.EADDRINUSE, "in use"), "127.0.0.1", port, is_udp=True)
+    assert isinstance(found, PortInUse)
+    assert found.message.startswith(f"UDP port {port} is already used by ")
+    assert found.suggestion not in (0, port)
+
+
+def test_windows_names_the_program_that_holds_a_udp_port():
+    text = "  UDP    0.0.0.0:8042           *:*                                    7312\n"
+    assert ports._from_netstat(text, 8042, is_udp=True) == "7312"
+    assert ports._from_netstat(text, 8042) == ""
 
 
 async def test_a_program_that_is_not_there_is_no_error():

@@ -82,7 +82,7 @@ async def test_two_programs_that_were_offered_the_same_free_port_both_listen(
     monkeypatch.setattr(Workbench, "adapter_address", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         usual, offered = first.getsockname()[1], second.getsockname()[1]
-        monkeypatch.setattr("app.ocpp.ports.free_port", lambda host, port: offered)
+        monkeypatch.setattr("app.links.ports.free_port", lambda host, port, **_: offered)
         settings = Settings(endpoint_on=False, endpoint_port=usual)
         async with Workbench(settings, home=tmp_path, with_discovery=False) as bench:
             state = await bench.listen_somewhere()
