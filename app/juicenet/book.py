@@ -27,8 +27,8 @@ PINNED_S = 60.0
 ABSENT_S = 120.0
 """A box silent for so long is absent: four idle periods [OURS]."""
 NOTES = 8
-BOX_RATE, BOX_BURST = 5.0, 40.0
-"""Datagrams a second of one box; a start comes with a handful of log lines at once [OURS]."""
+BOX_RATE, BOX_BURST = 20.0, 200.0
+"""Datagrams a second of one box: a start comes with a handful of log lines at once, a report every 9 s [OURS]."""
 
 
 class BoxEvent(Enum):
@@ -86,6 +86,7 @@ class _Box:
     refused: int = 0
     is_sealed: bool = False
     is_absent: bool = False
+    software: str = ""
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=NOTES))
 
     def heard(self, source: tuple[str, int], at: datetime) -> None:
@@ -220,11 +221,6 @@ class BoxBook:
                 changed.append(self._state(box))
         return tuple(changed)
 
-    def absent(self, box_id: str) -> bool:
-        """Say whether a box has been silent for ``ABSENT_S`` when ``due`` last looked, or was never heard."""
-        box = self._boxes.get(box_id)
-        return box is None or box.is_absent
-
     # What boxes say
 
     def received(self, data: bytes, source: tuple[str, int], at: datetime) -> Heard:
@@ -284,6 +280,7 @@ class BoxBook:
         box.notes.append(f"{found.level}: {found.text}")
         if found.is_boot:
             box.line.booted()
+            box.software = found.software or box.software
         return Heard(state=self._state(box), events=(BoxEvent.BOOTED if found.is_boot else BoxEvent.SPOKE,))
 
     def _note(self, box: _Box, source: tuple[str, int], at: datetime) -> None:
@@ -340,4 +337,6 @@ class BoxBook:
             datagrams=box.datagrams,
             refused=box.refused,
             notes=tuple(box.notes),
+            software=box.software,
+            is_absent=box.is_absent,
         )

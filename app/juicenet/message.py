@@ -53,6 +53,12 @@ class DebugText:
         """Say whether the box tells that it starts."""
         return self.text.startswith("BOT:")
 
+    @property
+    def software(self) -> str:
+        """Return the name of its software, which it tells in one of the lines of its start."""
+        name = self.text.removeprefix("BOT:").partition(",")[0].strip()
+        return name if self.is_boot and name.startswith("EMWERK-") else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:

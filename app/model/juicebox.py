@@ -103,9 +103,39 @@ class BoxState:
     """Datagrams under its serial that were not believed: another sender, replayed, a wrong checksum."""
     notes: tuple[str, ...] = ()
     """Last debug texts it sent, the newest last."""
+    software: str = ""
+    """What it said it runs when it started (``EMWERK-JB_1_1-1.4.0.28``); empty where it has not started since."""
+    is_absent: bool = False
+    """Silent for four idle periods."""
 
     @property
     def is_locked(self) -> bool:
         """Say whether it was left at 0 A by its former backend (unlock to charge)."""
         report = self.report
         return report is not None and report.offline_limit_a == 0 and self.adoption is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortTrouble:
+    """A UDP port that could not be opened, and why."""
+
+    port: int
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerState:
+    """How our side of JuiceNet stands."""
+
+    is_listening: bool = False
+    host: str = ""
+    ports: tuple[int, ...] = ()
+    troubles: tuple[PortTrouble, ...] = ()
+    received: int = 0
+    """Datagrams so far."""
+    answered: int = 0
+    dropped: int = 0
+    """Datagrams not looked at: their senders sent too many."""
+    nonsense: int = 0
+    """Datagrams that were none of a box."""
