@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -333,6 +333,75 @@ def test_the_summary_names_what_failed(capsys: pytest.CaptureFixture[str]) -> No
     assert dev.sum_up([("lint", 0, 0.1), ("types", 1, 2.0), ("tests", 2, 3.0)]) == 1
     assert "FAILED: types, tests" in capsys.readouterr().err
     assert dev.sum_up([("lint", 0, 0.1)]) == 0
+
+
+CROWDED = """
+import os, time
+from pathlib import Path
+import pytest
+
+HERE = Path(__file__).parent
+IS_ALONE = "PYTEST_XDIST_WORKER" not in os.environ
+
+@pytest.mark.xdist_group("some of us")
+@pytest.mark.parametrize("what", ["a - b", "c@d"])
+def test_shaky(what):
+    assert IS_ALONE or what != "c@d"
+
+def test_sound():
+    assert not IS_ALONE, "not run again"
+
+@pytest.mark.parametrize("number", range(int((HERE / "broken").read_text())))
+def test_broken(number):
+    with (HERE / "runs").open("a") as file:
+        file.write(".")
+    assert False
+"""
+
+
+Crowd = Callable[[int], tuple[int, list[str], int]]
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Crowd:
+    """Return a function that runs these tests, so many of them broken: exit code, unstable, runs of broken ones."""
+
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+    def run_pytest(command: Sequence[str]) -> int:
+        env = {**kept, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True).returncode
+
+    def run(broken: int) -> tuple[int, list[str], int]:
+        (tmp_path / "test_crowd.py").write_text(CROWDED)
+        (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider -p xdist.plugin\n")
+        (tmp_path / "broken").write_text(str(broken))
+        (tmp_path / "runs").write_text("")
+        code, unstable = dev.side_by_side([sys.executable, "-m", "pytest", *dev.SIDE_BY_SIDE], run_pytest)
+        return code, unstable, len((tmp_path / "runs").read_text())
+
+    return run
+
+
+SHAKY = ["test_crowd.py::test_shaky[c@d]"]
+
+
+def test_what_fails_side_by_side_alone_is_run_again_and_named(crowd: Crowd) -> None:
+    assert crowd(0) == (0, SHAKY, 0)
+
+
+def test_what_fails_again_fails(crowd: Crowd) -> None:
+    assert crowd(1) == (1, SHAKY, 2)
+
+
+def test_many_failures_are_not_the_crowds(crowd: Crowd) -> None:
+    assert crowd(dev.FEW) == (1, [], dev.FEW)
+
+
+def test_the_summary_names_every_unstable_test(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dev.sum_up([("tests", 0, 3.0)], ["tests/a.py::b", "tests/a.py::c[d]"]) == 0
+    told = capsys.readouterr().err
+    assert "unstable: tests/a.py::b\nunstable: tests/a.py::c[d]\n" in told
 
 
 def test_arguments_narrow_the_test_run_to_pytest() -> None:
