@@ -33,6 +33,11 @@ class Notes:
         if report.failed:
             self._failed[re.sub(r"@[^]@]*$", "", report.nodeid)] = None
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a file that could not be read at all."""
+        if report.failed:
+            self._failed[report.nodeid] = None
+
     def pytest_sessionfinish(self) -> None:
         """Write it down."""
         self._file.write_text(json.dumps(list(self._failed)), encoding="utf-8")

@@ -394,6 +394,11 @@ def test_what_fails_again_fails(crowd: Crowd) -> None:
     assert crowd(1) == (1, SHAKY, 2)
 
 
+def test_a_file_that_can_not_be_read_fails_whatever_passed_alone(crowd: Crowd, tmp_path: Path) -> None:
+    (tmp_path / "test_no_python.py").write_text("def")
+    assert crowd(0)[0] != 0
+
+
 def test_many_failures_are_not_the_crowds(crowd: Crowd) -> None:
     assert crowd(dev.FEW) == (1, [], dev.FEW)
 
