@@ -33,7 +33,7 @@ from app.driver.registry import Driver, Registry, placed
 from app.errors import AppError, AuthFailed, Busy, LinkError, LinkLost, NotReachable, Unexpected
 from app.feed import Feed
 from app.links.link import Credentials, Links
-from app.model.address import Address, BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.address import Address, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.frame import SourceState
 from app.model.profile import Profile
 from app.model.reading import StateChange
@@ -49,6 +49,12 @@ CONCURRENT = 32
 
 AGAIN = "again"
 """Hint of a sighting that only asks a known way again: the source that found it."""
+
+CALLING = (OcppAddress, JuiceAddress)
+"""Addresses of chargers that call us, and have said who they are."""
+
+CALLS = frozenset({SourceKind.DIAL_IN, SourceKind.JUICENET})
+"""Who sees those."""
 
 HANGS_UP = "{address} takes the connection and hangs up: it may serve another program. Close the maker's app."
 
@@ -132,7 +138,7 @@ class Finder:
                 self._ports[address.port] = sighting
         if sighting.is_gone:
             self._left(sighting)
-        elif isinstance(address, OcppAddress):
+        elif isinstance(address, CALLING):
             self._arrived(sighting)
             self._examine_soon(sighting)
         elif self._is_new(sighting) and candidates(self._registry, sighting):
@@ -164,15 +170,16 @@ class Finder:
         return self._tending.is_news(sighting) or not (present or self._tending.is_stranger(sighting.address))
 
     def _arrived(self, sighting: Sighting) -> None:
-        """Merge a charger that dialled our endpoint: it has said who it is."""
-        driver = next((item for item in self._registry.drivers.values() if SourceKind.DIAL_IN in item.sources), None)
+        """Merge a charger that dialled our endpoint, or sends us datagrams: it has said who it is."""
+        source = sighting.source
+        driver = next((item for item in self._registry.drivers.values() if source in item.sources), None)
         if driver is None:
             return
         identity = sighting.identity or Identity()
         if not identity.profile_id:
-            profile = self._registry.by_identity(identity, SourceKind.DIAL_IN) or self._profile(driver, identity)
+            profile = self._registry.by_identity(identity, source) or self._profile(driver, identity)
             identity = replace(identity, profile_id=profile.id if profile else "")
-        way = Way(driver_id=driver.id, address=sighting.address, source=SourceKind.DIAL_IN, seen_at=sighting.at)
+        way = Way(driver_id=driver.id, address=sighting.address, source=source, seen_at=sighting.at)
         unit, changes = self._roster.observe(identity, way)
         ours = replace(unit, adoption=Adoption.OURS)
         self._publish([*changes[:-1], self._roster.replace(ours)])
@@ -225,7 +232,7 @@ class Finder:
     async def _ask(self, sighting: Sighting) -> Unit | None:
         """Examine; raises AppError where nothing answers, returns ``None`` where something else does."""
         address = sighting.address
-        if isinstance(address, OcppAddress):
+        if isinstance(address, CALLING):
             return await self._ask_dialled_in(address)
         if AGAIN in sighting.hints and self._is_only_heard(address):
             return self._roster.at(address)
@@ -275,7 +282,7 @@ class Finder:
             self._publish(self._roster.trouble(address, error.message))
         return self._roster.at(address)
 
-    async def _ask_dialled_in(self, address: OcppAddress) -> Unit | None:
+    async def _ask_dialled_in(self, address: Address) -> Unit | None:
         unit = self._roster.at(address)
         way = next((way for way in unit.ways if way.address == address), None) if unit else None
         if unit is None or way is None:
@@ -304,7 +311,7 @@ class Finder:
             return unit
         ways = tuple(replace(way, trouble=trouble) if way.address == address else way for way in current.ways)
         current = replace(apply(current, condition), ways=ways, last_seen_at=_now())
-        if any(way.is_present and way.source is SourceKind.DIAL_IN for way in ways):
+        if any(way.is_present and way.source in CALLS for way in ways):
             current = replace(current, adoption=Adoption.OURS)
         self._publish([self._roster.replace(current)])
         if condition.status is not None:
@@ -320,7 +327,7 @@ class Finder:
         known = self._roster.at(address)
         if known is None:
             # Only once: one dropped in a flood does not come back with each retry.
-            if misses == 1 and self._is_worth_showing(sighting, error):
+            if misses == 1 and unnamed.is_worth_showing(self._registry, sighting, error):
                 self._publish(self._unnamed(sighting, error))
         elif isinstance(error, LinkLost) and isinstance(address, NetAddress):
             self._publish(self._roster.trouble(address, HANGS_UP.format(address=address)))
@@ -329,18 +336,6 @@ class Finder:
         else:
             self._publish(self._roster.trouble(address, error.message))
         log.debug("%s: %s", address, error.message)
-
-    def _is_worth_showing(self, sighting: Sighting, error: AppError) -> bool:
-        """Say whether an address that told nothing is surely a charger: it asks for a password, or is announced as one.
-
-        A silent serial port is not: the same USB adapter is in many other things.
-        """
-        if isinstance(error, AuthFailed) or isinstance(sighting.address, BleAddress):
-            return True  # over Bluetooth only what advertises a family's own service is asked at all
-        if isinstance(sighting.address, SerialAddress):
-            return isinstance(error, (Busy, NotReachable))
-        named = [profile.match.mdns_name_like for _, profile in candidates(self._registry, sighting)]
-        return sighting.source is SourceKind.MDNS and (not is_web(sighting) or any(named))
 
     def _unnamed(self, sighting: Sighting, error: AppError) -> list[UnitChange]:
         return self._roster.observe(*unnamed.described(self._registry, sighting, error, _now()))[1]
@@ -428,9 +423,12 @@ class Finder:
     def noted(self, change: StateChange) -> None:
         """Take a state that a charger on our endpoint reported; its unit shows it at once.
 
-        ``change.unit_id`` is ``ocpp:`` and the identity it dials under, or a unit's id. The first connector counts.
+        ``change.unit_id`` is ``ocpp:`` and the identity it dials under, ``juicenet:`` and a box's serial, or a unit's
+        id. The first connector counts.
         """
-        unit = self.at(OcppAddress(identity=change.unit_id.removeprefix("ocpp:"))) or self.units.get(change.unit_id)
+        box = self.at(JuiceAddress(box_id=change.unit_id.removeprefix("juicenet:")))
+        dialled = self.at(OcppAddress(identity=change.unit_id.removeprefix("ocpp:")))
+        unit = dialled or box or self.units.get(change.unit_id)
         if unit is None or change.connector > 1 or (change.connector == 0 and unit.state):
             return
         status = Status(state=change.state, has_fault=change.state == "Faulted")

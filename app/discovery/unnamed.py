@@ -7,7 +7,8 @@ from datetime import datetime
 
 from app.discovery.probing import Candidate, announced, candidates, is_web
 from app.driver.registry import Registry
-from app.errors import AppError, NotSupported, Refused
+from app.errors import AppError, AuthFailed, Busy, NotReachable, NotSupported, Refused
+from app.model.address import BleAddress, SerialAddress
 from app.model.unit import Identity, Sighting, SourceKind, Unit, Way
 
 
@@ -38,6 +39,19 @@ def claimed(registry: Registry, told: Iterable[Sighting], unit: Unit | None) -> 
             if not driver.only_listens and (unit is None or unit.identity.profile_id in ("", profile.id)):
                 return Candidate(driver, profile, sighting)
     return None
+
+
+def is_worth_showing(registry: Registry, sighting: Sighting, error: AppError) -> bool:
+    """Say whether an address that told nothing is surely a charger: it asks for a password, or is announced as one.
+
+    A silent serial port is not: the same USB adapter is in many other things.
+    """
+    if isinstance(error, AuthFailed) or isinstance(sighting.address, BleAddress):
+        return True  # over Bluetooth only what advertises a family's own service is asked at all
+    if isinstance(sighting.address, SerialAddress):
+        return isinstance(error, (Busy, NotReachable))
+    named = [profile.match.mdns_name_like for _, profile in candidates(registry, sighting)]
+    return sighting.source is SourceKind.MDNS and (not is_web(sighting) or any(named))
 
 
 def silence(claim: Candidate) -> NotSupported:

@@ -16,6 +16,7 @@ from app.links.link import (
     HttpAnswer,
     HttpLink,
     HttpManner,
+    JuiceLink,
     LineLink,
     Links,
     Login,
@@ -24,7 +25,7 @@ from app.links.link import (
     OcppLink,
     TextChannel,
 )
-from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 
 ANONYMOUS = HttpManner(login=Login.NONE)
 
@@ -90,6 +91,10 @@ class Visit:
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Return the link to a unit on our endpoint."""
         return self._links.ocpp(address)
+
+    def juicenet(self, address: JuiceAddress) -> JuiceLink:
+        """Return the link to a JuiceBox that sends to us."""
+        return self._links.juicenet(address)
 
     def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:
         """Return what the vault holds."""

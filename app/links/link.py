@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.secret import Secret
 
 
@@ -215,6 +215,15 @@ class OcppLink(Protocol):
         ...
 
 
+class JuiceLink(Protocol):
+    """A JuiceBox that sends to our peer; the verbs of ``app.juicenet.box.Box``."""
+
+    @property
+    def box(self) -> Any:
+        """Return the live Box of that serial; raises LinkLost where nobody listens for it."""
+        ...
+
+
 class Links(Protocol):
     """Opens links. The real one binds to the chosen adapter and records; tests replay."""
 
@@ -257,6 +266,10 @@ class Links(Protocol):
 
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Return the link to a unit on our endpoint."""
+        ...
+
+    def juicenet(self, address: JuiceAddress) -> JuiceLink:
+        """Return the link to a JuiceBox that sends to us."""
         ...
 
     def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:

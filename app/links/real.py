@@ -15,6 +15,7 @@ from app.links.link import (
     DatagramLink,
     HttpLink,
     HttpManner,
+    JuiceLink,
     LineLink,
     ModbusLink,
     MqttLink,
@@ -23,7 +24,7 @@ from app.links.link import (
 from app.links.recording import RecordedDatagrams, RecordedHttp, RecordedLine, RecordedModbus, Recorder
 from app.links.serial import SerialLine
 from app.links.streams import TcpLine, UdpLink
-from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -57,6 +58,25 @@ class OcppWay:
         return endpoint
 
 
+class JuiceWay:
+    """A JuiceBox that sends to our peer, looked up anew on each use."""
+
+    def __init__(self, address: JuiceAddress, find: Callable[[str], Any]) -> None:
+        self._address = address
+        self._find = find
+
+    @property
+    def box(self) -> Any:
+        """Return the live Box; raises LinkLost."""
+        box = self._find(self._address.box_id)
+        if box is None:
+            raise LinkLost(
+                f"JuiceBox {self._address.box_id} does not send to us.",
+                "Switch JuiceNet on here, and let the site's DNS answer its names with our address.",
+            )
+        return box
+
+
 class RealLinks:
     """Opens real links: bound to the chosen adapter, recorded where a recorder is given.
 
@@ -71,12 +91,14 @@ class RealLinks:
         recorder: Recorder | None = None,
         vault: SecretStore | None = None,
         ocpp: Callable[[str], Any] = lambda _identity: None,
+        juicenet: Callable[[str], Any] = lambda _box_id: None,
         radio: Radio | None = None,
     ) -> None:
         self.adapter_address = adapter_address
         self._recorder = recorder
         self._vault = vault
         self._ocpp = ocpp
+        self._juicenet = juicenet
         self._radio = radio
         self._sockets = SharedSockets()
 
@@ -152,6 +174,10 @@ class RealLinks:
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Return the link to a unit on our endpoint."""
         return OcppWay(address, self._ocpp)
+
+    def juicenet(self, address: JuiceAddress) -> JuiceLink:
+        """Return the link to a JuiceBox that sends to us."""
+        return JuiceWay(address, self._juicenet)
 
     def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:
         """Return the login the vault holds for that charger, if any."""

@@ -24,6 +24,7 @@ from app.links.link import (
     HttpAnswer,
     HttpLink,
     HttpManner,
+    JuiceLink,
     LineLink,
     ModbusLink,
     MqttLink,
@@ -31,7 +32,7 @@ from app.links.link import (
     TextChannel,
 )
 from app.links.redaction import Redactor
-from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.secret import MASK, Secret
 
 Line = dict[str, Any]
@@ -112,6 +113,10 @@ class ReplayLinks:
     def ocpp(self, address: OcppAddress) -> OcppLink:
         """Refuse: OCPP traffic is replayed from the traffic store."""
         raise LinkLost(f"“{address.identity}” is not in this recording.", "Open the traffic of that charger instead.")
+
+    def juicenet(self, address: JuiceAddress) -> JuiceLink:
+        """Refuse: a box's datagrams are not part of a recording of links."""
+        raise LinkLost(f"JuiceBox {address.box_id} is not in this recording.", "Listen to the box itself.")
 
     def credentials(self, address: NetAddress | BleAddress) -> Credentials | None:
         """Return a login that was masked: a recording holds no secrets, and a replayed charger asks for none."""
