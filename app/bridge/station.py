@@ -17,6 +17,7 @@ from typing import ClassVar
 from app.bridge.message import Message, Outbox, Payload
 from app.bridge.outlet import Outlet, OutletState
 from app.bridge.session import Memory, Sessions
+from app.model.secret import Secret
 
 
 class Start(Enum):
@@ -85,6 +86,8 @@ class Station(ABC):
         """Called after ``keep``: there is something to send."""
         self.restart: Callable[[str], None] = _nobody_restarts
         """``restart(reason)``: hang up and boot anew."""
+        self.rekey: Callable[[Secret], Callable[[], None] | None] = _keeps_key
+        """``rekey(password)``: take a new Basic password; returns what to do once the answer is out, or ``None``."""
 
     def keep(self, message: Message) -> None:
         """Queue a message of a transaction."""
@@ -166,6 +169,10 @@ def _nobody(_message: Message) -> None:
 
 
 def _nothing() -> None:
+    return
+
+
+def _keeps_key(_password: Secret) -> None:
     return
 
 

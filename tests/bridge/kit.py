@@ -71,7 +71,9 @@ def kept() -> Kept:
     return Kept(outbox=MemoryOutbox(), sessions=MemorySessions(), memory=MemoryMemory())
 
 
-def equipment(identity: str = "BOX-1", start: Start = Start.REMOTE, id_tag: str = "BOXTAG", **more: object) -> Equipment:
+def equipment(
+    identity: str = "BOX-1", start: Start = Start.REMOTE, id_tag: str = "BOXTAG", **more: object
+) -> Equipment:
     told = {"vendor": "Enel X", "model": "JuiceBox 40", "serial": "10000000001", "firmware": "1.4.0.28"}
     return Equipment(identity=identity, start=start, id_tag=id_tag, **(told | more))  # type: ignore[arg-type]
 
