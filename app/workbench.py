@@ -191,8 +191,14 @@ class Workbench:
         self.desk = JobDesk(store=self.store, vault=self.vault, bench=self, scope=self.scope)
         self.hand = EditDesk(store=self.store, vault=self.vault, bench=self, jobs=self.desk, scope=self.scope)
         self.files = FileService(self.home / "files")
-        at_hand = (networks, lambda: self.adapter_address)
-        self.garage = GarageDesk(*at_hand, is_demo=self.is_demo, report=self._trouble, now=self.now)
+        self.garage = GarageDesk(
+            networks,
+            lambda: self.adapter_address,
+            visitor=self.server.visitor,
+            is_demo=self.is_demo,
+            report=self._trouble,
+            now=self.now,
+        )
         self.services = ServiceDesk(
             server=self.server,
             shelf=self.store.cards,

@@ -25,6 +25,8 @@ class StandState:
     is_on: bool = False
     host: str = ""
     port: int = 0
+    secure_port: int = 0
+    """Where the web answers take TLS."""
     asked: int = 0
     """Questions so far."""
     trouble: str = ""

@@ -30,6 +30,7 @@ from app.ocpp.manner import Manner
 from app.ocpp.past import Past
 from app.ocpp.shelf import Shelf
 from app.ocpp.sightings import on_boot, on_dial, on_hang_up
+from app.ocpp.visitor import Visitor
 from app.scope import Scope, Trouble
 
 if TYPE_CHECKING:
@@ -103,6 +104,10 @@ class OcppServer:
         self._listener: Listener | None = None
         self._moving = asyncio.Lock()
         self._state = ListenState(is_listening=False, host="", port=0)
+
+    def visitor(self) -> asyncio.Protocol | None:
+        """Return what takes in a connection that came to another port of ours, ``None`` while we do not listen."""
+        return Visitor(self._listener) if self._listener is not None else None
 
     # Life ---------------------------------------------------------------------------------------------------------
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-from app.errors import PortInUse, ServerError
+from app.errors import AppError, PortInUse, ServerError, ValueRejected
 from app.feed import Feed
 from app.links import ports
 from app.model.garage import Asked, NameSet, Stand, StandState
-from app.scope import Trouble
-from app.standin import names
+from app.scope import Scope, Trouble
+from app.standin import captive, names
 from app.standin.bounds import Ground
-from app.standin.names import Choice, NameBook
+from app.standin.dhcp import DhcpStand
+from app.standin.names import Choice, NameBook, Verdict
+from app.standin.ntp import NtpStand
+from app.standin.web import SECURE_PORT, Directory, WebStand
 
 if TYPE_CHECKING:
     from app.standin.dns import DnsStand
@@ -34,9 +37,14 @@ class Service(Protocol):
 
     host: str
     port: int
+    tried: int
+    """The port it asked the system for last."""
 
     async def close(self) -> None:
         """Stop. Idempotent."""
+
+
+S = TypeVar("S", bound=Service)
 
 
 class GarageDesk:
@@ -52,6 +60,7 @@ class GarageDesk:
         grounds: Callable[[], Sequence[Ground]],
         address: Callable[[], str],
         *,
+        visitor: Callable[[], asyncio.Protocol | None] = lambda: None,
         is_demo: bool = False,
         report: Callable[[Trouble], None] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -60,12 +69,13 @@ class GarageDesk:
         self.asked: Feed[Asked] = Feed()
         self._grounds = grounds
         self._address = address
+        self._visitor = visitor
         self._is_demo = is_demo
         self._report = report
         self._now = now
         self._book: NameBook | None = None
         self._choice = Choice()
-        self._dns: DnsStand | None = None
+        self._scope = Scope("garage", report=report)
         self._running: dict[Stand, Service] = {}
         self._states = {stand: StandState(stand=stand) for stand in Stand}
         self._log: deque[Asked] = deque(maxlen=KEPT)
@@ -116,41 +126,60 @@ class GarageDesk:
         """
         choice = self.book.choice(sets, names=names, refused=refused, forward_to=forward_to)
         self._choice = choice
-        if self._dns is not None:
-            self._dns.choice = choice
+        dns = self._running.get(Stand.DNS)
+        if dns is not None:
+            cast("DnsStand", dns).choice = choice
         return choice
 
     # Life
 
-    async def start(self, stand: Stand, *, host: str = "", port: int | None = None) -> StandState:
+    async def start(
+        self,
+        stand: Stand,
+        *,
+        host: str = "",
+        port: int | None = None,
+        secure_port: int | None = None,
+        directory: str = Directory.RESET.value,
+    ) -> StandState:
         """Start a service on one adapter's address (default: the one chargers reach us at). Running: as it is.
 
-        Raises ServerError (no right to, no such address), PortInUse.
+        ``port``, ``secure_port`` (the web answers' TLS): others than the usual ones, 0 = any free one; DHCP has no
+        choice. ``directory``: how the web answers refuse the JuiceBox directory, ``reset`` or ``404``.
+        Raises ServerError (no right to, no such address, another DHCP server), PortInUse, ValueRejected.
         """
+        if directory not in (item.value for item in Directory):
+            raise ValueRejected(f"“{directory}” is no way to refuse the directory.", "Choose reset or 404.")
+        if stand is Stand.DHCP and self._is_demo:
+            raise ServerError("The demo gives out no addresses.", "Start Rehome without the demo for that.")
         async with self._lock:
             if stand in self._running:
                 return self._states[stand]
             host = host or self._address()
-            usual = 0 if self._is_demo else PORTS[stand]
-            wanted = usual if port is None else port
+            ports = (self._wanted(port, PORTS[stand]), self._wanted(secure_port, SECURE_PORT))
             try:
-                service = await self._dns_started(host, wanted)
-            except OSError as error:
-                trouble = await _explained(error, stand, host, wanted)
-                self._tell(replace(self._states[stand], trouble=trouble.message, advice=trouble.advice))
-                raise trouble from error
+                service = await self._started(stand, host, *ports, directory)
+            except ServerError as error:
+                self._tell(replace(self._states[stand], trouble=error.message, advice=error.advice))
+                raise
             self._running[stand] = service
-            return self._tell(StandState(stand=stand, is_on=True, host=service.host, port=service.port))
+            secure = service.secure_port if isinstance(service, WebStand) else 0
+            return self._tell(
+                StandState(stand=stand, is_on=True, host=service.host, port=service.port, secure_port=secure)
+            )
+
+    def _wanted(self, port: int | None, usual: int) -> int:
+        if port is not None:
+            return port
+        return 0 if self._is_demo else usual
 
     async def stop(self, stand: Stand) -> None:
         """Stop a service. Idempotent."""
         async with self._lock:
             service = self._running.pop(stand, None)
             if service is not None:
-                if service is self._dns:
-                    self._dns = None
                 await service.close()
-                self._tell(replace(self._states[stand], is_on=False, port=0))
+                self._tell(replace(self._states[stand], is_on=False, port=0, secure_port=0))
 
     async def close(self) -> None:
         """Stop all of them. Idempotent."""
@@ -158,25 +187,55 @@ class GarageDesk:
             await self.stop(stand)
         if self._teller is not None:
             self._teller.cancel()
+        await self._scope.close()
 
-    async def _dns_started(self, host: str, port: int) -> Service:
+    async def _started(self, stand: Stand, host: str, port: int, secure_port: int, directory: str) -> Service:
+        ground = self._ground(host)
+        if stand is Stand.DNS:
+            return await _opened(self._dns_stand(ground), lambda service: service.open(host, port))
+        if stand is Stand.NTP:
+            return await _opened(self._ntp_stand(ground), lambda service: service.open(host, port))
+        if stand is Stand.DHCP:
+            return await _opened(self._dhcp_stand(ground), lambda service: service.open())
+        return await _opened(self._web_stand(ground, directory), lambda service: service.open(host, port, secure_port))
+
+    def _dns_stand(self, ground: Ground) -> DnsStand:
         from app.standin.dns import DnsStand  # dnslib takes its time to load
 
-        service = DnsStand(
+        return DnsStand(
             choice=self._choice,
-            is_near=self._near(host),
+            is_near=ground.contains,
             tell=self._heard,
             knows=self.book.knows,
             now=self._now,
             report=self._report,
         )
-        try:
-            await service.open(host, port)
-        except OSError:
-            await service.close()
-            raise
-        self._dns = service
-        return service
+
+    def _ntp_stand(self, ground: Ground) -> NtpStand:
+        return NtpStand(is_near=ground.contains, tell=self._heard, now=self._now)
+
+    def _dhcp_stand(self, ground: Ground) -> DhcpStand:
+        return DhcpStand(ground, tell=self._heard, now=self._now, gave_way=self._gave_way, report=self._report)
+
+    def _web_stand(self, ground: Ground, directory: str) -> WebStand:
+        refused = frozenset(name for item in self.name_sets for name in item.refused)
+        return WebStand(
+            checks=captive.read(),
+            directory=Directory(directory),
+            is_refused=lambda name: name in refused or self._choice.verdict(name) is Verdict.REFUSED,
+            visitor=self._visitor,
+            is_near=ground.contains,
+            tell=self._heard,
+            knows=self.book.knows,
+            now=self._now,
+        )
+
+    def _gave_way(self, error: AppError) -> None:
+        self._scope.isolated("give way", self._stopped(Stand.DHCP, error))
+
+    async def _stopped(self, stand: Stand, error: AppError) -> None:
+        await self.stop(stand)
+        self._tell(replace(self._states[stand], trouble=error.message, advice=error.advice))
 
     def _ground(self, host: str) -> Ground:
         for ground in self._grounds():
@@ -186,9 +245,6 @@ class GarageDesk:
             f"This computer has no adapter with the IPv4 address {host}.",
             "Choose the adapter that the chargers' network is plugged into.",
         )
-
-    def _near(self, host: str) -> Callable[[str], bool]:
-        return self._ground(host).contains
 
     # Who asks
 
@@ -213,11 +269,23 @@ class GarageDesk:
         return state
 
 
-async def _explained(error: OSError, stand: Stand, host: str, port: int) -> ServerError:
+async def _opened(service: S, how: Callable[[S], Awaitable[None]]) -> S:
+    try:
+        await how(service)
+    except OSError as error:
+        await service.close()
+        raise await _explained(error, service.host, service.tried) from error
+    except BaseException:
+        await service.close()
+        raise
+    return service
+
+
+async def _explained(error: OSError, host: str, port: int) -> ServerError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return ServerError(
             f"The system does not allow this program to open port {port}.",
-            f"“rehome standin privileges” says how to allow it for {stand.value.upper()}.",
+            "“rehome standin privileges” says how to allow it.",
         )
     found = await ports.explain(error, host, port)
     if isinstance(found, PortInUse):

@@ -51,6 +51,7 @@ class DnsStand:
         self.rates = Rates(per_s=RATE, total_per_s=TOTAL_RATE)
         self.host = ""
         self.port = 0
+        self.tried = 0
         self._address = ""
         self._is_near = is_near
         self._tell = tell
@@ -64,6 +65,7 @@ class DnsStand:
 
     async def open(self, host: str, port: int = PORT, *, address: str = "") -> None:
         """Listen on one adapter's address, UDP and TCP; answer with ``address`` (else ``host``). Raises OSError."""
+        self.host, self.tried = host, port
         self._address = address or host
         for attempt in range(TRIES):
             await self._open_udp(host, port)
