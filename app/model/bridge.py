@@ -87,6 +87,19 @@ class UnitStatus:
     session: SessionShown | None = None
     corrections: tuple[Correction, ...] = ()
     is_watch_only: bool = False
+    awaits: str = ""
+    """What a hand-over waits for, or what became of it, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knocking:
+    """Somebody who came to the relays' port and was held off: its name or address, and why."""
+
+    name: str
+    remote: str
+    reason: str
+    at: datetime
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,4 +109,6 @@ class BridgeStatus:
     site: str
     started_at: datetime
     units: tuple[UnitStatus, ...] = ()
+    knocking: tuple[Knocking, ...] = ()
+    """Who came to the relays' port and was held off."""
     trouble: str = ""
