@@ -138,6 +138,11 @@ class BoxBook:
         box = self._boxes.get(box_id)
         return self._state(box) if box is not None else None
 
+    def found(self, box_id: str) -> Found:
+        """Return what a box reported before anything was sent to it."""
+        box = self._boxes.get(box_id)
+        return box.found if box is not None else Found()
+
     # What people say
 
     def proposal(
@@ -154,26 +159,35 @@ class BoxBook:
 
         Raises ValueRejected, with advice; ``limits.proposal`` tells of what.
         """
-        box = self._boxes.get(box_id)
-        found = box.found if box is not None else Found()
-        confirmed = {"rating_a": rating_a, "is_revived": is_revived, "lifts_known": lifts_known}
-        return limits.proposal(box_id, circuit_a, found, at, **confirmed)  # type: ignore[arg-type]
+        return limits.proposal(
+            box_id,
+            circuit_a,
+            self.found(box_id),
+            at,
+            rating_a=rating_a,
+            is_revived=is_revived,
+            lifts_known=lifts_known,
+        )
 
     def adopt(self, adoption: Adoption, *, is_kept: bool = False) -> None:
         """Take a person's word on a box; nothing is sent before ``allow``. Raises ValueRejected.
 
         ``is_kept``: it comes from before, when it was checked against what the box then held.
         """
-        if not math.isfinite(adoption.ceiling_a) or adoption.ceiling_a > message.MOST_A:
-            raise ValueRejected("The limits of this adoption can't be.", f"Give 6 to {message.MOST_A} A.")
+        self.check(adoption)
         word = self._words.get(adoption.box_id)
         if word is not None:
-            word.adoption, word.is_kept = adoption, is_kept
-        elif len(self._words) >= BOXES:
-            raise ValueRejected(f"{BOXES} boxes are adopted already.", "Withdraw those that are gone.")
+            word.adoption, word.is_kept = adoption, word.is_kept or is_kept
         else:
             bucket = Bucket(BOX_RATE, BOX_BURST, adoption.at.timestamp())
             self._words[adoption.box_id] = _Word(adoption, is_kept, bucket)
+
+    def check(self, adoption: Adoption) -> None:
+        """Raise ValueRejected, with advice, where ``adopt`` would."""
+        if not math.isfinite(adoption.ceiling_a) or adoption.ceiling_a > message.MOST_A:
+            raise ValueRejected("The limits of this adoption can't be.", f"Give 6 to {message.MOST_A} A.")
+        if adoption.box_id not in self._words and len(self._words) >= BOXES:
+            raise ValueRejected(f"{BOXES} boxes are adopted already.", "Withdraw those that are gone.")
 
     def withdraw(self, box_id: str) -> None:
         """Take the adoption back: nothing more is sent to that box."""
@@ -204,10 +218,9 @@ class BoxBook:
         word, box = self._words.get(box_id), self._boxes.get(box_id)
         if word is None:
             return 0
-        found = box.found if box is not None else Found()
         last = box.line.last if box is not None else None
         rating = last.rating_a if last is not None else None
-        return limits.ceiling(word.adoption, found, rating, is_kept=word.is_kept)
+        return limits.ceiling(word.adoption, self.found(box_id), rating)
 
     def due(self, at: datetime) -> tuple[BoxState, ...]:
         """Return the boxes that stand otherwise since time passed: absent now, or done waiting."""
@@ -256,7 +269,7 @@ class BoxBook:
         if box is None:
             return NOTHING
         box.refused += 1
-        return Heard(events=(BoxEvent.REFUSED,))
+        return Heard(state=self._state(box), events=(BoxEvent.REFUSED,))
 
     def _appeared(self, box_id: str, source: tuple[str, int], at: datetime) -> _Box | None:
         if len(self._boxes) >= BOXES and not self._forget_one():
@@ -290,16 +303,23 @@ class BoxBook:
     def _reported(self, box: _Box, report: BoxReport, source: tuple[str, int], size: int) -> Heard:
         if box.line.takes(report) is not Verdict.FOLLOWS:
             box.refused += 1
-            return Heard(events=(BoxEvent.REFUSED,))
+            return Heard(state=self._state(box), events=(BoxEvent.REFUSED,))
         self._note(box, source, report.at)
         box.is_sealed = False
-        if not box.counter:
-            box.found = box.found.after(report)
+        self._learn(box, report)
         before = box.sent.limit_a
         reply = self._reply(box, report, size)
         is_other = reply is not None and box.sent.limit_a != before
         events = (BoxEvent.REPORTED, BoxEvent.TOLD) if is_other else (BoxEvent.REPORTED,)
         return Heard(reply=reply, state=self._state(box), events=events, report=report)
+
+    def _learn(self, box: _Box, report: BoxReport) -> None:
+        """Note what it holds, as long as that is not what we told it."""
+        word = self._words.get(box.box_id)
+        if word is not None and word.is_kept:
+            box.found = Found.kept(word.adoption)
+        elif not box.counter:
+            box.found = box.found.after(report)
 
     def _reply(self, box: _Box, report: BoxReport, size: int) -> bytes | None:
         word = self._words.get(box.box_id)

@@ -35,6 +35,17 @@ class Found:
     is_locked: bool = False
     rating_a: int | None = None
 
+    @staticmethod
+    def kept(adoption: Adoption) -> Found:
+        """Return what was found when a kept adoption was made: what the box holds since is what we told it."""
+        known = adoption.known_a
+        return Found(
+            is_heard=True,
+            lowest_a=None if known is None else math.floor(known),
+            is_locked=adoption.is_revived,
+            rating_a=math.floor(adoption.rating_a),
+        )
+
     def after(self, report: BoxReport) -> Found:
         """Take in another report."""
         told = [limit for limit in (report.offline_limit_a, report.online_limit_a) if limit is not None]
@@ -127,17 +138,15 @@ def _circuit(circuit_a: float | None, rating_a: float) -> float:
     return float(circuit_a)
 
 
-def ceiling(adoption: Adoption, found: Found, rating_a: int | None, *, is_kept: bool) -> int:
+def ceiling(adoption: Adoption, found: Found, rating_a: int | None) -> int:
     """Return the whole amperes above which a box is never told anything: 0, or 6 to 80.
 
-    ``rating_a`` is what it reports now: a lower one counts, a higher one does not. What was found on the box counts
-    too, unless the adoption was kept from before (``is_kept``): then what it holds now is what we had told it.
+    What was found on the box counts, whatever the adoption says. ``rating_a`` is what it reports now: a lower one
+    counts, a higher one does not.
     """
-    limits = [adoption.ceiling_a, float(MOST_A)]
+    limits = [adoption.ceiling_a, float(MOST_A), _found_limit(adoption, found)]
     if rating_a is not None:
         limits.append(float(rating_a))
-    if not is_kept:
-        limits.append(_found_limit(adoption, found))
     return _whole(min(limits))
 
 

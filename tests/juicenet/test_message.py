@@ -174,7 +174,9 @@ def test_commands_have_the_width_of_the_version(version: str, limit_a: int, expe
 
 
 def test_a_published_command_is_written_as_it_was():
-    assert message.command("v09u", 40, datetime(2024, 3, 14, 13, 25, tzinfo=UTC), 638) == b"CMD41325A0040M040C006S638!5N5$"
+    assert (
+        message.command("v09u", 40, datetime(2024, 3, 14, 13, 25, tzinfo=UTC), 638) == b"CMD41325A0040M040C006S638!5N5$"
+    )
     assert message.command("v07", 40, datetime(2024, 3, 14, 13, 2, tzinfo=UTC), 82) == b"CMD41302A40M40C006S082!KQL$"
 
 
