@@ -30,6 +30,8 @@ class Approach(Enum):
     """Rehome writes it over OCPP while the charger is on our endpoint."""
     GUIDED = "guided"
     """A person types it into the vendor's app, portal or page; Rehome says exactly what, and proves the result."""
+    BRIDGE = "bridge"
+    """It speaks no OCPP that could be repointed: Rehome's bridge stays at the site and is its charge point."""
     DIAGNOSE = "diagnose"
     """It can be read only; nobody found a way to change its backend, or it has none."""
     NONE = "none"

@@ -17,6 +17,7 @@ APPROACHES: Mapping[Approach, tuple[str, str]] = {
     Approach.DIRECT: ("Rehome moves it", "Rehome writes the backend address over the charger's own interface."),
     Approach.OCPP: ("Moved over OCPP", "Rehome writes the backend address over OCPP, while the charger dials Rehome."),
     Approach.GUIDED: ("By hand, guided", "A person types the address; Rehome says exactly what, and proves it."),
+    Approach.BRIDGE: ("Bridged", "It can't be repointed: Rehome's bridge stays at the site and is its charge point."),
     Approach.DIAGNOSE: ("Read only", "Rehome reads it. No way to change its backend from here is known."),
     Approach.NONE: ("No way known", "Nobody is known to have moved it. What is left to try is named."),
 }

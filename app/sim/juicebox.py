@@ -364,24 +364,32 @@ class JuiceBox:
         address = await self.look_up(name)
         if not address:
             return False
+        try:
+            opened = await self._stream(address, port, name=name)
+        except OSError:
+            return False
         for number in list(self.streams):
             self.close(number)
-        await self.open(address, port, name=name)
+        self.streams[1] = opened
         return True
 
     async def look_up(self, name: str) -> str:
         """Return the address of a name as its own DNS server tells it; empty where there is none."""
         self.names.append(name)
-        return await resolved(name, self.dns, timeout_s=ANSWER_S) if self.dns else ""
+        return await resolved(name, self.dns, timeout_s=ANSWER_S)
 
     async def open(self, address: str, port: int, *, name: str = "", reads: bool = True) -> int:
-        """Open a stream; return its handle."""
+        """Open a stream; return its handle. Raises OSError."""
+        stream = await self._stream(address, port, name=name, reads=reads)
+        number = next(number for number in itertools.count(1) if number not in self.streams)
+        self.streams[number] = stream
+        return number
+
+    async def _stream(self, address: str, port: int, *, name: str = "", reads: bool = True) -> Stream:
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: _Ear(self), local_addr=(self.host, 0), remote_addr=(address, self._real(port))
         )
-        number = next(number for number in itertools.count(1) if number not in self.streams)
-        self.streams[number] = Stream(name or address, port, transport, reads)
-        return number
+        return Stream(name or address, port, transport, reads)
 
     def close(self, number: int) -> bool:
         """Close a stream; ``False`` where there is none of that handle."""

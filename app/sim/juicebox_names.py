@@ -12,7 +12,7 @@ import json
 import ssl
 from dataclasses import dataclass
 
-from dnslib import QTYPE, RCODE, DNSError, DNSRecord  # type: ignore[import-untyped]
+from dnslib import QTYPE, RCODE, DNSError, DNSRecord
 
 DEFAULT = ("jbv1.emotorwerks.com", 8042)
 DIRECTORY = "directory-api.emotorwerks.com"
@@ -44,12 +44,13 @@ class _Asking(asyncio.DatagramProtocol):
             self._answer.set_exception(error)
 
 
-async def resolved(name: str, server: tuple[str, int], *, timeout_s: float) -> str:
+async def resolved(name: str, server: tuple[str, int] | None, *, timeout_s: float) -> str:
     """Ask a DNS server for an A record; an IP address is its own answer. Empty where there is none."""
     try:
         return str(ipaddress.IPv4Address(name))
     except ValueError:
-        pass
+        if server is None:
+            return ""
     answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: _Asking(answer), remote_addr=server

@@ -35,7 +35,7 @@ HEADLINES: Mapping[Verdict, str] = {
 
 SET_BACKEND = "SetsBackend"
 
-UNTOUCHED = (Approach.NONE, Approach.DIAGNOSE)
+UNTOUCHED = (Approach.NONE, Approach.DIAGNOSE, Approach.BRIDGE)
 """Ways to deal with a family that change nothing in it."""
 
 WORK_MIN = 10

@@ -30,6 +30,7 @@ APPROACH_LOOKS = {
     Approach.DIRECT: ("accent", "plug-zap"),
     Approach.OCPP: ("accent", "arrow-left-right"),
     Approach.GUIDED: ("attention", "hand"),
+    Approach.BRIDGE: ("attention", "route"),
     Approach.DIAGNOSE: ("idle", "eye"),
     Approach.NONE: ("idle", "circle-help"),
 }
@@ -140,7 +141,7 @@ def below(profile: Profile) -> str:
 
 def is_typeable(profile: Profile) -> bool:
     """Say whether anything is known to be typed into one: not where it is only read, or no way was ever found."""
-    return profile.guide is not None or profile.approach not in (Approach.DIAGNOSE, Approach.NONE)
+    return profile.guide is not None or profile.approach not in (Approach.BRIDGE, Approach.DIAGNOSE, Approach.NONE)
 
 
 def _searchable(profile: Profile) -> str:
