@@ -89,7 +89,9 @@ class States16:
         if sessions.running is not None:
             if state.is_charging:
                 return "Charging"
-            return "SuspendedEVSE" if self._station.outlet.allowed_a < LEAST_A else "SuspendedEV"
+            allowed_a = self._station.outlet.allowed_a
+            in_force_a = allowed_a if state.limit_a is None else min(allowed_a, state.limit_a)
+            return "SuspendedEVSE" if in_force_a < LEAST_A else "SuspendedEV"
         if state.is_plugged:
             return "Finishing" if sessions.is_spent else "Preparing"
         return "Preparing" if sessions.grant is not None else "Available"

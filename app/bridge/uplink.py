@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 SEND_S = 20.0
 """How long the network may take to accept a message."""
+PONG_S = 10.0
+"""How long a line that fell silent may take to answer a ping [OURS]."""
 GOODBYE_S = 1.0
 """How long a line may take to close when we leave [OURS]."""
 STORE_S = 30.0
@@ -453,11 +455,19 @@ class Uplink:
                 return await waiting
         except TimeoutError:
             if self._last_heard_s < began_s:
-                self.trouble, self.advice = "The backend answers nothing any more.", "It is dialled again."
-                link.transport.abort()
+                await self._look_for_life(link)
             return Reply()
         finally:
             self._pending.end()
+
+    async def _look_for_life(self, link: ClientConnection) -> None:
+        """Hang up on a line where nothing comes back, not even the pong that every WebSocket owes."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PONG_S):
+                await (await link.ping())
+                return
+        self.trouble, self.advice = "The backend answers nothing any more.", "It is dialled again."
+        link.transport.abort()
 
     async def _pause(self, link: ClientConnection, limit_s: float) -> None:
         """Wait until there is something to say, at most so long; ping meanwhile."""

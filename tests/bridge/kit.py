@@ -81,8 +81,16 @@ def equipment(
 class FakeOutlet:
     """A box and a car, without a line between them. The car draws what is allowed; time comes from the test."""
 
-    def __init__(self, now: datetime = NOW, *, ceiling_a: float = 32.0, register_wh: float = 1000.0) -> None:
+    def __init__(
+        self,
+        now: datetime = NOW,
+        *,
+        ceiling_a: float = 32.0,
+        register_wh: float = 1000.0,
+        voltage_v: float = VOLTAGE_V,
+    ) -> None:
         self.ceiling_a = ceiling_a
+        self.voltage_v = voltage_v
         self.allowed_a = 0.0
         self.allowances: list[float] = []
         self.at = now
@@ -114,9 +122,9 @@ class FakeOutlet:
             plug_began_wh=self.plug_began_wh,
             register_wh=int(self.exact_wh),
             fault=self.fault,
-            voltage_v=VOLTAGE_V,
+            voltage_v=self.voltage_v,
             current_a=self.current_a,
-            power_w=self.current_a * VOLTAGE_V,
+            power_w=self.current_a * self.voltage_v,
             frequency_hz=60.0,
             temperature_c=31.0,
             limit_a=self.allowed_a,
@@ -124,7 +132,7 @@ class FakeOutlet:
 
     def run(self, now: datetime) -> OutletState:
         """Let time pass until then."""
-        self.exact_wh += self.current_a * VOLTAGE_V * max((now - self.at) / timedelta(hours=1), 0.0)
+        self.exact_wh += self.current_a * self.voltage_v * max((now - self.at) / timedelta(hours=1), 0.0)
         self.at = now
         return self.state
 
