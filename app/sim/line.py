@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,6 +64,12 @@ async def opened(
     port = target.port or (443 if is_tls else 80)
     async with asyncio.timeout(OPEN_LIMIT_S):
         line = await _reached(host, port)
+        made: list[Line] = []
+
+        def make(*args: Any, **options: Any) -> Line:
+            made.append(Line(faults, *args, **options))
+            return made[-1]
+
         try:
             secured: dict[str, Any] = {}
             if is_tls:
@@ -79,11 +84,17 @@ async def opened(
                 ping_interval=None,
                 close_timeout=1,
                 user_agent_header=None,
-                create_connection=partial(Line, faults),  # type: ignore[arg-type]
+                create_connection=make,  # type: ignore[arg-type]
                 **secured,
             )
         except BaseException:
-            line.close()
+            if made:
+                # The transport has it, and closes it once it has said its TLS goodbye to a peer that hangs up. Closed
+                # under it, the number would go to the next socket, which asyncio then takes for this one.
+                with suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+            else:
+                line.close()
             raise
 
 
