@@ -263,6 +263,8 @@ class Uplink:
             async with Scope(f"uplink {self.target.identity}") as scope:
                 speaking = scope.required("speak", self._speak(link))
                 await self._listen(link)
+                if self._hangs_up:  # or what has just been answered would be said once more
+                    await asyncio.wait({speaking}, timeout=SEND_S)
                 speaking.cancel()
         finally:
             self._link = None
