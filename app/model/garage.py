@@ -75,6 +75,7 @@ class Privilege:
     why: str
     how: str = ""
     commands: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from app.errors import AppError, PortInUse, ServerError, ValueRejected
 from app.feed import Feed
 from app.links import ports
-from app.model.garage import Asked, NameSet, Stand, StandState
+from app.model.garage import Asked, NameSet, Privilege, Recipe, Stand, StandState
 from app.scope import Scope, Trouble
-from app.standin import captive, names
+from app.standin import captive, names, privileges, recipes
 from app.standin.bounds import Ground
 from app.standin.dhcp import DhcpStand
 from app.standin.names import Choice, NameBook, Verdict
@@ -130,6 +130,14 @@ class GarageDesk:
         if dns is not None:
             cast("DnsStand", dns).choice = choice
         return choice
+
+    def privileges(self) -> tuple[Privilege, ...]:
+        """Say what each service needs on this computer and how to allow it: one entry for each way."""
+        return privileges.read()
+
+    def recipes(self, address: str = "") -> tuple[Recipe, ...]:
+        """Say how the site's own router sends the chosen names to us. Raises ValueRejected where none are chosen."""
+        return recipes.recipes(address or self._address(), self._choice)
 
     # Life
 
