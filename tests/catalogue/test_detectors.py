@@ -240,10 +240,10 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_a_hostile_unit_costs_no_time() -> None:
-    started_s = time.monotonic()
+    started_s = time.process_time()
     judged(shake(headers=(("Host", ":" * 16_000 + "a" * 16_000),), subprotocols=("x" * 16_000,), chosen_subprotocol=""))
     judged(settings(**{f"offline{'limit' * 20_000}{number}": "0" * 100_000 for number in range(20)}))
-    assert time.monotonic() - started_s < 2
+    assert time.process_time() - started_s < 2
 
 
 def test_a_short_login_at_the_end_of_the_identity_is_no_glued_path() -> None:

@@ -149,11 +149,11 @@ def test_a_flood_of_rows_and_cells_stays_bounded():
     head = "<tr>" + "".join(f"<th>{name}</th>" for name in COLUMNS) + "</tr>"
     row = "".join(f"<td>{'y' * 3000}</td>" for _ in COLUMNS[1:])
     page = head + "".join(f"<tr><td>K{number}</td>{row[:200]}" + "<td>x" * 30 for number in range(KEY_LIMIT + 500))
-    began = time.monotonic()
+    began = time.process_time()
     keys = keys_of(page)
     assert len(keys) <= KEY_LIMIT
     assert all(len(key.description) <= 1000 for key in keys)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @given(st.text(max_size=300))

@@ -187,7 +187,7 @@ async def test_absurd_answers_break_no_driver(driver_id: str, profile_id: str, m
 @pytest.mark.parametrize("broken", ["<!--", "<a ", "</", "<", "&#", "<tr><td>", "<![", "<?", "<script>", "<a b='"])
 def test_a_page_of_broken_markup_is_read_in_no_time(broken: str) -> None:
     page = broken * (200_000 // len(broken))
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     with pytest.raises(AppError):
         keys_of(page)
-    assert time.perf_counter() - began_s < 2
+    assert time.process_time() - began_s < 2

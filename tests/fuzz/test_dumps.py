@@ -66,6 +66,6 @@ def test_tables_and_lines_harm_nothing(rows: list[tuple[str, str]]) -> None:
 
 def test_lines_of_blanks_are_read_in_time_that_grows_with_their_length_alone() -> None:
     text = "\n".join(f"key{number}=x{' ' * 10_000}x" for number in range(100))
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     assert len(dump.read(text).entries) == 100
-    assert time.perf_counter() - began_s < 5, "a second for each two lines it was, when blanks were looked for twice"
+    assert time.process_time() - began_s < 5, "a second for each two lines it was, when blanks were looked for twice"

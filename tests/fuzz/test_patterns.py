@@ -23,8 +23,8 @@ LONGEST = 255
 def test_hostile_names_are_compared_quickly() -> None:
     words = {word for pattern in PATTERNS for word in re.findall(r"[A-Za-z0-9_ -]+", pattern)} | set("a1-_ é!")
     names = {(word * LONGEST)[: LONGEST - 1] + tail for word in words for tail in ("", "!", "\n")}
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     for pattern in PATTERNS:
         for name in names:
             re.search(pattern, name, re.IGNORECASE)
-    assert time.perf_counter() - began_s < 0.0005 * len(PATTERNS) * len(names)
+    assert time.process_time() - began_s < 0.0005 * len(PATTERNS) * len(names)

@@ -115,6 +115,6 @@ def test_a_label_without_a_name() -> None:
 
 def test_five_thousand_lines_do_not_keep_anybody_waiting() -> None:
     listed = tuple(Listed(serial=f"WB-{number:06d}", identity=f"CP-{number:06d}") for number in range(5000))
-    began = time.perf_counter()
+    began = time.process_time()
     assert match(parse("WB-004711"), listed, UNITS).verdict is Verdict.EXACT
-    assert time.perf_counter() - began < 2  # 0.1 s alone; the machine may be busy
+    assert time.process_time() - began < 2

@@ -64,11 +64,11 @@ def test_the_login_of_a_backend_is_masked_where_it_is_written() -> None:
 def test_masking_takes_time_for_the_length_of_a_text_alone() -> None:
     braces = '[{"key":"AuthorizationKey","value":"x"},' + '{\\"' * 100_000 + '"{'
     entries = [{"variable": {"name": f"psk{n}"}, "variableAttribute": [{"value": f"v{n}"}]} for n in range(5_000)]
-    began = time.perf_counter()
+    began = time.process_time()
     masking.masked_loosely(braces)
     payload = {"reportData": entries}
     masking.masked_request(json.dumps(payload).replace("psk", "ps\\u006b"), "NotifyReport", payload)
-    assert time.perf_counter() - began < 5  # it took minutes
+    assert time.process_time() - began < 5  # it took minutes
 
 
 @pytest.mark.parametrize("value", [1234567890, "hidden-1234567890" * 40])

@@ -145,6 +145,6 @@ def test_a_log_without_ocpp_is_refused_in_words(tmp_path: Path):
 def test_a_line_made_to_be_slow_is_not(tmp_path: Path, line: str):
     path = tmp_path / "x.log"
     path.write_text(LOGS["text log with OCPP messages"][0].format(n=1, word="<-", text=BOOT) + f"\n{line}\n")
-    began = time.perf_counter()
+    began = time.process_time()
     read(path)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -423,9 +423,9 @@ def test_masking_hostile_text_stays_fast() -> None:
         '{"' * 100_000 + "AuthorizationKey",
         '"\\\\' * 50_000 + "{authorizationkey",
     ):
-        began = time.perf_counter()
+        began = time.process_time()
         mask_secrets(text)
-        assert time.perf_counter() - began < 5
+        assert time.process_time() - began < 5
 
 
 def test_nothing_else_is_masked() -> None:

@@ -102,7 +102,7 @@ async def test_it_is_known_by_all_it_announces_whatever_comes_last(kinds: tuple[
         unit = await until(finder, lambda units: next((u for u in units.values() if u.state), None))
         assert unit.identity.profile_id == "openevse-wifi"
         with finder.changes.subscribe() as changes:
-            async with asyncio.timeout(10 * unit_s):
+            async with asyncio.timeout(10):
                 for _ in range(4):
                     assert (await anext(aiter(changes))).unit.is_present
 
