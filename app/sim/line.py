@@ -89,8 +89,8 @@ async def opened(
             )
         except BaseException:
             if made:
-                # The transport has it, and closes it once it has said its TLS goodbye to a peer that hangs up. Closed
-                # under it, the number would go to the next socket, which asyncio then takes for this one.
+                # Its transport closes it, having read the end. Closed under it, the number would go to the next
+                # socket, and asyncio would take that one for this transport's.
                 with suppress(OSError):
                     line.shutdown(socket.SHUT_RDWR)
             else:
