@@ -7,11 +7,8 @@ request that the backend has not answered is lost to nobody, because the unit st
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -19,46 +16,23 @@ from websockets.exceptions import ConnectionClosed
 from app.bridge import corrections as made
 from app.bridge.corrections import Change, Corrections
 from app.bridge.relay_aim import Aim
-from app.bridge.relay_book import UnitBook
+from app.bridge.relay_book import UnitBook, backend_key
 from app.bridge.relay_gate import Gate
+from app.bridge.relay_line import Dial, Dialler, RelayTimes, hang_up
 from app.bridge.relay_order import RelayOrder
+from app.bridge.relay_queue import Said, Waiting
 from app.bridge.relay_record import Recorder
 from app.bridge.relay_talk import ANSWERS, Talk, headed
-from app.bridge.target import Target
-from app.errors import AppError, Busy, LinkLost, Refused, TlsRejected
+from app.errors import AppError, LinkLost, Refused
 from app.model.bridge import LineState
 from app.model.frame import Direction, FrameKind, Handshake
 from app.ocpp.channel import Channel, Text
 from app.ocpp.frame import Result, decode, encode_call
 from app.scope import Scope
 
-MOST_HELD = 64
-"""Messages of a unit that may wait; then it is not read any more (it may have one request open, OCPP-J 1.6 §4.1.1)."""
-MOST_HELD_CHARS = 2_000_000
 LOST_CODES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1014})
 """Close codes after which the backend may be back in a moment (RFC 6455 §7.4.1; IANA registry)."""
 _SENDABLE = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
-
-Dial = Callable[[Target], Awaitable[ClientConnection]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayTimes:
-    """Seconds; all values [OURS]."""
-
-    grace_s: float = 20.0
-    """How long a request of the unit waits for the backend before the unit is sent away to keep it itself."""
-    gate_s: float = 30.0
-    """Longest wait of a command for the unit's Boot (as our endpoint's ``command_gate_s``)."""
-    short_gate_s: float = 5.0
-    """The same where the backend knows the unit: it will hardly boot."""
-    pause_s: float = 0.5
-    """First pause between two dials; each is twice the one before."""
-    longest_pause_s: float = 60.0
-    send_s: float = 20.0
-    """How long one message may take into the backend's line, or into the unit's."""
-    closing_s: float = 2.0
-    """How long the backend may take to answer our close; also how long a stop waits for open answers."""
 
 
 class Host(Protocol):
@@ -81,15 +55,6 @@ class Host(Protocol):
         ...
 
 
-class Said(NamedTuple):
-    """A message of the unit on its way."""
-
-    text: Text
-    kind: FrameKind
-    uid: str
-    action: str
-
-
 class Relay:
     """A unit that is connected. Is the ``Receiver`` of its channel.
 
@@ -110,6 +75,8 @@ class Relay:
         corrections: Corrections,
         recorder: Recorder,
         host: Host,
+        *,
+        after: asyncio.Task[None] | None = None,
     ) -> None:
         self.order = order
         self.aim = aim
@@ -126,10 +93,9 @@ class Relay:
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
         self._line: ClientConnection | None = None
-        self._queue: deque[Said] = deque()
-        self._chars = 0
+        self._queue = Waiting()
         self._filled = asyncio.Event()
-        self._wanted = asyncio.Event()
+        self._dialler = Dialler(host.dial, host.times)
         self._patience: asyncio.TimerHandle | None = None
         is_known = book.accepted_by == self._backend
         self._gate = Gate(self._deliver_command, self._times.short_gate_s if is_known else self._times.gate_s)
@@ -140,6 +106,8 @@ class Relay:
         self._is_moving = False
         self._is_new_here = False
         self._close = (1001, "")
+        self._after = after
+        """The former connection's line to the backend: it must be gone before there is another of the same unit."""
         self._carrying: asyncio.Task[None] = host.scope.isolated(f"carry {order.unit_identity}", self._carry())
         self._speaking: asyncio.Task[None] = host.scope.isolated(f"speak {order.unit_identity}", self._speak())
         self._note_changes()
@@ -193,6 +161,13 @@ class Relay:
         self._let_go()
         self.channel.close(code, reason)
 
+    def replaced(self) -> asyncio.Task[None]:
+        """Give way to a newer connection of the same unit; return what ends with the line to the backend."""
+        self._close = (1001, "the charger dialled again")
+        self.send_away(1001, "it dialled again")
+        self._stop()
+        return self._carrying
+
     def stop_taking(self) -> None:
         """Read nothing more from the unit, before the bridge ends."""
         self.channel.hold()
@@ -205,7 +180,7 @@ class Relay:
         self._note_changes()
         if self._line is not None:
             self._host.scope.isolated("move", self._hang_up(self._line, 1000, "moved"))
-        self._wanted.set()
+        self._dialler.wanted.set()
 
     def _take(self, text: Text) -> None:
         kind, uid, action = headed(text.text)
@@ -215,9 +190,8 @@ class Relay:
             if self.talk.is_stale(uid):
                 self._hear_unit(Said(text, kind, uid, ""), "STALE")
                 return
-        self._queue.append(Said(text, kind, uid, action))
-        self._chars += len(text.text)
-        if len(self._queue) >= MOST_HELD or self._chars >= MOST_HELD_CHARS:
+        self._queue.put(Said(text, kind, uid, action))
+        if self._queue.is_full:
             self.channel.hold()
         if self._line is None or self._is_booting:
             self._be_patient()
@@ -225,7 +199,7 @@ class Relay:
 
     def _be_patient(self) -> None:
         """Give the backend a while from the first message that waits."""
-        self._wanted.set()
+        self._dialler.wanted.set()
         if self._patience is None:
             self._patience = self._loop.call_later(self._times.grace_s, self._lose_patience)
 
@@ -255,14 +229,13 @@ class Relay:
                     self._stop()
                     return
                 continue
-            if self._must_boot(self._queue[0]):
+            if self._must_boot(self._queue.first):
                 await self._boot(line)
                 continue
             await self._pass_on(line, self._next())
 
     def _next(self) -> Said:
-        said = self._queue.popleft()
-        self._chars -= len(said.text.text)
+        said = self._queue.take()
         if not self._queue:
             self.channel.release()
             self._calm()
@@ -368,6 +341,8 @@ class Relay:
     # The backend's side ---------------------------------------------------------------------------------------------
 
     async def _carry(self) -> None:
+        if self._after is not None:
+            await asyncio.wait({self._after}, timeout=self._times.closing_s)
         while not self._is_over:
             line = await self._dialled()
             if line is None:
@@ -384,35 +359,20 @@ class Relay:
             self._lost(line.close_code or 1006, line.close_reason or "")
 
     async def _dialled(self) -> ClientConnection | None:
-        pause_s = self._times.pause_s
-        while not self._is_over:
-            self._wanted.clear()
-            target = self.aim.target
-            try:
-                line = await self._host.dial(target)
-                if target is self.aim.target:
-                    return line
-                await self._hang_up(line, 1000, "moved")  # the unit was moved meanwhile
-                continue
-            except AppError as error:
-                self.trouble = error.message
-                is_final = isinstance(error, Refused | TlsRejected) and not isinstance(error, Busy)
-                if is_final or self.order.watches_only:
-                    self.send_away(1008 if isinstance(error, Refused) else 1001, error.message)
-                    return None
-            await self._rest(pause_s)
-            pause_s = min(pause_s * 2, self._times.longest_pause_s)
-        return None
+        """Return a line, or send the unit away as it would be by the backend itself."""
+        is_once = self.order.watches_only
+        try:
+            return await self._dialler.line(lambda: self.aim.target, self._failed, is_once=is_once)
+        except AppError as error:
+            self._failed(error)
+            self.send_away(1008 if isinstance(error, Refused) else 1001, error.message)
+            return None
 
-    async def _rest(self, pause_s: float) -> None:
-        """Wait between two dials; whoever waits for the line cuts a long wait short."""
-        await asyncio.sleep(min(pause_s, self._times.pause_s))
-        if pause_s > self._times.pause_s:
-            try:
-                async with asyncio.timeout(pause_s - self._times.pause_s):
-                    await self._wanted.wait()
-            except TimeoutError:
-                return
+    def _failed(self, error: AppError) -> None:
+        self.trouble = error.message
+
+    async def _hang_up(self, line: ClientConnection, code: int, reason: str) -> None:
+        await hang_up(line, code, reason, limit_s=self._times.closing_s)
 
     def _opened(self, line: ClientConnection) -> None:
         self._line = line
@@ -493,25 +453,17 @@ class Relay:
             passed = code if code in _SENDABLE and code not in LOST_CODES else 1001
             self.send_away(passed, reason or "the backend's line is gone")
             return
-        self._queue = deque(said for said in self._queue if said.kind not in ANSWERS)
-        self._chars = sum(len(said.text.text) for said in self._queue)
+        self._queue.drop_answers()
         self.trouble = f"the backend hung up ({code})"
         if self._queue:
             self._be_patient()
-
-    async def _hang_up(self, line: ClientConnection, code: int, reason: str) -> None:
-        try:
-            async with asyncio.timeout(self._times.closing_s):
-                await line.close(code, reason.encode()[:120].decode(errors="ignore"))
-        except TimeoutError:
-            line.transport.abort()
 
     # Inside ---------------------------------------------------------------------------------------------------------
 
     @property
     def _backend(self) -> str:
         """Return what names the backend in the unit's book."""
-        return f"{self.aim.target.url} {self.aim.target.identity}"
+        return backend_key(self.aim.target)
 
     def _note_changes(self) -> None:
         for change in self.aim.changes:

@@ -83,8 +83,14 @@ def _named(order: RelayOrder, shake: Handshake, sums: _Sums) -> Target:
     elif own != target.identity and not sums.may(made.IDENTITY, *names):
         target = replace(target, identity=own)
     scheme = "wss" if shake.tls is not None else "ws"
-    sums.may(made.URL, f"{scheme}://{shake.local}{redact_url(shake.path)}", redact_url(target.full_url))
+    sums.may(made.URL, f"{scheme}://{shake.local}{_bare(shake.path)}", redact_url(target.full_url))
     return target
+
+
+def _bare(path: str) -> str:
+    """Return a dialled path without what may be a secret."""
+    bare, mark, _ = redact_url(path).partition("?")
+    return f"{bare}?…" if mark else bare
 
 
 def _spoken(target: Target, shake: Handshake, sums: _Sums) -> Target:

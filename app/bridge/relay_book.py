@@ -14,6 +14,8 @@ from typing import Any
 
 from app.bridge.relay_order import RelayOrder
 from app.bridge.session import Memory
+from app.bridge.target import Target
+from app.model.backend import redact_url
 from app.model.bridge import SessionShown
 from app.ocpp import stamps
 
@@ -122,6 +124,11 @@ class UnitBook:
     def _keep_running(self) -> None:
         kept = [asdict(one) for one in self.running.values()]
         self._memory.put(_RUNNING, json.dumps(kept) if kept else None)
+
+
+def backend_key(target: Target) -> str:
+    """Return what names a backend in a unit's book: where it is, and as whom the unit is known there."""
+    return f"{redact_url(target.url)} {target.identity}"
 
 
 class InMemory:

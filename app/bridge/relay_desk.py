@@ -12,9 +12,10 @@ from websockets.asyncio.client import ClientConnection
 
 from app.bridge.corrections import Corrections
 from app.bridge.dialling import dial as dial_out
-from app.bridge.relay import Dial, Relay, RelayTimes
+from app.bridge.relay import Relay
 from app.bridge.relay_aim import NAMELESS, Aim, HeldOff, aim
-from app.bridge.relay_book import InMemory, UnitBook
+from app.bridge.relay_book import InMemory, UnitBook, backend_key
+from app.bridge.relay_line import Dial, RelayTimes
 from app.bridge.relay_order import RelayOrder
 from app.bridge.relay_record import Heard, Recorder
 from app.bridge.session import Memory
@@ -31,7 +32,7 @@ from app.ocpp.channel import Bounds, Channel, Receiver, Text, host_of
 from app.ocpp.frame import MAX_TEXT
 from app.ocpp.handshake import version_of
 from app.ocpp.listener import Listener
-from app.ocpp.manner import Manner
+from app.ocpp.manner import USUAL, Manner
 from app.scope import Scope, Trouble
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ class Place:
         self.trouble = ""
         self.since = now()
         self.manner = Manner(subprotocol=order.target.subprotocol)
+
+    @property
+    def stray(self) -> str:
+        """Say which transaction the present backend does not know: the plan was changed while the bridge was off."""
+        book, target = self.book, self.order.target
+        if not book.running or book.accepted_by in ("", backend_key(target)):
+            return ""
+        return f"transaction {', '.join(book.running)} was begun at {redact_url(book.accepted_by.partition(' ')[0])}"
 
     @property
     def awaits(self) -> str:
@@ -106,6 +115,7 @@ class RelayDesk:
         self._bounds = bounds or Bounds()
         self._memory = memory or (lambda _: InMemory())
         self._places: dict[str, Place] = {}
+        self._owners: dict[Relay, Place] = {}
         self._knocking: dict[str, Knocking] = {}
         self._listener: Listener | None = None
 
@@ -126,7 +136,7 @@ class RelayDesk:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.stop_accepting()
-            for relay in self._relays():
+            for relay in self.relays:
                 relay.stop_taking()
             await self._settled()
             await listener.close("the bridge stops")
@@ -148,7 +158,7 @@ class RelayDesk:
         for identity, order in wanted.items():
             known = self._places.get(identity)
             if known is None:
-                self._places[identity] = Place(order, self._memory(order.target.identity), self.now)
+                self._places[identity] = Place(order, self._memory(identity), self.now)
             elif known.order != order:
                 known.next = order
                 self._move_on(known)
@@ -176,6 +186,11 @@ class RelayDesk:
         """Return who came and was held off, the latest last."""
         return tuple(self._knocking.values())
 
+    @property
+    def relays(self) -> tuple[Relay, ...]:
+        """Return the connections there are."""
+        return tuple(place.relay for place in self._places.values() if place.relay is not None)
+
     def _status(self, place: Place) -> UnitStatus:
         relay, order = place.relay, place.order
         return UnitStatus(
@@ -187,7 +202,7 @@ class RelayDesk:
             security_profile=int(order.target.security_profile),
             line=relay.line if relay else LineState.OFF,
             line_since=relay.line_since if relay else place.since,
-            trouble=(relay.trouble if relay else "") or place.trouble,
+            trouble=(relay.trouble if relay else "") or place.trouble or place.stray,
             state=place.book.shown_state,
             is_present=relay is not None,
             queued=relay.held if relay else 0,
@@ -213,7 +228,7 @@ class RelayDesk:
     def manner(self, identity: str) -> Manner:
         """Return how a unit is treated that was let in."""
         place = self._places.get(identity)
-        return place.manner if place is not None else Manner()
+        return place.manner if place is not None else USUAL
 
     def admit(self, handshake: Handshake, channel: Channel) -> Receiver:
         """Take a unit in, or hold it off with a reason."""
@@ -257,17 +272,17 @@ class RelayDesk:
 
     def left(self, relay: Relay) -> None:
         """Forget a connection, unless a newer one took its place."""
-        for place in self._places.values():
-            if place.relay is relay:
-                place.relay, place.since = None, self.now()
-                place.trouble = relay.trouble
-                self._move_on(place)
+        place = self._owners.pop(relay, None)
+        if place is not None and place.relay is relay:
+            place.relay, place.since = None, self.now()
+            place.trouble = relay.trouble
+            self._move_on(place)
 
     def quiet(self, relay: Relay) -> None:
         """Do what waited for a quiet moment."""
-        for place in self._places.values():
-            if place.relay is relay:
-                self._move_on(place)
+        place = self._owners.get(relay)
+        if place is not None and place.relay is relay:
+            self._move_on(place)
 
     # Inside ---------------------------------------------------------------------------------------------------------
 
@@ -281,10 +296,11 @@ class RelayDesk:
         recorder = Recorder(place.order.target.identity, self._heard, self.now)
         recorder.learn(place.order.target.secret, place.order.unit_secret, found.target.secret)
         place.trouble = ""
-        place.relay = Relay(place.order, found, shake, channel, place.book, place.corrections, recorder, self)
-        if older is not None:
-            older.send_away(1001, "it dialled again")
-        return place.relay
+        after = older.replaced() if older is not None else None
+        relay = Relay(place.order, found, shake, channel, place.book, place.corrections, recorder, self, after=after)
+        place.relay = relay
+        self._owners[relay] = place
+        return relay
 
     def _hold_off(self, shake: Handshake, channel: Channel, reason: str) -> Receiver:
         name = host_of(shake.remote) if shake.identity.startswith(NAMELESS) else shake.identity
@@ -326,13 +342,10 @@ class RelayDesk:
         else:
             relay.move(order, found)
 
-    def _relays(self) -> list[Relay]:
-        return [place.relay for place in self._places.values() if place.relay is not None]
-
     async def _settled(self) -> None:
         """Wait a moment for answers that are under way."""
         until_s = asyncio.get_running_loop().time() + self.times.closing_s
-        while any(relay.talk.is_owed or relay.held for relay in self._relays()):
+        while any(relay.talk.is_owed or relay.held for relay in self.relays):
             if asyncio.get_running_loop().time() >= until_s:
                 return
             await asyncio.sleep(0.02)

@@ -82,6 +82,7 @@ class Backend:
         self.lines: asyncio.Queue[ServerConnection] = asyncio.Queue()
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
         self.texts: list[str | bytes] = []
+        self.connected: list[ServerConnection] = []
         self.answers: dict[str, Any] = {}
         """Action → payload; what is not named stays unanswered."""
         self.port = 0
@@ -114,15 +115,20 @@ class Backend:
 
     async def _serve(self, line: ServerConnection) -> None:
         self.lines.put_nowait(line)
+        self.connected.append(line)
         try:
             async for text in line:
                 self.texts.append(text)
                 message = json.loads(text)
                 self.heard.put_nowait(message)
                 if message[0] == 2 and message[2] in self.answers:
-                    await line.send(json.dumps([3, message[1], self.answers[message[2]]]))
+                    answer = self.answers[message[2]]
+                    answer = answer(message[3]) if callable(answer) else answer
+                    await line.send(json.dumps([3, message[1], answer]))
         except websockets.ConnectionClosed:
             return
+        finally:
+            self.connected.remove(line)
 
 
 @asynccontextmanager
