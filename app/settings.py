@@ -55,6 +55,8 @@ class Settings:
     adapter: str = ""
     endpoint_port: int = DEFAULT_PORT
     endpoint_on: bool = True
+    juicenet_on: bool = False
+    """Whether Wi-Fi JuiceBoxes are listened to."""
     endpoint_tls: bool = True
     endpoint_strict: bool = False
     endpoint_profile: int = -1

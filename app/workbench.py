@@ -39,6 +39,7 @@ from app.feed import Feed
 from app.jobs import checking
 from app.jobs.editing import EditDesk
 from app.jobs.runner import JobDesk
+from app.juicenet.desk import JuiceDesk
 from app.links.real import RealLinks
 from app.model.acceptance import RunResult
 from app.model.edit import Edit
@@ -64,6 +65,7 @@ from app.trust.desk import TrustDesk
 
 if TYPE_CHECKING:
     from app.links.ble import Radio
+    from app.model.juicebox import PeerState
     from app.model.listening import ListenPlan
     from app.model.triage import Judgement
     from app.report.build import Report
@@ -121,6 +123,7 @@ class Workbench:
         self.store: Store
         self.vault: Vault
         self.server: OcppServer
+        self.juice: JuiceDesk
         self.links: RealLinks
         self.finder: Finder
         self.searches: Searches
@@ -167,10 +170,17 @@ class Workbench:
             plan=self.settings.listen_plan(),
             wardrobe=self.trust.wardrobe,
         )
+        self.juice = JuiceDesk(
+            self.home,
+            address=lambda: self.adapter_address,
+            sighted=lambda sighting: self.finder.sighted(sighting),
+            noted=lambda change: self.finder.noted(change),
+        )
         self.links = RealLinks(
             adapter_address="" if self.is_demo else self.settings.adapter,
             vault=self.vault,
             ocpp=self.server.endpoint,
+            juicenet=self.juice.box,
             radio=self._radio,
         )
         self.finder = Finder(
@@ -228,12 +238,18 @@ class Workbench:
         await stack.enter_async_context(self.server)
         stack.push_async_callback(self.files.close)
         stack.push_async_callback(self.garage.close)
+        stack.push_async_callback(self.juice.stop)
         stack.push_async_callback(self.desk.close)
         if self.settings.endpoint_on:
             try:
                 await self.start_endpoint()
             except AppError as error:
                 log.info("the endpoint does not listen: %s", error.message)
+        if self.settings.juicenet_on:
+            try:
+                await self.juice.start()
+            except AppError as error:
+                log.info("JuiceBoxes are not listened to: %s", error.message)
         if self._with_discovery:
             self.finder.start(self._sources())
             self.scope.isolated("radio links", self._notices().follow(self.finder.statuses))
@@ -318,6 +334,15 @@ class Workbench:
     async def stop_endpoint(self) -> None:
         """Stop listening and close all connections."""
         await self.server.stop()
+
+    async def switch_juicenet(self, *, is_on: bool) -> PeerState:
+        """Listen for JuiceBoxes, or no more, and remember it. Raises PortInUse, ServerError, StoreError."""
+        if is_on:
+            await self.juice.start()
+        else:
+            await self.juice.stop()
+        self.change_settings(replace(self.settings, juicenet_on=is_on))
+        return self.juice.state
 
     async def listen_somewhere(self) -> ListenState:
         """Make sure the endpoint listens, on the suggested port where the usual one is taken."""
