@@ -137,7 +137,7 @@ class Transactions:
             self.is_barred = True
             self._station.kept.memory.put(BARRED, self.session.number)
             self._station.steer(now)
-            self.changed(now, "Deauthorized")
+            self._tell("Updated", "Deauthorized", now)
 
     def told(self, message: Message, answer: Payload, now: datetime) -> None:
         """Take what the backend says of the token that pays for it (E05)."""
