@@ -100,7 +100,7 @@ def _name(data: bytes, at: int) -> tuple[tuple[bytes, ...], int]:
             return tuple(labels), at + 1
         if size > 63 or at + 1 + size - begin >= NAME_LIMIT:  # a question has nothing before it to point at
             raise Wrong("the name is malformed", FORMERR)
-        labels.append(data[at + 1 : at + 1 + size])
+        labels.append(bytes(data[at + 1 : at + 1 + size]))
         at += 1 + size
 
 
