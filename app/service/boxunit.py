@@ -1,0 +1,152 @@
+"""One JuiceBox of a site as a charge point: its outlet, its station, its line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from app.bridge.boxes import BoxOutlet
+from app.bridge.clockwork import Clockwork
+from app.bridge.keeping import StateStore
+from app.bridge.station import Equipment, Kept, Station
+from app.bridge.station16 import Station16
+from app.bridge.station201 import Station201
+from app.bridge.target import Target
+from app.bridge.uplink import RHYTHM, Rhythm, Uplink
+from app.errors import ValueRejected
+from app.juicenet.peer import JuicePeer
+from app.model.bridge import UnitStatus
+from app.model.frame import Direction
+from app.model.juicebox import BoxReport
+from app.scope import Scope
+from app.service.site import BackendPlan, BoxPlan
+
+log = logging.getLogger(__name__)
+
+VENDOR = "Enel X JuiceBox"
+STATIONS: dict[str, type[Station16] | type[Station201]] = {"1.6": Station16, "2.0.1": Station201}
+
+Heard = Callable[[str, Direction, str], None]
+"""Takes identity, direction and text of everything on a line."""
+
+
+class BoxUnit:
+    """A box that is bridged. ``start`` and ``stop`` hold its line; the peer's reports come by ``heard``."""
+
+    def __init__(
+        self,
+        plan: BoxPlan,
+        backend: BackendPlan,
+        *,
+        peer: JuicePeer,
+        store: StateStore,
+        clockwork: Clockwork,
+        heard: Heard,
+        local_address: str = "",
+        rhythm: Rhythm = RHYTHM,
+    ) -> None:
+        self.plan = plan
+        self.backend = backend
+        self.trouble = ""
+        self._peer = peer
+        name = plan.identity
+        kept = Kept(outbox=store.outbox(name), sessions=store.sessions(name), memory=store.memory(name))
+        self.outlet = BoxOutlet(peer, plan.box_id, kept, now=clockwork.now())
+        self.station: Station = STATIONS[backend.version](
+            _equipment(plan, peer),
+            self.outlet,
+            kept,
+            now=clockwork.now(),
+            security_profile=int(backend.security_profile),
+        )
+        self.uplink = Uplink(
+            _target(plan, backend, self.station.subprotocol),
+            self.station,
+            clockwork,
+            flush=store.flush,
+            heard=lambda direction, text: heard(name, direction, text),
+            delivered=lambda: store.delivered(name),
+            local_address=local_address,
+            rhythm=rhythm,
+        )
+        self._line: asyncio.Task[None] | None = None
+
+    @property
+    def status(self) -> UnitStatus:
+        """Return how it stands; what the box itself lacks comes before what the line lacks."""
+        status = self.uplink.status
+        return replace(status, unit=self.plan.box_id, trouble=self.trouble or status.trouble)
+
+    def start(self, scope: Scope) -> None:
+        """Begin to hold the line."""
+        self._line = scope.isolated(f"uplink {self.plan.identity}", self.uplink.run())
+
+    async def stop(self) -> None:
+        """Hang up. What runs and what waits stays on disk."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.cancel()
+            await asyncio.wait([line])
+
+    def heard(self, report: BoxReport) -> None:
+        """Take a report of its box."""
+        self._adopt()
+        self.outlet.heard(report, self.uplink.noted)
+
+    def due(self, now: datetime) -> None:
+        """Do what time asks."""
+        self.outlet.due(now, self.uplink.noted)
+
+    def _adopt(self) -> None:
+        """Put the plan's word on the box, once the box has told what it is."""
+        if self._peer.book.ceiling_a(self.plan.box_id):
+            return
+        plan = self.plan
+        try:
+            self._peer.adopt(
+                self._peer.book.proposal(
+                    plan.box_id,
+                    plan.circuit_a,
+                    at=self.station.started_at,
+                    is_revived=plan.is_revived,
+                    lifts_known=plan.lifts_known,
+                )
+            )
+        except ValueRejected as error:
+            if self.trouble != error.message:
+                log.warning("%s: %s %s", plan.identity, error.message, error.advice)
+            self.trouble = error.message
+        else:
+            self.trouble = ""
+            self.outlet.allow(self.outlet.allowed_a)  # 0 is a word, too: nobody is let in yet
+
+
+def _equipment(plan: BoxPlan, peer: JuicePeer) -> Equipment:
+    state = peer.book.state(plan.box_id)
+    software = state.software if state is not None else ""
+    return Equipment(
+        identity=plan.identity,
+        vendor=VENDOR,
+        model=software.removeprefix("EMWERK-").partition("-")[0] or "JuiceBox",
+        serial=plan.box_id,
+        firmware=software,
+        start=plan.start,
+        id_tag=plan.id_tag,
+    )
+
+
+def _target(plan: BoxPlan, backend: BackendPlan, subprotocol: str) -> Target:
+    return Target(
+        url=backend.url,
+        identity=plan.identity,
+        subprotocol=subprotocol,
+        security_profile=backend.security_profile,
+        secret=plan.secret,
+        is_hex=plan.is_hex,
+        roots=backend.roots,
+        chain=plan.chain,
+        key=plan.key,
+    )
