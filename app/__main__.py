@@ -34,6 +34,7 @@ COMMANDS = {
     "trust": "show and export our own root certificate, issue client certificates, import another one",
     "undo": "take back what a job changed",
     "report": "write a job's report (HTML, PDF, JSON), or list the jobs",
+    "bridge": "bridge JuiceBoxes and other units to a backend, headless and for good",
     "demo": "run one complete job on simulated chargers, or keep them running",
     "drivers": "list what this program can drive",
 }
