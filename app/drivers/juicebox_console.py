@@ -23,6 +23,7 @@ from app.driver.registry import Driver
 from app.driver.session import Session
 from app.errors import Garbled, LinkLost, NotSupported, ProtocolError, TimedOut, Unexpected, ValueRejected
 from app.juicenet import hosts
+from app.juicenet.families import family
 from app.links.link import LineLink, Links
 from app.model.address import Address, NetAddress, SerialAddress
 from app.model.profile import Profile
@@ -41,9 +42,6 @@ VERSION = re.compile(r"EMWERK-([A-Z0-9_]{2,20})-([0-9][0-9A-Za-z.]{0,20})")
 ID = re.compile(r"\d{8,40}")
 STREAM = re.compile(r"#\s*(\d{1,3})\s+([A-Z0-9]{2,8})\s+(\S{1,200})(?:\s+\(([^)]{0,40})\))?\s*")
 STAMPED = re.compile(r"\[[^\]\n]{0,80}\]")
-
-FAMILIES = (("JB_1", "juicebox-jb1"), ("JB2", "juicebox-jb2"), ("JEO", "juicebox-eo"))
-"""How the product in the version line begins, and whose profile it is (juicepassproxy issues 131, 142 and 149)."""
 
 NETWORK = (
     "wlan.ssid",
@@ -268,13 +266,12 @@ async def identified(console: Console, profile: Profile) -> Identity:
     told = await console.ask("get email.name_address")
     serial = next((item for item in map(_unstamped, told) if ID.fullmatch(item)), "")
     known = claim(ClaimKind.SERIAL, serial)
-    family = next((id_ for start, id_ in FAMILIES if found[1].startswith(start)), "juicebox-wifi")
     return Identity(
         vendor=profile.vendor,
         model=f"JuiceBox {found[1].replace('_', ' ')}",
         serial=serial,
         firmware=found[2],
-        profile_id=family,
+        profile_id=family(found[1]),
         claims=(known,) if known else (),
         extra={"version": line[:200]},
     )

@@ -13,7 +13,7 @@ from app import resources
 from app.errors import ProfileError
 from app.model.profile import Evidence, Grade
 
-DEFAULT, VOLTIE, ENEL = "default", "voltie", "enel"
+DEFAULT, DIRECTORY, VOLTIE = "default", "directory", "voltie"
 KEYS = frozenset({"id", "like", "whose", "means", "ports", "source", "grade"})
 
 

@@ -276,5 +276,6 @@ def test_hosts_are_told_apart_by_their_whole_name() -> None:
         "voltie",
     ]
     assert hosts.whose("device-backend-udp-evos.juice.net") is not None
-    for stranger in (DIRECTORY, "voltie.us.example.org", "192.168.1.2", "", "xjbv1.emotorwerks.com"):
+    assert hosts.whose(DIRECTORY) is not None
+    for stranger in ("voltie.us.example.org", "192.168.1.2", "", "xjbv1.emotorwerks.com"):
         assert hosts.whose(stranger) is None
