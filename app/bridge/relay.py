@@ -178,8 +178,9 @@ class Relay:
         self._is_moving = self._is_new_here = True
         self.trouble = ""
         self._note_changes()
-        if self._line is not None:
-            self._host.scope.isolated("move", self._hang_up(self._line, 1000, "moved"))
+        line, self._line = self._line, None  # what the unit says from now on is for the next one
+        if line is not None:
+            self._host.scope.isolated("move", self._hang_up(line, 1000, "moved"))
         self._dialler.wanted.set()
 
     def _take(self, text: Text) -> None:
@@ -388,7 +389,10 @@ class Relay:
     async def _listen(self, line: ClientConnection) -> None:
         try:
             while True:
-                self._from_backend(await line.recv())
+                message = await line.recv()
+                if line is not self._line:
+                    continue  # moved: nobody answers any more what this backend asks
+                self._from_backend(message)
                 async with asyncio.timeout(self._times.send_s):
                     await self.channel.drained()
         except ConnectionClosed:

@@ -63,12 +63,14 @@ class Bridge:
 
 
 @asynccontextmanager
-async def bridge(*orders: RelayOrder, times: RelayTimes = TIMES, **options: Any) -> AsyncIterator[Bridge]:
+async def bridge(
+    *orders: RelayOrder, times: RelayTimes = TIMES, port: int = 0, **options: Any
+) -> AsyncIterator[Bridge]:
     frames: list[Frame] = []
     options.setdefault("memory", lambda _: InMemory())
     desk = RelayDesk(times=times, bounds=BOUNDS, heard=frames.append, **options)
     desk.adopt(orders)
-    await desk.open(HOST, 0)
+    await desk.open(HOST, port)
     try:
         yield Bridge(desk, frames)
     finally:
