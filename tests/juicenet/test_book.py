@@ -244,6 +244,7 @@ class Hostile(RuleBasedStateMachine):
         if not is_kept:
             self.book.adopt(self.adoption)
         self.is_adopted = True
+        self.step = 0
         self.seen: list[bytes] = []
         self.changes: list[tuple[datetime, int]] = []
 
@@ -300,6 +301,22 @@ class Hostile(RuleBasedStateMachine):
             source,
         )
 
+    @rule(reports=st.integers(1, 3), version=st.just("v09u") | st.just("v07"), limits=st.tuples(AMPS, AMPS, AMPS))
+    def its_own_reports(self, reports: int, version: str, limits: tuple[int, int, int]) -> None:
+        rating, offline, online = limits
+        for _ in range(reports):
+            self.step += 1
+            data = said(
+                version=version,
+                counter=self.step % 999 + 1,
+                loop=10**6 + self.step,
+                lifetime_wh=10**11 - 1,
+                rating_a=rating,
+                offline_a=offline,
+                online_a=online,
+            )
+            self.hears(data, HOME)
+
     @rule(source=st.sampled_from(HOSTS), fields=st.sampled_from(("V247", "V247,L11156,E13322,A138,T28,t10,E14,i41,e1")))
     def an_old_form(self, source: tuple[str, int], fields: str) -> None:
         self.hears(oldest(BOX, fields), source)
@@ -327,7 +344,7 @@ class Hostile(RuleBasedStateMachine):
         self.at += timedelta(seconds=seconds)
         self.book.due(self.at)
 
-    @rule(amps_=st.floats(allow_nan=True))
+    @rule(amps_=st.sampled_from((0.0, 6.0, 16.5, 32.0, 80.0)) | st.floats(allow_nan=True))
     def a_wish(self, amps_: float) -> None:
         if self.is_adopted:
             self.book.allow(BOX, amps_, self.at)
