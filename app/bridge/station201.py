@@ -17,7 +17,7 @@ from app.bridge.station import Answer, Equipment, Kept, Start, Station
 from app.bridge.station201_auth import Admission
 from app.bridge.station201_charging import Charging
 from app.bridge.station201_clock import BackendClock
-from app.bridge.station201_facts import connector_status, told, word_of_16
+from app.bridge.station201_facts import connector_status, event_of, problem_of, told, word_of_16
 from app.bridge.station201_metering import meter_value
 from app.bridge.station201_model import DeviceModel
 from app.bridge.station201_tx import Transactions
@@ -70,7 +70,8 @@ class Station201(Station):
         self._closed_at = now
         self._beat_at = now
         self._aligned_at: datetime | None = None
-        self._told_status = ""
+        self._told_status = self._known_status = ""
+        self._told_problem = ""
         self._refused = ("", 0)
         self._ordered_a: tuple[float, float] | None = None
         self._out = set(filter(None, (kept.memory.get(KEPT_OUT) or "").split(",")))
@@ -91,6 +92,7 @@ class Station201(Station):
         if self.is_open:
             self._closed_at = now
         self.is_open = False
+        self._told_status = self._known_status
         self.admission.closed()
 
     def boot(self, now: datetime) -> Payload:
@@ -152,6 +154,8 @@ class Station201(Station):
             self.tx.told(message, payload, now)
         elif message.action == "Authorize":
             self.admission.answered(message, payload, now)
+        elif message.action == "StatusNotification":
+            self._known_status = message.payload["connectorStatus"]
         elif message.action == "Heartbeat":
             self._set_clock(payload, now)
         elif message.action == "BootNotification":
@@ -338,8 +342,9 @@ class Station201(Station):
     def _beat(self, now: datetime) -> datetime | None:
         if not self.is_online:
             return None
-        if self._beat_at <= now:
-            self._beat_at = now + self._beat_pause
+        next_at = min(self._beat_at, now + self._beat_pause)  # a clock may have been set back
+        self._beat_at = next_at if next_at > now else now + self._beat_pause
+        if next_at <= now:
             self.say(Message(action="Heartbeat", payload={}, at=now))
         return self._beat_at
 
@@ -348,10 +353,10 @@ class Station201(Station):
         interval_s = self.model.seconds("AlignedDataCtrlr.Interval")
         if not interval_s or not self.model.is_on("AlignedDataCtrlr.Enabled"):
             return None
-        if self._aligned_at is not None and self._aligned_at <= now:
-            self._aligned_at = None
+        is_due = self._aligned_at is not None and self._aligned_at <= now
+        if is_due:
             self._tell_aligned(now)
-        if self._aligned_at is None:
+        if is_due or self._aligned_at is None or self._aligned_at > now + timedelta(seconds=interval_s):
             rounds = self.dated(now).timestamp() // interval_s + 1
             self._aligned_at = now + timedelta(seconds=rounds * interval_s - self.dated(now).timestamp())
         return self._aligned_at
@@ -372,8 +377,15 @@ class Station201(Station):
             self.say(Message(action="MeterValues", payload=payload, at=now, is_asked=is_asked))
 
     def _tell_status(self, now: datetime) -> None:
-        if self.is_online and connector_status(self) != self._told_status:
+        if not self.is_online:
+            return
+        if connector_status(self) != self._told_status:
             self.say_status(now)
+        problem = problem_of(self)
+        if problem != self._told_problem:
+            payload = event_of(self, problem or self._told_problem, is_over=not problem, now=now)
+            self._told_problem = problem
+            self.say(Message(action="NotifyEvent", payload=payload, at=now))
 
     def _set_clock(self, answer: Payload, now: datetime) -> None:
         if self.clock.heard(answer.get("currentTime"), now):

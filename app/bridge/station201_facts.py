@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from app.bridge.message import Payload
 from app.bridge.station201_model import Variable
 
 if TYPE_CHECKING:
     from app.bridge.station201 import Station201
 
+SILENT = "The unit is not heard."
+
 
 def connector_status(station: Station201) -> str:
     """Return the ConnectorStatusEnum; a unit that is not heard counts as one with a fault."""
     state = station.outlet.state
-    if state.fault or not state.is_present:
+    if problem_of(station):
         return "Faulted"
     if station.tx.session is not None:
         return "Occupied"
@@ -31,6 +35,31 @@ def word_of_16(station: Station201) -> str:
     if station.tx.session is not None:
         return station.tx.charging_state.replace("EVConnected", "Preparing").replace("Idle", "Finishing")
     return "Finishing" if station.admission.is_spent(station.outlet.state) else "Preparing"
+
+
+def problem_of(station: Station201) -> str:
+    """Return what is wrong with the unit, empty where nothing is."""
+    state = station.outlet.state
+    return state.fault if state.is_present or state.fault else SILENT
+
+
+def event_of(station: Station201, problem: str, *, is_over: bool, now: datetime) -> Payload:
+    """Return the NotifyEvent of a problem that came or went, which StatusNotification has no words for (N07)."""
+    at, session = station.stamp(now), station.tx.session
+    event: Payload = {
+        "eventId": int(now.timestamp() * 1000) % 2**31,
+        "timestamp": at,
+        "trigger": "Alerting",
+        "actualValue": "false" if is_over else "true",
+        "cleared": is_over,
+        "techInfo": problem[:500],
+        "eventNotificationType": "HardWiredNotification",
+        "component": {"name": "EVSE", "evse": {"id": 1}},
+        "variable": {"name": "Problem"},
+    }
+    if session is not None:
+        event["transactionId"] = session.transaction_id
+    return {"generatedAt": at, "seqNo": 0, "tbc": False, "eventData": [event]}
 
 
 def told(station: Station201, variable: Variable) -> str | None:
@@ -52,8 +81,7 @@ def _phases(station: Station201) -> str:
 
 
 def _has_fault(station: Station201) -> str:
-    state = station.outlet.state
-    return _flag(bool(state.fault) or not state.is_present)
+    return _flag(bool(problem_of(station)))
 
 
 _TOLD: dict[tuple[str, str], Callable[[Station201], str | None]] = {

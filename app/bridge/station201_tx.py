@@ -18,6 +18,8 @@ LEAST_A = 6.0
 """Below this no car charges (IEC 61851-1 annex A)."""
 OFFLINE_SAMPLE_S = 900.0
 """Transactions are sampled no more often while nobody listens, so that a month of them fits on disk [OURS]."""
+OVERTAKEN = timedelta(seconds=60)
+"""By more than so much times go back only where the clock was set."""
 BARRED = "201.barred"
 """Where the transaction is kept whose token was refused while it goes on (E05)."""
 
@@ -218,7 +220,9 @@ class Transactions:
     ) -> None:
         about = session or self.session
         assert about is not None
-        now = self._told_at = max(now, self._told_at)  # an order's events may come after those of a later report
+        if timedelta() < self._told_at - now < OVERTAKEN:
+            now = self._told_at  # an order's events may come after those of a later report
+        self._told_at = now
         self._told_state = self.charging_state
         info: Payload = {"transactionId": about.transaction_id, "chargingState": self._told_state}
         if kind == "Ended":

@@ -89,6 +89,26 @@ def test_a_fault_and_silence_of_the_unit_are_told():
     desk.note()
     words = [one["connectorStatus"] for one in desk.heard("StatusNotification")]
     assert words == ["Available", "Faulted", "Available", "Faulted", "Available"]
+    events = [one["eventData"][0] for one in desk.heard("NotifyEvent")]
+    told = [(one["techInfo"], one["actualValue"]) for one in events]
+    silent = "The unit is not heard."
+    assert told == [("GFI test failed", "true"), ("GFI test failed", "false"), (silent, "true"), (silent, "false")]
+
+
+def test_a_state_that_was_lost_with_the_line_is_told_again():
+    desk = Desk()
+    desk.connected = False  # what is said now goes nowhere
+    desk.station.noted(desk.outlet.plug_in(), desk.now)
+    desk.drop()
+    desk.connect()
+    assert desk.heard("StatusNotification")[-1]["connectorStatus"] == "Occupied"
+
+
+def test_a_clock_that_is_set_back_stops_no_heartbeat():
+    desk = Desk()
+    desk.now -= timedelta(days=1)
+    desk.wait(301)
+    assert desk.heard("Heartbeat")
 
 
 def test_a_box_whose_clock_is_years_off_tells_the_backends_time():
