@@ -7,9 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from app.bridge.message import Message, Payload
-from app.model.frame import FrameKind
 from app.ocpp import frame
-from app.ocpp.masking import masked_answer, masked_loosely, masked_request
+from app.ocpp.masking import masked_loosely, masked_request
 
 MAX_SAID = 64
 """Messages that may wait to be said; of more the oldest are forgotten, as the kept ones never are [OURS]."""
@@ -59,13 +58,11 @@ class Pending:
 
     def __init__(self) -> None:
         self._uid = ""
-        self.action = ""
-        """What is asked."""
         self._waiting: asyncio.Future[Reply] | None = None
 
-    def begin(self, uid: str, action: str) -> asyncio.Future[Reply]:
+    def begin(self, uid: str) -> asyncio.Future[Reply]:
         """Wait for the answer to a CALL."""
-        self._uid, self.action = uid, action
+        self._uid = uid
         self._waiting = asyncio.get_running_loop().create_future()
         return self._waiting
 
@@ -81,15 +78,12 @@ class Pending:
 
     def end(self) -> None:
         """Wait no more."""
-        self._waiting, self.action = None, ""
+        self._waiting = None
 
 
-def shown(text: str, action: str) -> str:
-    """Return a text of the line as it may be recorded: cut, and without values of secret keys."""
+def shown(text: str, message: frame.Message) -> str:
+    """Return a text of the backend as it may be recorded: cut, and without values of secret keys."""
     text = text[: frame.MAX_SHOWN]
-    message = frame.decode(text)
     if isinstance(message, frame.Call):
         return masked_request(text, message.action, message.payload)
-    if isinstance(message, frame.Result):
-        return masked_answer(text, action, message.payload) if action else masked_loosely(text)
-    return text if frame.head(text)[0] is FrameKind.ERROR else masked_loosely(text)
+    return masked_loosely(text) if isinstance(message, frame.Malformed) else text

@@ -119,6 +119,7 @@ class Station16(Station):
     def reset(self, kind: str, now: datetime) -> None:
         """End the session and boot anew (§5.14). The unit itself keeps running: the bridge is what is reset."""
         self.sessions.end(f"{kind}Reset", now)
+        self.charging.apply(now)
         self._registration, self._is_startup_told = "", False
         self.restart(f"{kind} reset")
 

@@ -62,7 +62,8 @@ class Sessions16:
     @property
     def is_spent(self) -> bool:
         """Say whether this stay's session is over while the car is still there."""
-        return self._number(SPENT) == self._station.seen.plug
+        seen = self._station.seen
+        return seen.is_plugged and self._number(SPENT) == seen.plug
 
     @property
     def unsold_wh(self) -> int:
@@ -76,7 +77,7 @@ class Sessions16:
 
     def noted(self, state: OutletState, now: datetime) -> None:
         """Begin and end what the car's coming and going begins and ends."""
-        if self._memory.get(COUNTED) is None:
+        if self._memory.get(COUNTED) is None and state.is_present:
             self._memory.put(COUNTED, str(state.register_wh))
         session = self.running
         if session is not None and state.plug != session.plug:

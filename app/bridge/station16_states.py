@@ -71,7 +71,7 @@ class States16:
         self._since: dict[int, datetime] = {}
         self._said: dict[int, Shown] = {}
         self._told: dict[int, Shown] = {}
-        self._flying: dict[str, int] = {}
+        self._flying: dict[str, tuple[int, Shown]] = {}
 
     def shown(self, connector: int) -> Shown:
         """Return what a connector is now."""
@@ -126,7 +126,7 @@ class States16:
             payload["info"] = shown.info
         at = self._station.clock.at(now)
         message = Message(action="StatusNotification", payload=payload, at=at, is_asked=is_asked)
-        self._flying[message.uid] = connector
+        self._flying[message.uid] = (connector, shown)
         self._said[connector] = shown
         self._station.say(message)
 
@@ -138,9 +138,9 @@ class States16:
 
     def settled(self, message: Message, *, is_known: bool) -> None:
         """Learn whether a state has reached the backend."""
-        connector = self._flying.pop(message.uid, None)
-        if connector is not None and is_known and connector in self._said:
-            self._told[connector] = self._said[connector]
+        flying = self._flying.pop(message.uid, None)
+        if flying is not None and is_known:
+            self._told[flying[0]] = flying[1]
 
     def closed(self) -> None:
         """Learn that the line is gone: what was on its way counts as not said."""

@@ -29,7 +29,7 @@ from app.model.bridge import LineState, SessionShown, UnitKind, UnitStatus
 from app.model.frame import Direction
 from app.model.secret import Secret
 from app.ocpp import frame
-from app.ocpp.masking import masked_known, spellings
+from app.ocpp.masking import masked_known, masked_request, spellings
 from app.scope import Scope
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,8 @@ class Rhythm:
     least_s: float = 10.0
     most_s: float = 300.0
     restart_s: float = 2.0
+    first_s: float = 1.0
+    """Within which all units of a bridge begin."""
 
     def pause_s(self, failures: int) -> float:
         """Return the pause before the next attempt: doubled with each failure, half of it by chance."""
@@ -133,6 +135,7 @@ class Uplink:
         """Hold the line until cancelled."""
         self._alarm.set(self._now)
         try:
+            await self._wait_offline(self._rhythm.first_s * random.random())
             while True:
                 pause_s = await self._once()
                 self._become(LineState.DIALLING)
@@ -297,14 +300,15 @@ class Uplink:
 
     async def _flushed(self) -> bool:
         """Put all on disk; where that fails the unit goes on, and the queue waits."""
-        self._has_unflushed = False
+        self._has_unflushed, is_done = False, False
         try:
             await self._flush()
+            is_done = True
         except AppError as error:
-            self._has_unflushed = True
             self._in_trouble(error)
-            return False
-        return True
+        finally:
+            self._has_unflushed = self._has_unflushed or not is_done
+        return is_done
 
     # Listening
 
@@ -319,7 +323,7 @@ class Uplink:
 
     async def _received(self, link: ClientConnection, text: str) -> None:
         message = frame.decode(text)
-        self._record(Direction.IN, text)
+        self._record(Direction.IN, shown(text, message))
         if isinstance(message, frame.Result):
             self._pending.settle(message.uid, Reply(payload=message.payload))
         elif isinstance(message, frame.Error):
@@ -327,13 +331,13 @@ class Uplink:
         else:
             answer, after = self._replies.to(message, text, self._now)
             if answer:
+                self._record(Direction.OUT, answer)
                 await self._send(link, answer)
             if after is not None:
                 after()
             self._alarm.set(self._now)
 
     async def _send(self, link: ClientConnection, text: str) -> None:
-        self._record(Direction.OUT, text)
         try:
             async with asyncio.timeout(SEND_S):
                 await link.send(text)
@@ -342,7 +346,7 @@ class Uplink:
 
     def _record(self, direction: Direction, text: str) -> None:
         if self.heard is not None:
-            self.heard(direction, masked_known(shown(text, self._pending.action), self._secrets))
+            self.heard(direction, masked_known(text, self._secrets))
 
     # Speaking
 
@@ -450,9 +454,11 @@ class Uplink:
     async def _call(self, link: ClientConnection, uid: str, action: str, payload: Payload) -> Reply:
         """Send a CALL and wait for its answer; one at a time (J16 §4.1.1)."""
         began_s = time.monotonic()
-        waiting = self._pending.begin(uid, action)
+        waiting = self._pending.begin(uid)
         try:
-            await self._send(link, frame.encode_call(uid, action, payload))
+            text = frame.encode_call(uid, action, payload)
+            self._record(Direction.OUT, masked_request(text, action, payload))
+            await self._send(link, text)
             async with asyncio.timeout(self.station.call_limit_s):
                 return await waiting
         except TimeoutError:

@@ -18,7 +18,7 @@ from app.model.frame import Direction
 from app.scope import Scope
 from tests.bridge.kit import FakeOutlet, MemoryOutbox, equipment, kept
 
-QUICK = Rhythm(least_s=0.05, most_s=0.2, restart_s=0.05)
+QUICK = Rhythm(least_s=0.05, most_s=0.2, restart_s=0.05, first_s=0.0)
 
 
 @dataclass

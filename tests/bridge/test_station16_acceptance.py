@@ -20,7 +20,7 @@ from tests.bridge.kit import FakeOutlet
 from tests.bridge.lines import Unit, living
 
 PASSWORD = "0123456789abcdef"
-RHYTHM = Rhythm(least_s=10 * PACE, most_s=40 * PACE, restart_s=2 * PACE)
+RHYTHM = Rhythm(least_s=10 * PACE, most_s=40 * PACE, restart_s=2 * PACE, first_s=0.0)
 
 QUICKER_V = 23_000.0
 """A second of a case is 20 ms: the box must count enough whole Wh in them to be compared."""
