@@ -17,7 +17,7 @@ from app.bridge.station import Answer, Equipment, Kept, Start, Station
 from app.bridge.station201_auth import Admission
 from app.bridge.station201_charging import Charging
 from app.bridge.station201_clock import BackendClock
-from app.bridge.station201_facts import connector_status, event_of, problem_of, told, word_of_16
+from app.bridge.station201_facts import connector_status, event_of, problem_of, serial_of, told, word_of_16
 from app.bridge.station201_metering import meter_value
 from app.bridge.station201_model import DeviceModel
 from app.bridge.station201_tx import Transactions
@@ -99,8 +99,8 @@ class Station201(Station):
         """Return the BootNotification (B01)."""
         self._beat_at = now + self._beat_pause
         mine = self.equipment
-        told_too = {"serialNumber": mine.serial[:25], "firmwareVersion": mine.firmware[:50]}
-        station = {"vendorName": mine.vendor[:50], "model": mine.model[:20]}
+        told_too = {"serialNumber": serial_of(self), "firmwareVersion": mine.firmware[:50]}
+        station = {"vendorName": mine.vendor[:50] or "Rehome", "model": mine.model[:20] or "Bridge"}
         station |= {name: text for name, text in told_too.items() if text}
         return {"reason": self._boot_reason, "chargingStation": station}
 

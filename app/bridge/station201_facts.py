@@ -12,6 +12,8 @@ from app.bridge.station201_model import Variable
 if TYPE_CHECKING:
     from app.bridge.station201 import Station201
 
+MAX_SERIAL = 25
+"""``serialNumber`` of BootNotificationRequest.json."""
 SILENT = "The unit is not heard."
 
 
@@ -35,6 +37,11 @@ def word_of_16(station: Station201) -> str:
     if station.tx.session is not None:
         return station.tx.charging_state.replace("EVConnected", "Preparing").replace("Idle", "Finishing")
     return "Finishing" if station.admission.is_spent(station.outlet.state) else "Preparing"
+
+
+def serial_of(station: Station201) -> str:
+    """Return the unit's number; of one too long (a JuiceBox's has 28 digits) the end, which tells units apart."""
+    return station.equipment.serial[-MAX_SERIAL:]
 
 
 def problem_of(station: Station201) -> str:
@@ -99,7 +106,7 @@ _TOLD: dict[tuple[str, str], Callable[[Station201], str | None]] = {
     ("SmartChargingCtrlr", "Entries"): lambda station: str(len(station.charging.stack.profiles)),
     ("ChargingStation", "VendorName"): lambda station: station.equipment.vendor[:50],
     ("ChargingStation", "Model"): lambda station: station.equipment.model[:20],
-    ("ChargingStation", "SerialNumber"): lambda station: station.equipment.serial[:25],
+    ("ChargingStation", "SerialNumber"): serial_of,
     ("ChargingStation", "FirmwareVersion"): lambda station: station.equipment.firmware[:50],
     ("ChargingStation", "AvailabilityState"): lambda station: "Available" if station.is_in_service else "Unavailable",
     ("EVSE", "AvailabilityState"): connector_status,
