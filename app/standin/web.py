@@ -11,6 +11,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
@@ -30,6 +33,8 @@ HEAD_LIMIT = 8192
 FIRST_S = 10.0
 """How long a client may take for its request."""
 RATE, TOTAL_RATE = 20.0, 400.0
+LINGER = "hh" if sys.platform == "win32" else "ii"
+"""struct linger (winsock2.h has shorts)."""
 TLS = 0x16
 """The first byte of a TLS handshake (RFC 8446 §5.1)."""
 NAME_LIMIT, KIND_LIMIT = 200, 20
@@ -163,8 +168,11 @@ class _Client(asyncio.Protocol):
         self._over()
 
     def abort(self) -> None:
-        """Hang up with a reset."""
+        """Hang up with a reset, so that nobody takes it for an empty answer."""
         self._over()
+        raw: socket.socket | None = self._transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(LINGER, 1, 0))
         self._transport.abort()
 
     def _over(self) -> None:
