@@ -1,4 +1,4 @@
-"""A mixed site: 75 simulated chargers of every family, each at an address of its own, among devices that are none.
+"""A mixed site: 77 simulated chargers of every family, each at an address of its own, among devices that are none.
 
 It needs a network of its own (a namespace): the chargers stand at the ports of their makers, ``<net>.10`` and up, and
 are announced as their makers do.
@@ -22,6 +22,8 @@ from app.sim.broker import Broker
 from app.sim.decoys import KINDS, Decoy
 from app.sim.everest import EverestUnit
 from app.sim.goe import GoEUnit
+from app.sim.juicebox import JuiceBox
+from app.sim.juicebox_console import JuiceBoxTelnet
 from app.sim.keba import KebaUnit
 from app.sim.microocpp import MicroOcppUnit
 from app.sim.modbus import Image, ModbusServer, put_text
@@ -119,6 +121,13 @@ def _alfen(firmware: str) -> Make:
 def _keba(make: str) -> Make:
     return lambda host, n: KebaUnit(
         make, serial=f"{17654000 + n}", host=host, broadcast_host=f"{host.rpartition('.')[0]}.255"
+    )
+
+
+def _juicebox(make: str) -> Make:
+    """Make a box whose server is dead and whose console is open."""
+    return lambda host, n: JuiceBoxTelnet(
+        JuiceBox(make, serial=f"0817081001{n:018d}", target=(host, 9), host=host), host=host, port=2000
     )
 
 
@@ -226,6 +235,8 @@ def places() -> list[Place]:
         *_lan("peblar", (lambda host, n: PeblarCharger(serial=f"24-01-A1B-{n:03d}", host=host, port=80),) * 2),
         *_lan("keba-c", (_keba(item) for item in ("p30-c", "p30-old", "p20-e"))),
         *_lan("keba-x", (_keba(item) for item in ("p30-x", "bmw"))),
+        *_lan("juicebox-jb1", [_juicebox("jb1")]),
+        *_lan("juicebox-jb2", [_juicebox("jb2")]),
         *_lan("tesla", (lambda host, n: TeslaUnit(serial=f"ACB{n:011d}", host=host, port=80),) * 2),
         *_lan("nrgkick", (_nrgkick,) * 2),
         *(Place(profile=profile, make=_heard(name, said)) for profile, name, said in ANNOUNCED),
