@@ -121,9 +121,12 @@ class Backend:
         try:
             async for text in line:
                 self.texts.append(text)
-                message = json.loads(text)
+                try:
+                    message = json.loads(text)
+                except (ValueError, RecursionError):
+                    continue
                 self.heard.put_nowait(message)
-                if message[0] == 2 and message[2] in self.answers:
+                if isinstance(message, list) and len(message) > 2 and message[0] == 2 and message[2] in self.answers:
                     answer = self.answers[message[2]]
                     answer = answer(message[3]) if callable(answer) else answer
                     await line.send(json.dumps([3, message[1], answer]))

@@ -11,6 +11,7 @@ from app.sim.station import OcppStation
 from app.sim.station2 import Station2
 from tests.bridge.relay_kit import BOOT, backend, bridge, order, told, unit, until
 from tests.ocpp.endpoint_kit import site
+from tests.sim.csms import csms
 
 
 async def test_a_station_boots_charges_and_stops_through_the_bridge() -> None:
@@ -91,3 +92,44 @@ async def test_a_unit_without_subprotocol_gets_one() -> None:
         await link.send(json.dumps([2, "1", "BootNotification", BOOT]))
         assert (await told(link))[2]["status"] == "Accepted"
         assert "SUBPROTOCOL-ADDED" in between.codes
+
+
+async def test_the_ocpp_packages_central_system_finds_nothing_wrong_with_a_relayed_station() -> None:
+    """Both ways validated by the package's own schemas; what fails there is logged, and fails the test."""
+    async with (
+        csms("ocpp1.6") as central,
+        bridge(order(central.url, identity="NEW-1")) as between,
+        OcppStation("CP-1", between.url, time_scale=0.01) as station,
+    ):
+        await central.hears("StatusNotification", lambda told: told["connectorId"] == 1)
+        assert central.paths == ["/ocpp/NEW-1"]
+        answer = await central.order("RemoteStartTransaction", {"idTag": "CARD-1", "connectorId": 1})
+        assert answer == {"status": "Accepted"}
+        station.plug_in()
+        began = await central.hears("StartTransaction")
+        await until(lambda: between.status.session is not None)
+        running = between.status.session
+        assert running is not None
+        await central.order("RemoteStopTransaction", {"transactionId": int(running.transaction)})
+        over = await central.hears("StopTransaction")
+        assert over["meterStop"] >= began["meterStart"]
+        assert (await central.order("GetConfiguration", {}))["configurationKey"]
+        await until(lambda: between.status.session is None)
+
+
+async def test_the_ocpp_packages_central_system_of_2_0_1_commands_a_relayed_station() -> None:
+    async with (
+        csms("ocpp2.0.1") as central,
+        bridge(order(central.url, "CS-1", version="2.0.1")) as between,
+        Station2(between.url, "CS-1", time_scale=0.01) as station,
+    ):
+        await central.hears("StatusNotification")
+        await central.order("GetBaseReport", {"requestId": 1, "reportBase": "FullInventory"})
+        await central.hears("NotifyReport", lambda told: not told.get("tbc", False))
+        station.swipe("CARD-1")
+        station.plug_in()
+        await central.hears("TransactionEvent", lambda told: told["eventType"] == "Started")
+        await until(lambda: between.status.session is not None)
+        station.unplug()
+        await central.hears("TransactionEvent", lambda told: told["eventType"] == "Ended")
+        await until(lambda: between.status.session is None)
