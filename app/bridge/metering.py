@@ -31,6 +31,10 @@ MOST_W = 20_000.0
 SLACK_WH = 500_000
 """A clock that was wrong while the bridge was away must not make energy unbelievable [OURS]."""
 
+DOUBTS = 3
+"""Reports in a row that make us believe that the lifetime energy fell or jumped. Right after a restart of the bridge
+nobody else can tell an old datagram from a box that counts anew [OURS]."""
+
 NOTES = 5
 """Oddities kept, the last ones."""
 
@@ -68,6 +72,7 @@ class Stays:
         """Begin, or go on from what ``kept`` gave before a restart."""
         self._kept = _read(kept)
         self._last: BoxReport | None = None
+        self._doubted: list[BoxReport] = []
         self._is_present = False
 
     @property
@@ -100,7 +105,7 @@ class Stays:
 
     def heard(self, report: BoxReport) -> tuple[OutletState, ...]:
         """Take a report; return the states to tell, in order: the last is how it is now, others went unseen."""
-        if self._is_again(report):
+        if self._is_again(report) or self._is_doubted(report):
             return ()
         self._is_present = True
         if not self._kept.at:
@@ -151,6 +156,29 @@ class Stays:
         is_same = numbers != (None, None) and numbers == (last.loop, last.counter)
         return is_same and report.lifetime_wh == last.lifetime_wh
 
+    def _is_doubted(self, report: BoxReport) -> bool:
+        """Say whether to wait for more reports before this one's lifetime energy is believed."""
+        before, told, doubted = self._kept.lifetime_wh, report.lifetime_wh, self._doubted
+        if before is None or told is None or 0 <= told - before <= self._most_wh(report):
+            doubted.clear()
+            return False
+        if doubted and not 0 <= told - (doubted[-1].lifetime_wh or 0) <= self._most_wh(report):
+            doubted.clear()
+        doubted.append(report)
+        if len(doubted) < DOUBTS:
+            return True
+        self._count_anew(doubted[0], before)
+        doubted.clear()
+        return False
+
+    def _count_anew(self, first: BoxReport, before_wh: int) -> None:
+        """Take another lifetime energy for the register as it is; the running stretch tells what flowed meanwhile."""
+        told = first.lifetime_wh or 0
+        verb = "fell" if told < before_wh else "jumped"
+        self._kept.lifetime_wh = told - self._grown_stretch(first)
+        text = f"{first.at:%Y-%m-%d %H:%M} UTC: lifetime energy {verb} from {before_wh} to {told} Wh"
+        self._kept.notes = (*self._kept.notes, text)[-NOTES:]
+
     def _first(self, report: BoxReport) -> None:
         """Begin at the box's own counter; what flowed before anybody listened is nobody's."""
         kept = self._kept
@@ -174,14 +202,8 @@ class Stays:
         """Return the energy since the last report."""
         kept, told = self._kept, report.lifetime_wh
         if told is not None and kept.lifetime_wh is not None:
-            grown = told - kept.lifetime_wh
-            if 0 <= grown <= self._most_wh(report):
-                kept.lifetime_wh = told
-                return grown
-            verb = "fell" if grown < 0 else "jumped"
-            self._note(f"{report.at:%Y-%m-%d %H:%M} UTC: lifetime energy {verb} from {kept.lifetime_wh} to {told} Wh")
-            kept.lifetime_wh = told
-            return self._grown_stretch(report)
+            grown, kept.lifetime_wh = told - kept.lifetime_wh, told
+            return grown
         grown = self._grown_stretch(report)
         if told is not None:
             kept.lifetime_wh = told
@@ -199,9 +221,6 @@ class Stays:
 
     def _most_wh(self, report: BoxReport) -> float:
         return MOST_W * max(0.0, self._silence_s(report)) / 3600 + SLACK_WH
-
-    def _note(self, text: str) -> None:
-        self._kept.notes = (*self._kept.notes, text)[-NOTES:]
 
     def _silence_s(self, report: BoxReport) -> float:
         return (report.at - datetime.fromisoformat(self._kept.at)).total_seconds()

@@ -200,6 +200,9 @@ def test_the_register_goes_on_where_the_box_begins_to_count_anew() -> None:
     box = Box()
     box.says(FREE, 5_000_000)
     box.says(CHARGING, 5_000_100, 100)
+    assert box.says(FREE, 70) == ()
+    assert box.says(FREE, 70) == ()
+    assert box.state().register_wh == 5_000_100
     assert seen(box.says(FREE, 70)) == [(1, False, 5_000_000, 5_000_100)]
     assert "fell from 5000100 to 70 Wh" in box.stays.notes[-1]
     assert seen(box.says(CHARGING, 90, 20)) == [(2, True, 5_000_100, 5_000_120)]
@@ -209,17 +212,34 @@ def test_energy_of_the_running_stretch_counts_where_the_lifetime_falls() -> None
     box = Box()
     box.says(FREE, 5000)
     box.says(CHARGING, 5100, 100)
-    assert seen(box.says(CHARGING, 5080, 130)) == [(1, True, 5000, 5130)]
-    assert seen(box.says(CHARGING, 5100, 150)) == [(1, True, 5000, 5150)]
+    box.says(CHARGING, 5080, 130)
+    box.says(CHARGING, 5090, 140)
+    assert seen(box.says(CHARGING, 5095, 145)) == [(1, True, 5000, 5145)]
+    assert seen(box.says(CHARGING, 5110, 160)) == [(1, True, 5000, 5160)]
+
+
+def test_an_old_datagram_after_a_restart_is_not_taken_for_a_new_count() -> None:
+    box = Box()
+    box.says(FREE, 5000)
+    box.says(CHARGING, 5400, 400)
+    box.restart_bridge()
+    assert box.says(CHARGING, 5200, 200) == ()
+    assert box.says(CHARGING, 5250, 250) == ()
+    assert seen(box.says(CHARGING, 5450, 450)) == [(1, True, 5000, 5450)]
+    assert box.says(CHARGING, 5300, 300) == ()
+    assert box.stays.notes == ()
 
 
 def test_a_jump_no_box_can_make_is_noted_and_sold_to_nobody() -> None:
     box = Box()
     box.says(FREE, 5000)
     box.says(CHARGING, 5100, 100)
-    assert seen(box.says(CHARGING, 900_000_000, 120)) == [(1, True, 5000, 5120)]
+    assert box.says(CHARGING, 900_000_000, 120) == ()
+    assert seen(box.says(CHARGING, 5130, 130)) == [(1, True, 5000, 5130)]
+    box.says(CHARGING, 900_000_000, 140)
+    box.says(CHARGING, 900_000_010, 150)
+    assert seen(box.says(CHARGING, 900_000_030, 170)) == [(1, True, 5000, 5170)]
     assert "jumped" in box.stays.notes[-1]
-    assert seen(box.says(CHARGING, 900_000_030, 150)) == [(1, True, 5000, 5150)]
 
 
 def test_a_box_without_lifetime_energy_is_metered_by_its_stretches() -> None:
