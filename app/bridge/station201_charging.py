@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KEPT_PROFILES = "201.profiles"
 HIGHEST_V = 240.0
 """Taken where a unit tells no voltage: watts become amperes rather too few than too many (IEC 60038)."""
-HORIZON_S = 86_400.0
+HORIZON_S = 3600.0
 """How far ahead a change of the limit is looked for."""
 LONGEST_S = 10 * 86_400
 """How far a composite schedule reaches at most [OURS]."""
