@@ -27,6 +27,7 @@ from app.driver.session import Session
 from app.errors import Garbled, LinkLost, NotSupported, TimedOut, Unexpected, ValueRejected
 from app.juicenet.box import Box
 from app.juicenet.desk import identity_of, word_of
+from app.juicenet.families import family
 from app.juicenet.message import MOST_A, Sealed
 from app.links.link import JuiceLink, Links
 from app.model.address import Address, JuiceAddress
@@ -110,7 +111,7 @@ class JuiceNet(Session):
     async def identify(self) -> Identity:
         """Tell by its datagrams who it is."""
         async with self.call("identify"):
-            return replace(identity_of(self.box.state), profile_id=self._profile.id)
+            return _identified(self.box.state, self._profile)
 
     async def status(self) -> Status:
         """Return what it reported last; nothing is sent."""
@@ -354,7 +355,12 @@ async def probe(address: Address, profile: Profile, links: Links) -> Identity | 
     box = links.juicenet(address).box
     if not isinstance(box, Box):
         return None
-    return replace(identity_of(box.state), profile_id=profile.id)
+    return _identified(box.state, profile)
+
+
+def _identified(state: BoxState, profile: Profile) -> Identity:
+    """Return who it is; of which generation it says when it starts."""
+    return replace(identity_of(state), profile_id=family(state.software, profile.id))
 
 
 def _opened(address: Address, profile: Profile, links: Links) -> Session:

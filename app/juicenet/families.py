@@ -12,7 +12,7 @@ STARTS = (("JB_1", "juicebox-jb1"), ("JB2", "juicebox-jb2"), ("JEO", "juicebox-e
 ANY = "juicebox-wifi"
 
 
-def family(software: str) -> str:
-    """Return the profile of a box that calls itself so (``EMWERK-JB201-1.0.46``); the general one if unknown."""
+def family(software: str, otherwise: str = ANY) -> str:
+    """Return the profile of a box that calls itself so (``EMWERK-JB201-1.0.46``); ``otherwise`` where it is unknown."""
     name = software.removeprefix("EMWERK-")
-    return next((profile_id for start, profile_id in STARTS if name.startswith(start)), ANY)
+    return next((profile_id for start, profile_id in STARTS if name.startswith(start)), otherwise)
