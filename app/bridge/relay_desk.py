@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -37,8 +37,6 @@ from app.scope import Scope, Trouble
 
 if TYPE_CHECKING:
     from app.trust.wardrobe import Wardrobe
-
-log = logging.getLogger(__name__)
 
 MOST_KNOCKING = 100
 """Unknown units remembered; the one longest unheard goes."""
@@ -100,6 +98,7 @@ class RelayDesk:
         dial: Dial | None = None,
         memory: Callable[[str], Memory] | None = None,
         heard: Heard | None = None,
+        next_seq: Callable[[], int] | None = None,
         wardrobe: Callable[[], Wardrobe] | None = None,
         times: RelayTimes | None = None,
         bounds: Bounds | None = None,
@@ -111,6 +110,7 @@ class RelayDesk:
         self.scope = Scope("relays", report=report)
         self.now = now
         self._heard = heard
+        self._next_seq = next_seq or itertools.count(1).__next__
         self._wardrobe = wardrobe
         self._bounds = bounds or Bounds()
         self._memory = memory or (lambda _: InMemory())
@@ -293,7 +293,7 @@ class RelayDesk:
 
     def _take_in(self, place: Place, found: Aim, shake: Handshake, channel: Channel) -> Receiver:
         older = place.relay
-        recorder = Recorder(place.order.target.identity, self._heard, self.now)
+        recorder = Recorder(place.order.target.identity, self._heard, self.now, self._next_seq)
         recorder.learn(place.order.target.secret, place.order.unit_secret, found.target.secret)
         place.trouble = ""
         after = older.replaced() if older is not None else None

@@ -19,13 +19,15 @@ Heard = Callable[[Frame], None]
 class Recorder:
     """The frames of one connection on their way to whoever records them."""
 
-    _seqs = itertools.count(1)
     _connections = itertools.count(1)
 
-    def __init__(self, identity: str, heard: Heard | None, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, identity: str, heard: Heard | None, now: Callable[[], datetime], next_seq: Callable[[], int]
+    ) -> None:
         self._identity = identity
         self._heard = heard
         self._now = now
+        self._next_seq = next_seq
         self._connection = next(Recorder._connections)
         self._forms: tuple[str, ...] = ()
 
@@ -53,7 +55,7 @@ class Recorder:
             notes = (*notes, f"CUT-{len(text)}")
         self._heard(
             Frame(
-                seq=next(Recorder._seqs),
+                seq=self._next_seq(),
                 at=self._now(),
                 identity=self._identity,
                 connection=self._connection,

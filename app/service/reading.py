@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.bridge.corrections import UNAVOIDABLE, catalogue
 from app.bridge.station import Start
 from app.errors import SiteError
 from app.model.backend import SAFE_IDENTITY, SecurityProfile
@@ -139,7 +140,13 @@ class _Reader:
             unit_secret=self._secret(table, "unit_password"),
             adds_boot=table.flag("adds_boot", True),
             watches_only=table.flag("watches_only", False),
+            without=table.texts("without"),
+            vendor=table.text("vendor", "", longest=20),
+            model=table.text("model", "", longest=20),
         )
+        for code in plan.without:
+            if code not in catalogue() or code in UNAVOIDABLE:
+                table.problem("without", f"“{code}” is no correction that can be forbidden")
         table.done()
         return plan
 

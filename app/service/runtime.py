@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from app.bridge.clockwork import Clockwork, utc_now
+from app.bridge.corrections import BOOT
 from app.bridge.keeping import StateStore
 from app.bridge.relay_desk import RelayDesk
 from app.bridge.relay_order import RelayOrder
@@ -91,6 +92,7 @@ class Runtime:
             site=self.plan.name,
             started_at=self.started_at,
             units=boxes + self.relays.statuses,
+            knocking=self.relays.knocking,
             trouble=" ".join(text for text in trouble if text),
         )
 
@@ -102,7 +104,12 @@ class Runtime:
         self.store = StateStore.open(plan.folder / "bridge.db")
         stack.push_async_callback(self.store.close)
         self.recorder = Recorder(plan.folder / "records", self.frames, site=plan.name, keep_days=plan.keep_days)
-        self.relays = RelayDesk(memory=self.store.memory, heard=self.frames.publish, report=self._failed)
+        self.relays = RelayDesk(
+            memory=self.store.memory,
+            heard=self.frames.publish,
+            next_seq=lambda: next(self._seqs),
+            report=self._failed,
+        )
         await stack.enter_async_context(self._scope)
         self._scope.required("state", self.store.run())
         self._scope.isolated("record", self.recorder.run())
@@ -110,9 +117,9 @@ class Runtime:
         if plan.boxes:
             await self._open_boxes(stack)
         if plan.relays:
+            self.relays.adopt([self._order(relay) for relay in plan.relays])
             await self.relays.open(plan.address, plan.relay_port)
             stack.push_async_callback(self.relays.close)
-            self.relays.adopt([self._order(relay) for relay in plan.relays])
         self._round(self._now())
 
     async def _open_boxes(self, stack: AsyncExitStack) -> None:
@@ -187,7 +194,10 @@ class Runtime:
             ),
             backend=backend.name,
             unit_secret=plan.unit_secret,
+            vendor=plan.vendor,
+            model=plan.model,
             watches_only=plan.watches_only,
+            without=frozenset(plan.without) | (frozenset() if plan.adds_boot else {BOOT}),
         )
 
     def _failed(self, trouble: Trouble) -> None:

@@ -59,7 +59,12 @@ class RelayPlan(UnitPlan):
     unit_secret: Secret = field(default_factory=lambda: Secret(""))
     adds_boot: bool = True
     watches_only: bool = False
-    """Passes on what the unit says, changes nothing, and lets no command of the backend through."""
+    """Passes everything on as it is, both ways, the backend's commands too; adds, changes, holds and asks nothing."""
+    without: tuple[str, ...] = ()
+    """Codes of corrections that are forbidden (``resources/bridge/corrections.toml``)."""
+    vendor: str = ""
+    """For the BootNotification of a unit that never sent one: with ``model``."""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

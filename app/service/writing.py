@@ -126,7 +126,8 @@ def _relay(plan: RelayPlan, certificates: dict[str, str], secrets: dict[str, Sec
         written["unit_password"] = _secret(f"{plan.identity}.unit-password", plan.unit_secret, secrets)
     if plan.watches_only:
         written["watches_only"] = True
-    return written
+    more = {"without": list(plan.without), "vendor": plan.vendor, "model": plan.model}
+    return written | {key: value for key, value in more.items() if value}
 
 
 def _secret(name: str, secret: Secret, secrets: dict[str, Secret]) -> str:

@@ -30,7 +30,7 @@ def plan(folder: Path) -> SitePlan:
     )  # fmt: skip
     relay = RelayPlan(
         identity="DC-1", backend="proved", chain=PEM, key=Secret("-----BEGIN KEY-----"), unit_identity="old",
-        unit_secret=Secret("another secret"), watches_only=True,
+        unit_secret=Secret("another secret"), watches_only=True, without=("BOOT-ADDED",), vendor="Acme", model="Wall",
     )  # fmt: skip
     return SitePlan(
         name="Harbour", address="192.0.2.10", folder=folder / "state", backends=(main, proved), boxes=(box,),
