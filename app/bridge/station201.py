@@ -5,6 +5,7 @@ Pure: times are passed in, messages are handed to whoever owns the line.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -24,6 +25,9 @@ from app.bridge.station201_tx import Transactions
 from app.bridge.station201_variables import TABLE
 from app.ocpp import schema
 
+log = logging.getLogger(__name__)
+
+KEPT_ACTIONS = frozenset({"TransactionEvent", "SecurityEventNotification"})
 BOOT_AGAIN_S = 60.0
 """Pause between two BootNotifications where the backend names none (B02.FR.02 leaves it to the station)."""
 LOOK_S = 3600.0
@@ -141,8 +145,11 @@ class Station201(Station):
             return Answer(error="PropertyConstraintViolation", text=type(error).__name__)
 
     def rendered(self, message: Message) -> Payload | None:
-        """Return what is sent; an Authorize whose question was settled otherwise is not."""
+        """Return what is sent. Not so an Authorize that was settled otherwise, and what 1.6 left in the queue."""
         if message.action == "Authorize" and not self.admission.is_wanted(message):
+            return None
+        if message.is_kept and message.action not in KEPT_ACTIONS:
+            log.warning("%s: %s of another OCPP version can't be told", self.equipment.identity, message.action)
             return None
         return message.payload
 

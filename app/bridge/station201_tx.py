@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from app.bridge.station201_metering import REGISTER, meter_value, register_value
 
 if TYPE_CHECKING:
     from app.bridge.station201 import Station201
+
+log = logging.getLogger(__name__)
 
 LEAST_A = 6.0
 """Below this no car charges (IEC 61851-1 annex A)."""
@@ -35,7 +38,7 @@ class Transactions:
 
     def __init__(self, station: Station201) -> None:
         self._station = station
-        self.session: Session | None = station.kept.sessions.running()
+        self.session: Session | None = _ours(station)
         self.is_barred = self.session is not None and station.kept.memory.get(BARRED) == self.session.number
         self._told_state = ""
         self._told_at = station.started_at
@@ -246,3 +249,14 @@ class Transactions:
         self._station.keep(
             Message(action="TransactionEvent", payload=event, at=now, is_kept=True, session=about.number)
         )
+
+
+def _ours(station: Station201) -> Session | None:
+    """Return the transaction that runs; one begun in the words of OCPP 1.6 can't go on in these, and is closed."""
+    session = station.kept.sessions.running()
+    if session is None or session.transaction_id == session.number:
+        return session
+    log.warning("%s: a session of another OCPP version was closed unsold", station.equipment.identity)
+    session.ended_at, session.stop_wh, session.reason = station.started_at, session.last_wh, "Other"
+    station.kept.sessions.save(session)
+    return None

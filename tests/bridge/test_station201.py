@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from app.bridge.message import Message
+from app.bridge.session import Session
 from app.bridge.station import Start
 from app.ocpp.stamps import read, written
-from tests.bridge.kit import NOW, FakeOutlet
+from tests.bridge.kit import NOW, FakeOutlet, kept
 from tests.bridge.kit201 import ACCEPTED, Desk, registers
 
 BLOCKED = {"idTokenInfo": {"status": "Blocked"}}
@@ -378,6 +381,23 @@ def test_a_message_the_backend_can_not_process_is_given_up_and_one_it_does_not_a
     assert message is not None
     assert all(desk.station.refused(message, "", desk.now) for _ in range(100))
     assert [desk.station.refused(message, "InternalError", desk.now) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_what_another_version_left_is_named_and_holds_nothing_up(
+    caplog: pytest.LogCaptureFixture, allowed_log: Callable[[str], None]
+):
+    allowed_log("another OCPP version")
+    stored = kept()
+    old = Session(identity="BOX-1", plug=1, began_at=NOW, start_wh=900, id_tag="A", transaction_id="7", last_wh=950)
+    stored.sessions.save(old)
+    stored.outbox.put(Message(action="StartTransaction", payload={}, at=NOW, is_kept=True, session=old.number))
+    outlet = FakeOutlet()
+    outlet.plug_in()
+    desk = Desk(stored=stored, outlet=outlet)
+    assert desk.remote_start() == "Accepted"
+    assert desk.events()[0]["eventType"] == "Started"
+    assert not desk.heard("StartTransaction")
+    assert len([record for record in caplog.records if "another OCPP version" in record.message]) == 2
 
 
 # Availability -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.acceptance.kit import PACE, central, run_cases, told
 from tests.bridge.kit import FakeOutlet
 from tests.bridge.kit201 import Unit, living
 
+PASSWORD, NEW_PASSWORD = "0123456789abcdef", "fedcba9876543210"
 QUICKER_V = 23_000.0
 """A second of a case is 20 ms: the box must count enough whole Wh in them to be compared."""
 
@@ -43,6 +45,24 @@ async def test_it_boots_tells_its_state_and_sells_one_session():
     assert not any(event["offline"] for event in events)
 
 
+async def test_a_password_the_backend_sets_is_used_from_the_next_connection_on():
+    secured: dict[str, Any] = {"security_profile": SecurityProfile.BASIC, "secret": Secret(PASSWORD)}
+    async with central() as server, living(server.state.url, **secured) as unit:
+        endpoint = await server.arrival("BOX-1", timeout_s=5)
+        await unit.until(lambda: unit.uplink.line is LineState.ONLINE)
+        name = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+        order = {"setVariableData": [name | {"attributeValue": NEW_PASSWORD}]}
+        answer = await endpoint.call("SetVariables", order, timeout_s=5)
+        assert answer["setVariableResult"][0]["attributeStatus"] == "Accepted"
+        await unit.until(lambda: unit.uplink.dials == 2 and unit.uplink.line is LineState.ONLINE)
+        told = base64.b64encode(f"BOX-1:{NEW_PASSWORD}".encode()).decode()
+        there = server.endpoint("BOX-1")
+        assert there is not None
+        assert unit.uplink.target.secret.reveal() == NEW_PASSWORD
+        assert there.handshake.has_password
+        assert not [text for _, text in unit.texts if NEW_PASSWORD in text or told in text]
+
+
 def helpful(unit: Unit):
     """Do at the box what a prompt asks; nobody can hold a card to it."""
 
@@ -65,7 +85,6 @@ def helpful(unit: Unit):
     return act
 
 
-PASSWORD = "0123456789abcdef"
 NO_READER = {"A201-AUTH-01", "A201-AUTH-02"}
 """Cases of a card held to a reader."""
 NO_FILES = {"A201-DIAG-01", "A201-DIAG-02", "A201-FW-01"}
