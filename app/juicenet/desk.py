@@ -33,15 +33,15 @@ def _now() -> datetime:
 
 
 def identity_of(state: BoxState) -> Identity:
-    """Return who a box is by what it sent. The model is the code its software tells (``JB201``)."""
-    model = state.software.removeprefix("EMWERK-").partition("-")[0] if state.software else "JuiceBox"
+    """Return who a box is by what it sent. The model has the code its software tells (``JB201``)."""
+    code, _, firmware = state.software.removeprefix("EMWERK-").partition("-")
     serial = claim(ClaimKind.SERIAL, state.box_id)
     version = state.report.version or "without version" if state.report is not None else ""
     return Identity(
         vendor=VENDOR,
-        model=model[:40],
+        model=f"JuiceBox {code.replace('_', ' ')}".strip()[:40],
         serial=state.box_id,
-        firmware=state.software[:60],
+        firmware=firmware[:30],
         claims=(serial,) if serial is not None else (),
         extra={"JuiceNet": version} if version else {},
     )

@@ -237,3 +237,14 @@ async def test_a_session_ends_when_nobody_listens_any_more(home: Path, monkeypat
         with pytest.raises((LinkLost, NotReachable)):
             async with bench.open(unit.unit_id):
                 pass
+
+
+async def test_a_box_that_tells_its_software_is_known_by_its_generation(home: Path, monkeypatch: pytest.MonkeyPatch):
+    async with bench_in(home, monkeypatch) as (bench, port), plain_box(port) as box:
+        assert (await unit_of(bench, box)).identity.profile_id == "juicebox-wifi"
+        box.send(f"{BOX}:DBG,NFO:BOT:EMWERK-JB201-1.0.46, Gecko_OS-STANDARD-4.2.7-11064, WGM160P:".encode())
+        await until(bench.juice, lambda: bool(bench.juice.boxes[BOX].software))
+        unit = bench.finder.at(ADDRESS)
+        assert unit is not None
+        identity = unit.identity
+        assert (identity.model, identity.firmware, identity.profile_id) == ("JuiceBox JB201", "1.0.46", "juicebox-jb2")
