@@ -11,7 +11,7 @@ import socket
 import ssl
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, NegotiationError, ProtocolError
@@ -41,6 +41,8 @@ QUEUE = 8
 LOWEST_TLS = ssl.TLSVersion.TLSv1_2
 """SEC16 A00.FR.313."""
 
+E = TypeVar("E", bound=BaseException)
+
 _quiet = logging.getLogger("rehome.bridge.wire")
 _quiet.propagate = False
 _quiet.addHandler(logging.NullHandler())
@@ -51,6 +53,24 @@ class _Dial(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+class _Link(ClientConnection):
+    """A connection that tells why TLS ended before the upgrade was answered (client certificates in TLS 1.3)."""
+
+    _lost: Exception | None = None
+
+    async def handshake(self, *args: Any, **options: Any) -> None:
+        try:
+            await super().handshake(*args, **options)
+        except (InvalidHandshake, EOFError) as error:
+            if isinstance(self._lost, ssl.SSLError):
+                raise error from self._lost
+            raise
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = exc
+        super().connection_lost(exc)
 
 
 async def dial(
@@ -83,6 +103,7 @@ async def dial(
             max_size=max_bytes,
             max_queue=QUEUE,
             logger=_quiet,
+            create_connection=_Link,
             **options,
         )
     except (TimeoutError, OSError, InvalidHandshake, InvalidURI, ProtocolError, EOFError, ValueError) as error:
@@ -173,7 +194,7 @@ def _show(context: ssl.SSLContext, chain: str, key: str) -> None:
 
 def _in_words(error: BaseException, target: Target) -> AppError:
     where = redact_url(target.url)
-    cause = _tls_cause(error)
+    cause = _cause(error, ssl.SSLError)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return TlsRejected(
             f"The backend's certificate is not trusted: {cause.verify_message}.",
@@ -182,6 +203,12 @@ def _in_words(error: BaseException, target: Target) -> AppError:
     if cause is not None:
         return TlsRejected(
             f"TLS with {where} failed: {_reason(cause)}.",
+            "Check the port, and on security profile 3 whether the backend knows the unit's certificate.",
+        )
+    is_tls = target.url.lower().startswith("wss:")
+    if is_tls and (_cause(error, EOFError) or _cause(error, ConnectionResetError)):
+        return TlsRejected(
+            f"{where} hung up without a word once TLS had begun.",
             "Check the port, and on security profile 3 whether the backend knows the unit's certificate.",
         )
     if isinstance(error, InvalidStatus):
@@ -232,11 +259,11 @@ def _unspoken(target: Target) -> AppError:
     )
 
 
-def _tls_cause(error: BaseException) -> ssl.SSLError | None:
-    """Find a TLS failure: one after the handshake comes wrapped in a broken upgrade (TLS 1.3 client certificates)."""
+def _cause(error: BaseException, kind: type[E]) -> E | None:
+    """Find what is behind a failure: TLS that ends after its handshake comes wrapped in a broken upgrade."""
     seen: BaseException | None = error
     for _ in range(4):
-        if isinstance(seen, ssl.SSLError) or seen is None:
+        if isinstance(seen, kind) or seen is None:
             return seen
         seen = seen.__cause__ or seen.__context__
     return None

@@ -104,9 +104,10 @@ class Uplink:
         self.trouble = ""
         self.advice = ""
         self.dials = 0
+        self.pong_s = PONG_S
         self._clockwork = clockwork
         self._flush = flush
-        self._rekeyed = rekeyed
+        self.rekeyed = rekeyed
         self._delivered = delivered
         self._count = 0
         self._rhythm = rhythm
@@ -218,8 +219,8 @@ class Uplink:
         def after() -> None:
             self.target = replace(self.target, secret=password)
             self._secrets = (*self._secrets, *spellings(password))
-            if self._rekeyed is not None:
-                self._rekeyed(password)
+            if self.rekeyed is not None:
+                self.rekeyed(password)
             self.restart("new password")
 
         return after
@@ -328,6 +329,8 @@ class Uplink:
             self._pending.settle(message.uid, Reply(payload=message.payload))
         elif isinstance(message, frame.Error):
             self._pending.settle(message.uid, Reply(code=message.code or frame.INTERNAL))
+        if isinstance(message, frame.Result | frame.Error):
+            await asyncio.sleep(0)  # the speaker acts on an answer before the next order is looked at
         else:
             answer, after = self._replies.to(message, text, self._now)
             if answer:
@@ -471,7 +474,7 @@ class Uplink:
     async def _look_for_life(self, link: ClientConnection) -> None:
         """Hang up on a line where nothing comes back, not even the pong that every WebSocket owes."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(PONG_S):
+            async with asyncio.timeout(self.pong_s):
                 await (await link.ping())
                 return
         self.trouble, self.advice = "The backend answers nothing any more.", "It is dialled again."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +70,7 @@ async def living(
     rhythm: Rhythm = QUICK,
     stored: Kept | None = None,
     outlet: FakeOutlet | None = None,
+    flush: Callable[[], Awaitable[None]] | None = None,
     **target: Any,
 ) -> AsyncIterator[Unit]:
     """Let a charge point live inside the block."""
@@ -86,12 +87,16 @@ async def living(
 
     clockwork = Clockwork()
     async with Scope("bridge") as scope:
-        uplink = Uplink(aim, station, clockwork, heard=heard, rhythm=rhythm)
+        uplink = Uplink(aim, station, clockwork, flush=flush or _nothing, heard=heard, rhythm=rhythm)
         unit = Unit(uplink, station, outlet, stored, texts, changed)
         scope.required("clock", clockwork.run())
         scope.required("line", uplink.run())
         scope.required("meter", _metered(unit))
         yield unit
+
+
+async def _nothing() -> None:
+    return
 
 
 async def _metered(unit: Unit) -> None:
