@@ -79,7 +79,7 @@ class GarageDesk:
         self._running: dict[Stand, Service] = {}
         self._states = {stand: StandState(stand=stand) for stand in Stand}
         self._log: deque[Asked] = deque(maxlen=KEPT)
-        self._lock = asyncio.Lock()
+        self._locks = {stand: asyncio.Lock() for stand in Stand}
         self._teller: asyncio.TimerHandle | None = None
         self._untold: set[Stand] = set()
 
@@ -160,13 +160,13 @@ class GarageDesk:
             raise ValueRejected(f"“{directory}” is no way to refuse the directory.", "Choose reset or 404.")
         if stand is Stand.DHCP and self._is_demo:
             raise ServerError("The demo gives out no addresses.", "Start Rehome without the demo for that.")
-        async with self._lock:
+        async with self._locks[stand]:
             if stand in self._running:
                 return self._states[stand]
             host = host or self._address()
-            ports = (self._wanted(port, PORTS[stand]), self._wanted(secure_port, SECURE_PORT))
+            places = (self._wanted(port, PORTS[stand]), self._wanted(secure_port, SECURE_PORT))
             try:
-                service = await self._started(stand, host, *ports, directory)
+                service = await self._started(stand, host, *places, directory)
             except ServerError as error:
                 self._tell(replace(self._states[stand], trouble=error.message, advice=error.advice))
                 raise
@@ -183,7 +183,7 @@ class GarageDesk:
 
     async def stop(self, stand: Stand) -> None:
         """Stop a service. Idempotent."""
-        async with self._lock:
+        async with self._locks[stand]:
             service = self._running.pop(stand, None)
             if service is not None:
                 await service.close()
@@ -239,11 +239,11 @@ class GarageDesk:
         )
 
     def _gave_way(self, error: AppError) -> None:
-        self._scope.isolated("give way", self._stopped(Stand.DHCP, error))
+        self._scope.isolated("give way", self._give_way(error))
 
-    async def _stopped(self, stand: Stand, error: AppError) -> None:
-        await self.stop(stand)
-        self._tell(replace(self._states[stand], trouble=error.message, advice=error.advice))
+    async def _give_way(self, error: AppError) -> None:
+        self._states[Stand.DHCP] = replace(self._states[Stand.DHCP], trouble=error.message, advice=error.advice)
+        await self.stop(Stand.DHCP)
 
     def _ground(self, host: str) -> Ground:
         for ground in self._grounds():

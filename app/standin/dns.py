@@ -21,6 +21,8 @@ from app.standin.names import Choice
 PORT = 53
 RATE, TOTAL_RATE = 200.0, 4000.0
 """Questions a second, of one client and of all: ten times what a garage of fifty chargers asks after a power cut."""
+STRANGER_RATE, STRANGERS_RATE = 2.0, 20.0
+"""Refusals a second, to one client of another network and to all of them: they must not use up what ours need."""
 TCP_CLIENTS = 32
 TCP_IDLE_S = 5.0
 """How long a TCP client may be silent (RFC 7766 §6.2.3 leaves it to us)."""
@@ -49,6 +51,7 @@ class DnsStand:
     ) -> None:
         self.choice = choice
         self.rates = Rates(per_s=RATE, total_per_s=TOTAL_RATE)
+        self._strangers = Rates(per_s=STRANGER_RATE, total_per_s=STRANGERS_RATE)
         self.host = ""
         self.port = 0
         self.tried = 0
@@ -104,9 +107,11 @@ class DnsStand:
 
     def heard(self, data: bytes, client: str, reply: Reply, *, over_tcp: bool) -> None:
         """Deal with one question; ``reply`` is called now, later, or never."""
-        if not self.rates.allows(client, asyncio.get_running_loop().time()):
+        is_near = self._is_near(client)
+        rates = self.rates if is_near else self._strangers
+        if not rates.allows(client, asyncio.get_running_loop().time()):
             return
-        decision = decide(data, self.choice, self._address, is_near=self._is_near(client))
+        decision = decide(data, self.choice, self._address, is_near=is_near)
         if decision.reply is not None:
             self._answer(decision, client, reply)
         elif decision.query is not None:
@@ -118,6 +123,10 @@ class DnsStand:
         self._told(decision.query, client, decision.words)
 
     def _ask_on(self, query: Query, client: str, reply: Reply, over_tcp: bool) -> None:
+        if (self.choice.forward_to, self._forwarder.port) == (self.host, self.port):
+            reply(dnswire.error(query, dnswire.REFUSED))
+            self._told(query, client, "refused: the resolver would be ourselves")
+            return
         if not self._forwarder.has_room(client):
             reply(dnswire.error(query, dnswire.SERVFAIL))
             self._told(query, client, "too many questions wait for the resolver")
@@ -147,9 +156,9 @@ class DnsStand:
         )
         self._tell(asked)
 
-    def joined(self, client: _TcpClient) -> bool:
-        """Count a TCP client in; false when there are too many."""
-        if len(self._clients) >= TCP_CLIENTS:
+    def joined(self, client: _TcpClient, address: str) -> bool:
+        """Count a TCP client in; false for strangers and when there are too many."""
+        if len(self._clients) >= TCP_CLIENTS or not self._is_near(address):
             return False
         self._clients.add(client)
         return True
@@ -196,7 +205,7 @@ class _TcpClient(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._client = str((transport.get_extra_info("peername") or ("",))[0])
-        if self._stand.joined(self):
+        if self._stand.joined(self, self._client):
             self._wait()
         else:
             self._transport.abort()

@@ -42,7 +42,7 @@ class Forwarder:
     """Asks a resolver, within bounds. ``port`` is 53 but in tests."""
 
     def __init__(self, *, port: int = 53) -> None:
-        self._port = port
+        self.port = port
         self._pending: Counter[str] = Counter()
 
     def has_room(self, client: str) -> bool:
@@ -72,7 +72,7 @@ class Forwarder:
 
     async def _once(self, query: Query, resolver: str, number: int) -> bytes:
         transport, ear = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Ear(number, query.question), remote_addr=(resolver, self._port)
+            lambda: _Ear(number, query.question), remote_addr=(resolver, self.port)
         )
         try:
             transport.sendto(dnswire.onward(query, number))
@@ -85,7 +85,7 @@ class Forwarder:
         writer = None
         try:
             async with asyncio.timeout(sum(TRIES_S)):
-                reader, writer = await asyncio.open_connection(resolver, self._port)
+                reader, writer = await asyncio.open_connection(resolver, self.port)
                 sent = dnswire.onward(query, number)
                 writer.write(struct.pack("!H", len(sent)) + sent)
                 size = struct.unpack("!H", await reader.readexactly(2))[0]

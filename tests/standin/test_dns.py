@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -143,6 +144,12 @@ async def test_strangers_get_no_answer_but_a_refusal() -> None:
         assert (await asked(state.port, BOX, source="127.0.0.5")).header.rcode == 5
         assert (await asked(state.port, "x.example", source="127.0.0.5")).header.rcode == 5
         assert garage.log[-1].answer == "refused: not on this network"
+        with socket.socket() as far:
+            far.settimeout(5)
+            far.bind(("127.0.0.5", 0))
+            await asyncio.to_thread(far.connect, (HOST, state.port))
+            with suppress(ConnectionResetError):
+                assert await asyncio.to_thread(far.recv, 1) == b""
 
 
 async def test_an_answer_is_no_question(unit_s: float) -> None:
@@ -169,15 +176,21 @@ async def test_a_flood_is_cut_and_counted() -> None:
 
 
 @asynccontextmanager
-async def stand(port: int = 53, forward_to: str = "") -> AsyncIterator[tuple[DnsStand, list[Asked]]]:
+async def stand(
+    port: int = 53,
+    forward_to: str = "",
+    *,
+    is_near: Callable[[str], bool] = lambda _: True,
+    forwarder: Forwarder | None = None,
+) -> AsyncIterator[tuple[DnsStand, list[Asked]]]:
     heard: list[Asked] = []
     service = DnsStand(
         choice=names.read().choice(["juicebox-enel-us"], forward_to=forward_to),
-        is_near=lambda _: True,
+        is_near=is_near,
         tell=heard.append,
         knows=lambda _: "",
         now=lambda: datetime.now(UTC),
-        forwarder=Forwarder(port=port),
+        forwarder=forwarder or Forwarder(port=port),
     )
     await service.open(HOST, 0)
     try:
@@ -227,6 +240,25 @@ async def test_a_silent_resolver_is_said_so(monkeypatch: pytest.MonkeyPatch, uni
         assert (await asked(service.port, "firmware.example")).header.rcode == 2
         assert len(resolver.heard) == 2
         assert heard[0].answer == "127.0.0.1 did not answer"
+
+
+async def test_it_never_asks_itself() -> None:
+    forwarder = Forwarder()
+    async with stand(forwarder=forwarder) as (service, heard):
+        forwarder.port = service.port
+        service.choice = names.read().choice(forward_to=HOST)
+        assert (await asked(service.port, "firmware.example")).header.rcode == 5
+        assert len(heard) == 1
+
+
+async def test_a_flood_of_strangers_leaves_ours_alone() -> None:
+    async with stand(is_near=lambda host: host == HOST) as (service, heard):
+        query, sent = DNSRecord.question(BOX).pack(), []
+        for number in range(20_000):
+            service.heard(query, f"10.9.{number % 200}.{number % 250}", sent.append, over_tcp=False)
+        assert len(sent) < 100
+        assert addresses(await asked(service.port, BOX)) == [HOST]
+        assert heard[-1].client == HOST
 
 
 async def test_waiting_questions_are_bounded() -> None:
