@@ -191,7 +191,10 @@ class Relay:
             if self.talk.is_stale(uid):
                 self._hear_unit(Said(text, kind, uid, ""), "STALE")
                 return
-        self._queue.put(Said(text, kind, uid, action))
+        if self._is_booting and kind in ANSWERS:
+            self._queue.put_ahead(Said(text, kind, uid, action))
+        else:
+            self._queue.put(Said(text, kind, uid, action))
         if self._queue.is_full:
             self.channel.hold()
         if self._line is None or self._is_booting:
@@ -224,7 +227,7 @@ class Relay:
         while True:
             await self._filled.wait()
             line = self._line
-            if line is None or self._is_booting or not self._queue:
+            if line is None or not self._queue or (self._is_booting and self._queue.first.kind not in ANSWERS):
                 self._filled.clear()
                 if self._is_leaving:
                     self._stop()
@@ -305,6 +308,7 @@ class Relay:
         status = str(answer.payload.get("status")) if isinstance(answer, Result) else "an error"
         if kind is FrameKind.RESULT and status != "Accepted":
             self.trouble = f"the backend answered the BootNotification with {status[:30]}"
+            self._gate.open()  # it may ask and set things meanwhile (OCPP 1.6 §4.2)
             return  # what waits runs out of patience; the unit's next dial tries again
         if status == "Accepted":
             self.book.accepted(self._backend)

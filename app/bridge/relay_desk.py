@@ -61,6 +61,8 @@ class Place:
         self.corrections = Corrections(now)
         self.relay: Relay | None = None
         self.trouble = ""
+        self.twin = ""
+        """Says that two chargers seem to have this identity."""
         self.since = now()
         self.manner = Manner(subprotocol=order.target.subprotocol)
 
@@ -116,6 +118,7 @@ class RelayDesk:
         self._memory = memory or (lambda _: InMemory())
         self._places: dict[str, Place] = {}
         self._owners: dict[Relay, Place] = {}
+        self._manners: dict[str, Manner] = {}
         self._knocking: dict[str, Knocking] = {}
         self._listener: Listener | None = None
 
@@ -163,6 +166,8 @@ class RelayDesk:
                 known.next = order
                 self._move_on(known)
             self._knocking.pop(identity, None)
+        named = [(name, place.manner) for name, place in self._places.items()]
+        self._manners = {**dict(named), **{NAMELESS + name: manner for name, manner in named}}
 
     def hand_over(self, unit_identity: str, *, waits: bool = False) -> None:
         """Let a unit go that was told to dial its backend by itself; ``waits``: not while a transaction runs.
@@ -202,7 +207,7 @@ class RelayDesk:
             security_profile=int(order.target.security_profile),
             line=relay.line if relay else LineState.OFF,
             line_since=relay.line_since if relay else place.since,
-            trouble=(relay.trouble if relay else "") or place.trouble or place.stray,
+            trouble=(relay.trouble if relay else "") or place.trouble or place.stray or place.twin,
             state=place.book.shown_state,
             is_present=relay is not None,
             queued=relay.held if relay else 0,
@@ -223,12 +228,11 @@ class RelayDesk:
     @property
     def manners(self) -> Mapping[str, Manner]:
         """Return how known units are treated."""
-        return {identity: place.manner for identity, place in self._places.items()}
+        return self._manners
 
     def manner(self, identity: str) -> Manner:
         """Return how a unit is treated that was let in."""
-        place = self._places.get(identity)
-        return place.manner if place is not None else USUAL
+        return self._manners.get(identity, USUAL)
 
     def admit(self, handshake: Handshake, channel: Channel) -> Receiver:
         """Take a unit in, or hold it off with a reason."""
@@ -293,6 +297,7 @@ class RelayDesk:
 
     def _take_in(self, place: Place, found: Aim, shake: Handshake, channel: Channel) -> Receiver:
         older = place.relay
+        place.twin = _twin(older.shake if older is not None else None, shake)
         recorder = Recorder(place.order.target.identity, self._heard, self.now, self._next_seq)
         recorder.learn(place.order.target.secret, place.order.unit_secret, found.target.secret)
         place.trouble = ""
@@ -349,6 +354,13 @@ class RelayDesk:
             if asyncio.get_running_loop().time() >= until_s:
                 return
             await asyncio.sleep(0.02)
+
+
+def _twin(older: Handshake | None, newer: Handshake) -> str:
+    """Say that two dial as one (failures 27): somebody came from elsewhere while the other was there."""
+    if older is None or host_of(older.remote) == host_of(newer.remote):
+        return ""
+    return f"it dialled from {host_of(newer.remote)} while it was connected from {host_of(older.remote)}"
 
 
 async def _dial(target: Target) -> ClientConnection:

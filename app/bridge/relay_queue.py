@@ -48,6 +48,12 @@ class Waiting:
         self._said.append(said)
         self._chars += len(said.text.text)
 
+    def put_ahead(self, said: Said) -> None:
+        """Put an answer before the requests, behind other answers: it must not wait for what they wait for."""
+        place = next((at for at, one in enumerate(self._said) if one.kind not in ANSWERS), len(self._said))
+        self._said.insert(place, said)
+        self._chars += len(said.text.text)
+
     def take(self) -> Said:
         """Take the next one out."""
         said = self._said.popleft()

@@ -13,6 +13,7 @@ from app.bridge import corrections as made
 from app.bridge.relay_desk import RelayDesk
 from app.errors import PortInUse
 from app.model.backend import SecurityProfile
+from app.model.bridge import LineState
 from app.model.secret import Secret
 from tests.bridge.relay_kit import BOOT, Backend, backend, bridge, closed, order, told, unit, until
 from tests.ocpp.endpoint_kit import upgrade
@@ -278,3 +279,27 @@ async def test_a_taken_port_is_told_in_words() -> None:
         with pytest.raises(PortInUse):
             await other.open("127.0.0.1", between.desk.port)
         await other.close()
+
+
+async def test_a_backend_that_says_pending_may_ask_meanwhile() -> None:
+    plan = {"vendor": "A", "model": "B"}
+    async with backend() as csms, bridge(order(csms.url, **plan)) as between, unit(between) as link:
+        csms.answers["BootNotification"] = {**ACCEPTED, "status": "Pending"}
+        line = await csms.line()
+        await link.send(json.dumps([2, "1", "Heartbeat", {}]))
+        assert (await csms.next())[2] == "BootNotification"
+        await line.send('[2,"g","GetConfiguration",{}]')
+        assert (await told(link))[1] == "g"
+        await link.send('[3,"g",{"unknownKey":[]}]')
+        assert await csms.next() == [3, "g", {"unknownKey": []}]
+        assert between.status.line is LineState.PENDING
+        assert "Pending" in between.status.trouble
+
+
+async def test_a_unit_that_says_no_name_gets_the_version_of_its_backend_too() -> None:
+    async with (
+        backend() as csms,
+        bridge(order(csms.url, "127.0.0.1", identity="CP-9")) as between,
+        unit(between, "", subprotocols=["ocpp2.0.1", "ocpp1.6"]) as link,
+    ):
+        assert link.subprotocol == "ocpp1.6"
