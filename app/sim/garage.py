@@ -12,10 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from app.juicenet.desk import JuiceDesk
+from app.model.juicebox import PeerState
 from app.model.secret import Secret
 from app.scope import Scope
 from app.settings import Preset, Settings
 from app.sim.backend import NewBackend
+from app.sim.juicebox import JuiceBox
 from app.sim.openevse import OpenEvseGateway
 from app.sim.rapi import RapiController
 from app.sim.station import OLD_BACKEND, URL_KEY, Behaviour, OcppStation
@@ -56,6 +59,8 @@ START_AFTER_S = 1.0
 class DemoGarage:
     """Seven chargers and a backend. Use it as an async context manager; then ``dial`` the tool's endpoint.
 
+    An eighth, a JuiceBox left at 0 A by its former backend, has nobody to send to until it is led somewhere.
+
     ``time_scale`` shortens the chargers' own times (restart, redial).
     """
 
@@ -79,6 +84,7 @@ class DemoGarage:
         self.secured.configuration[URL_KEY].value = TLS_BACKEND
         self.newer = Station2(OLD_BACKEND, NEWER, evses=2, time_scale=time_scale, redial_s=10.0)
         self.newer.dial_url = ""  # until somebody leads the old name, looking it up is in vain
+        self.juicebox = JuiceBox("jb2", offline_a=0, time_scale=time_scale)
         self.diallers: tuple[OcppStation | Station2, ...] = (*self.stations, self.newer, self.secured)
         self.identities = ("STALL-01", *(station.identity for station in self.diallers))
         for identity in self.identities:
@@ -93,6 +99,7 @@ class DemoGarage:
             await stack.enter_async_context(self.backend)
             await stack.enter_async_context(self.gateway)
             await stack.enter_async_context(self.controller)
+            await stack.enter_async_context(self.juicebox)
             for station in self.diallers:
                 await stack.enter_async_context(station)
             await stack.enter_async_context(self._scope)
@@ -124,6 +131,18 @@ class DemoGarage:
         """Let the OCPP chargers dial a central system, as a site's DNS would make them."""
         for station in self.diallers:
             station.dial(url)
+
+    async def follow(self, desk: JuiceDesk) -> None:
+        """Lead the JuiceBox to where somebody listens for it, as a site's DNS would, and away when nobody does."""
+        with desk.changes.subscribe() as changes:
+            await self._lead(desk.state)
+            async for state in changes:
+                await self._lead(state)
+
+    async def _lead(self, state: PeerState) -> None:
+        target = (state.host, state.ports[0]) if state.is_listening and state.ports else None
+        if target is not None or self.juicebox.dialling:
+            await self.juicebox.lead(target)
 
     async def _operate(self, identity: str) -> None:
         """Start a charge on the new backend whenever this charger arrives there, as its operator would."""
@@ -164,4 +183,6 @@ async def demo(settings: Settings, *, home: Path, time_scale: float = 0.2) -> As
             state = await bench.listen_somewhere()
             bench.change_settings(replace(bench.settings, endpoint_on=True))
             garage.dial(state.url)
-            yield bench
+            async with Scope("sim/names") as names:
+                names.isolated("JuiceBox", garage.follow(bench.juice))
+                yield bench

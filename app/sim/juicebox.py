@@ -206,6 +206,11 @@ class JuiceBox:
         """Let it find a fault, or mend it."""
         self._change(is_faulty=is_faulty)
 
+    async def lead(self, target: tuple[str, int] | None) -> None:
+        """Switch it off and on where its names lead to an address and port; ``None``: nowhere any more."""
+        self._target = target
+        await self.power_cycle()
+
     async def power_cycle(self) -> None:
         """Switch its breaker off and on: whatever the directory told is forgotten."""
         self._stop()
@@ -309,6 +314,7 @@ class JuiceBox:
         self._counter, self._began_s, self.power.now_s = 0, self.now_s, self.now_s
         if self._target is not None:
             await self.open(*self._target)
+            self._greet()
             self.booted.set()
             self._later(random.Random(self.serial).uniform(0, IDLE_S))
         else:
@@ -335,6 +341,11 @@ class JuiceBox:
     async def _led(self) -> bool:
         return self._dials is not None and await self._reach(*self._dials)
 
+    def _greet(self) -> None:
+        """Tell that it starts, and what it runs, where this generation does."""
+        if self.make.version:
+            self.say("NFO", f"BOT:{self.make.version}")
+
     def _run(self) -> None:
         self.booted.set()
         self.report()
@@ -343,7 +354,7 @@ class JuiceBox:
         """Open the built-in name, ask the directory, and go where it says; ``False`` where it says nothing."""
         has_default = bool(self.streams) or await self._reach(*DEFAULT)
         if has_default and not self.booted.is_set():
-            self.say("NFO", f"BOT:{self.make.version}")
+            self._greet()
         found = await self._profile()
         if found is not None and await self._reach(found.host, found.port):
             self.is_sealed = found.encrypts

@@ -64,3 +64,14 @@ async def test_a_station_of_each_version_charges_on_our_endpoint_unharmed():
             await station.drained()
             assert len(await endpoint.device_model()) > 100
             assert not [found.code for found in here.findings.take()]
+
+
+async def test_the_juicebox_of_the_garage_comes_when_somebody_listens_for_it_and_is_not_told_a_thing(home: Path):
+    async with demo(Settings(site_name="Demo garage"), home=home, time_scale=SCALE) as bench:
+        with bench.juice.states.subscribe() as states:
+            await bench.juice.start("127.0.0.1", (0,))
+            async with asyncio.timeout(10):
+                while not (state := await anext(states)).is_locked:
+                    continue
+        assert state.software.startswith("EMWERK-JB201")
+        assert state.allowed_a is None
