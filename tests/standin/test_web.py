@@ -131,6 +131,8 @@ async def test_a_charger_that_dials_a_dead_name_lands_on_our_endpoint(tmp_path: 
             assert (answer[0], answer[1], answer[2]["status"]) == (3, "1", "Accepted")
             endpoint = made.server.endpoint("STALL-7")
             assert endpoint is not None
+            (unit,) = made.finder.units.values()  # recognised, so that it can be backed up and moved
+            assert [str(way.address) for way in unit.ways] == ["ocpp:STALL-7"]
             last = made.garage.log[-1]
             assert (last.kind, last.name) == ("WebSocket", "http://old-cloud.example/ocpp/STALL-7")
             await made.garage.stop(Stand.WEB)  # it keeps its connection
