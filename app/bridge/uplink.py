@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from websockets.asyncio.client import ClientConnection
@@ -21,16 +21,18 @@ from app.bridge.message import Message, Payload, new_uid
 from app.bridge.outlet import OutletState
 from app.bridge.pending import Pending, Reply, Said, shown
 from app.bridge.replying import Replies
+from app.bridge.standing import RHYTHM, Rhythm, fits_as_password, standing
 from app.bridge.station import Station
 from app.bridge.target import Target
 from app.errors import AppError
-from app.model.backend import redact_url
-from app.model.bridge import LineState, SessionShown, UnitKind, UnitStatus
+from app.model.bridge import LineState, UnitStatus
 from app.model.frame import Direction
 from app.model.secret import Secret
 from app.ocpp import frame
 from app.ocpp.masking import masked_known, masked_request, spellings
 from app.scope import Scope
+
+__all__ = ["RHYTHM", "Heard", "Rhythm", "Uplink"]
 
 log = logging.getLogger(__name__)
 
@@ -44,28 +46,6 @@ STORE_S = 30.0
 """How long the disk may take; a store that failed is asked again so much later [OURS]."""
 MOST_PAUSE_S = 3600.0
 """The longest pause before a message is repeated [OURS]."""
-HEX_PASSWORD, TEXT_PASSWORD = (32, 40), (16, 40)
-"""Least and most characters of an AuthorizationKey: 16 to 20 bytes in hex, or a text (SEC16 A00.FR.205, A01)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
-    """How dialling again is spread (J16 §5.3, RFC 6455 §7.2.3), in seconds."""
-
-    least_s: float = 10.0
-    most_s: float = 300.0
-    restart_s: float = 2.0
-    first_s: float = 1.0
-    """Within which all units of a bridge begin."""
-
-    def pause_s(self, failures: int) -> float:
-        """Return the pause before the next attempt: doubled with each failure, half of it by chance."""
-        longest_s = min(self.most_s, self.least_s * 2.0 ** min(max(failures - 1, 0), 16))
-        return longest_s * random.uniform(0.5, 1.0)
-
-
-RHYTHM = Rhythm()
-
 Heard = Callable[[Direction, str], None]
 """Takes every text of the line, secrets masked: ``OUT`` is what we say."""
 
@@ -160,41 +140,14 @@ class Uplink:
     @property
     def status(self) -> UnitStatus:
         """Return how it stands, for the status page."""
-        station, seen = self.station, self.station.outlet.state
-        head = station.kept.outbox.head()
-        return UnitStatus(
-            identity=station.equipment.identity,
-            kind=UnitKind.BOX,
-            unit=station.equipment.serial,
-            backend=redact_url(self.target.url),
-            version=station.version,
-            security_profile=int(self.target.security_profile),
+        delivered = self._delivered() if self._delivered else self._count
+        return standing(
+            self.station,
+            self.target,
             line=self.line,
             line_since=self.line_since,
             trouble=self.trouble,
-            state=station.state,
-            is_present=seen.is_present,
-            power_w=seen.power_w or 0.0,
-            register_wh=seen.register_wh,
-            limit_a=seen.limit_a if seen.limit_a is not None else station.outlet.allowed_a,
-            ceiling_a=station.outlet.ceiling_a,
-            queued=len(station.kept.outbox),
-            oldest_queued_at=head.at if head else None,
-            delivered=self._delivered() if self._delivered else self._count,
-            session=self._session(seen),
-        )
-
-    def _session(self, seen: OutletState) -> SessionShown | None:
-        session = self.station.kept.sessions.running()
-        if session is None:
-            return None
-        return SessionShown(
-            number=session.number,
-            began_at=session.began_at,
-            start_wh=session.start_wh,
-            energy_wh=max(0, seen.register_wh - session.start_wh),
-            transaction=session.transaction_id,
-            id_tag=session.id_tag,
+            delivered=delivered,
         )
 
     # What the station asks of it
@@ -210,10 +163,7 @@ class Uplink:
 
     def _rekey(self, password: Secret) -> Callable[[], None] | None:
         """Take a new password in the dialect of the present one (SEC16 A01)."""
-        text = password.reveal()
-        least, most = HEX_PASSWORD if self.target.is_hex else TEXT_PASSWORD
-        is_hex = len(text) % 2 == 0 and all(char in "0123456789abcdefABCDEF" for char in text)
-        if not (least <= len(text) <= most and text.isprintable() and (is_hex or not self.target.is_hex)):
+        if not fits_as_password(password.reveal(), is_hex=self.target.is_hex):
             return None
 
         def after() -> None:
