@@ -110,9 +110,12 @@ class BoxState:
 
     @property
     def is_locked(self) -> bool:
-        """Say whether it was left at 0 A by its former backend (unlock to charge)."""
+        """Say whether it was left at 0 A by its former backend (unlock to charge). v07 tells its online limit alone."""
         report = self.report
-        return report is not None and report.offline_limit_a == 0 and self.adoption is None
+        if report is None or self.adoption is not None:
+            return False
+        limit = report.online_limit_a if report.offline_limit_a is None else report.offline_limit_a
+        return limit is not None and limit < LEAST_A
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

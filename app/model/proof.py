@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from app.model.address import BleAddress, NetAddress, OcppAddress, SerialAddress
+from app.model.address import BleAddress, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend, redact_url
 from app.model.finding import Evidence, Finding, Severity
 from app.model.frame import Boot, Handshake, Knock
@@ -424,7 +424,7 @@ def _network_way(unit: Unit) -> Way | None:
 
 
 def _dial_way(unit: Unit) -> Way | None:
-    return _way(unit, OcppAddress)
+    return _way(unit, OcppAddress) or _way(unit, JuiceAddress)
 
 
 def _serial_way(unit: Unit) -> Way | None:

@@ -15,6 +15,7 @@ from app.driver.capability import Meters, ReadsSettings, ReportsStatus, WritesSe
 from app.errors import DamagedFile, LinkLost, NotReachable, PortInUse, StepBlocked, StoreError, ValueRejected
 from app.juicenet.desk import FILE, JuiceDesk
 from app.model.address import JuiceAddress
+from app.model.proof import Known, LampState, Stage, chain
 from app.model.reading import Measurand
 from app.model.setting import Change
 from app.model.unit import Adoption, SourceKind, Unit
@@ -248,3 +249,19 @@ async def test_a_box_that_tells_its_software_is_known_by_its_generation(home: Pa
         assert unit is not None
         identity = unit.identity
         assert (identity.model, identity.firmware, identity.profile_id) == ("JuiceBox JB201", "1.0.46", "juicebox-jb2")
+
+
+async def test_a_box_that_reports_is_no_lost_charger_and_a_locked_one_says_who_holds_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with bench_in(home, monkeypatch) as (bench, port), plain_box(port) as box:
+        unit = await unit_of(bench, box, version="v07", mode=1, online_a=0)
+        assert unit.state == "SuspendedEVSE"
+        lamps = {lamp.stage: lamp.state for lamp in chain(Known(unit=unit))}
+        assert lamps[Stage.LINK] is LampState.PROVED
+        async with bench.open(unit.unit_id) as session:
+            status = await session.ask(ReportsStatus).status()
+            assert "Left at 0 A" in status.detail
+            setting = (await session.ask(ReadsSettings).read_settings()).get("CircuitLimit")
+            assert setting is not None
+            assert "you decide that it shall charge again" in setting.caution
