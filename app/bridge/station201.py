@@ -169,7 +169,10 @@ class Station201(Station):
             self.boot_answered(payload, now)
 
     def refused(self, message: Message, code: str, now: datetime) -> bool:
-        """Send a kept message again: after silence always, after errors MessageAttempts times in all (E13)."""
+        """Send a kept message again: after silence always, an event the backend can't process as often as E13 says.
+
+        A backend that knows no security events says so once, and holds up no transaction.
+        """
         if message.action == "Authorize":
             self.admission.refused(message, now)
         if not message.is_kept:
@@ -178,7 +181,8 @@ class Station201(Station):
             return True
         uid, count = self._refused
         self._refused = message.uid, count + 1 if uid == message.uid else 1
-        is_again = self._refused[1] < self.model.number("OCPPCommCtrlr.MessageAttempts/TransactionEvent")
+        most = self.model.number("OCPPCommCtrlr.MessageAttempts/TransactionEvent")
+        is_again = message.action == "TransactionEvent" and self._refused[1] < most
         if not is_again:
             self.tx.delivered(message)
         return is_again

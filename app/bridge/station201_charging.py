@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -77,13 +76,13 @@ class Charging:
     def set_profile(self, payload: Payload, now: datetime) -> Answer:
         """K01."""
         place, told = int(payload["evseId"]), payload["chargingProfile"]
-        reason = self.objection(place, told, now)
+        reason = self.objection(place, told)
         if reason:
             return rejected(reason)
         profile = profile_from(told, place)
         return Answer(payload={"status": "Accepted"}, after=lambda: self._keep(profile, now))
 
-    def objection(self, place: int, told: Payload, now: datetime, *, comes_with_start: bool = False) -> str:
+    def objection(self, place: int, told: Payload, *, comes_with_start: bool = False) -> str:
         """Return the reason code why a profile can't be taken, empty where it can."""
         try:
             profile = profile_from(told, place)
@@ -97,7 +96,6 @@ class Charging:
             self._purpose_objection(profile, comes_with_start)
             or _schedule_objection(profile, told)
             or self._room_objection(profile)
-            or self._trial(profile, now)
         )
 
     def clear(self, payload: Payload, now: datetime) -> Answer:
@@ -126,7 +124,7 @@ class Charging:
         if not 0 <= place <= 1:
             return rejected("UnknownEvse")
         duration_s = max(0, min(int(payload["duration"]), LONGEST_S))
-        periods = self._composite(self.stack, place, now, duration_s, unit)
+        periods = self._composite(place, now, duration_s, unit)
         schedule = {
             "evseId": place,
             "duration": duration_s,
@@ -138,8 +136,8 @@ class Charging:
 
     # Inside
 
-    def _composite(self, stack: ProfileStack, place: int, now: datetime, duration_s: float, unit: str) -> list[Payload]:
-        return stack.composite(
+    def _composite(self, place: int, now: datetime, duration_s: float, unit: str) -> list[Payload]:
+        return self.stack.composite(
             place,
             self._station.dated(now),
             duration_s,
@@ -167,16 +165,6 @@ class Charging:
         if any(_is_rival(one, profile) for one in others):
             return "DuplicateProfile"
         return "TooManyElements" if len(others) >= MAX_PROFILES else ""
-
-    def _trial(self, profile: Profile, now: datetime) -> str:
-        """Reckon with it once, before a time or a number that can't be reckoned with is kept."""
-        stack = ProfileStack()
-        stack.put(profile)
-        try:
-            periods = self._composite(stack, profile.place, now, LONGEST_S, "A")
-        except (ValueError, ArithmeticError):
-            return "InvalidSchedule"
-        return "" if all(math.isfinite(period["limit"]) for period in periods) else "InvalidSchedule"
 
     def _report(self, request_id: int, found: list[Profile], now: datetime) -> None:
         places = sorted({one.place for one in found})
@@ -209,7 +197,7 @@ class Charging:
             self.stack.profiles = []
 
     def _change_after(self, now: datetime) -> datetime:
-        periods = self._composite(self.stack, 1, now, HORIZON_S, "A")
+        periods = self._composite(1, now, HORIZON_S, "A")
         ahead_s = max(1.0, periods[1]["startPeriod"]) if len(periods) > 1 else HORIZON_S
         return now + timedelta(seconds=ahead_s)
 

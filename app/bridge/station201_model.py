@@ -268,7 +268,7 @@ def _string(variable: Variable, value: str) -> str:
 
 def _members(variable: Variable, value: str) -> str:
     parts = [part.strip() for part in value.split(",") if part.strip()]
-    known = all(part in variable.choices for part in parts)
+    known = all(part in variable.choices for part in parts) and (parts or variable.kind == "MemberList")
     return "" if known and len(set(parts)) == len(parts) else "InvalidValue"
 
 

@@ -61,7 +61,7 @@ def request_start(station: Station201, payload: Payload, now: datetime) -> Answe
         return rejected("Unspecified", hindrance)
     profile = payload.get("chargingProfile")
     if profile is not None:
-        reason = station.charging.objection(1, profile, now, comes_with_start=True)
+        reason = station.charging.objection(1, profile, comes_with_start=True)
         if reason:
             return rejected(reason)
     permit = Permit(IdToken.of(payload["idToken"]), int(payload["remoteStartId"]), profile)

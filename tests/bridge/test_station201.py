@@ -121,8 +121,9 @@ def test_a_box_whose_clock_is_years_off_tells_the_backends_time():
     answer = {"currentTime": written(NOW), "interval": 300, "status": "Accepted"}
     desk.station.boot_answered(answer, desk.now)
     assert not desk.connected or desk.station.stamp(desk.now) == written(NOW)
-    desk.station.boot_answered(answer | {"currentTime": "0000"}, desk.now)
-    assert desk.station.stamp(desk.now) == written(NOW)
+    for nonsense in ("0000", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
+        desk.station.boot_answered(answer | {"currentTime": nonsense}, desk.now)
+        assert desk.station.stamp(desk.now) == written(NOW)
     sent = [one.payload for one in desk.stored.outbox.messages]  # type: ignore[attr-defined]
     assert [one["type"] for one in sent] == ["SettingSystemTime", "StartupOfTheDevice"]
 
@@ -264,6 +265,87 @@ def test_a_remote_start_is_asked_about_where_the_backend_wants_that():
     desk.answers["Authorize"] = lambda _: ACCEPTED
     desk.ask("RequestStartTransaction", idToken=token, remoteStartId=2)
     assert desk.events("Started")[0]["transactionInfo"]["remoteStartId"] == 2
+    desk.unplug()
+    desk.plug_in()
+    desk.remote_start(number=3)
+    assert len(desk.heard("Authorize")) == 2  # nobody is asked about tokens of the kind Central
+
+
+def test_offline_samples_come_seldom_so_that_a_month_of_them_can_be_kept():
+    desk = Desk(start=Start.FREE)
+    desk.drop()
+    desk.plug_in()
+    desk.wait(3601)
+    kinds = [one.payload["triggerReason"] for one in desk.stored.outbox.messages]  # type: ignore[attr-defined]
+    assert kinds.count("MeterValuePeriodic") == 4
+
+
+@pytest.mark.parametrize("start", [Start.FREE, Start.TAG])
+def test_a_car_whose_transaction_was_stopped_from_afar_begins_none_by_itself(start: Start):
+    desk = Desk(start=start)
+    desk.plug_in()
+    name = desk.events("Started")[0]["transactionInfo"]["transactionId"]
+    desk.ask("RequestStopTransaction", transactionId=name)
+    desk.wait(600)
+    assert desk.outlet.allowed_a == 0
+    anew = desk.again()
+    anew.wait(600)
+    assert anew.outlet.allowed_a == 0
+    assert not anew.events("Started")
+    anew.unplug()
+    anew.plug_in()
+    assert anew.events("Started")
+    assert anew.outlet.allowed_a == 32.0
+
+
+def test_after_a_reset_a_free_outlet_goes_on_and_no_energy_is_lost_between():
+    desk = Desk(start=Start.FREE)
+    desk.plug_in()
+    desk.wait(600)
+    desk.ask("Reset", type="Immediate")
+    desk.outlet.exact_wh += 5
+    desk.boot()
+    desk.wait(600)
+    desk.unplug()
+    first, second = desk.events("Ended")
+    assert registers(second)[0] == registers(first)[-1]
+    assert registers(second)[-1] == int(desk.outlet.exact_wh)
+
+
+def test_a_reset_forgets_who_was_let_in_and_did_not_come():
+    desk = Desk()
+    desk.remote_start()
+    desk.ask("Reset", type="OnIdle")
+    desk.boot()
+    desk.plug_in()
+    assert not desk.events()
+
+
+def test_a_question_about_the_tag_that_failed_is_asked_again_after_a_minute():
+    desk = Desk(start=Start.TAG)
+    said: list[Message] = []
+    desk.station.say = said.append
+    desk.plug_in()
+    question = next(one for one in said if one.action == "Authorize")
+    said.clear()
+    desk.station.refused(question, "InternalError", desk.now)
+    desk.wait(59)
+    assert not [one for one in said if one.action == "Authorize"]
+    desk.wait(2)
+    assert [one for one in said if one.action == "Authorize"]
+
+
+def test_what_was_measured_before_the_unit_fell_silent_is_not_told_as_new():
+    desk = Desk()
+    desk.set("SampledDataCtrlr.TxEndedMeasurands", "Energy.Active.Import.Register,Power.Active.Import")
+    desk.plug_in()
+    desk.remote_start()
+    desk.wait(600)
+    desk.outlet.is_present = False
+    name = desk.events("Started")[0]["transactionInfo"]["transactionId"]
+    desk.ask("RequestStopTransaction", transactionId=name)
+    told = [one["measurand"] for value in desk.events("Ended")[0]["meterValue"] for one in value["sampledValue"]]
+    assert told == ["Energy.Active.Import.Register"] * 2
 
 
 def test_samples_and_clock_aligned_values_come_in_their_rhythms():
@@ -383,6 +465,17 @@ def test_a_message_the_backend_can_not_process_is_given_up_and_one_it_does_not_a
     assert [desk.station.refused(message, "InternalError", desk.now) for _ in range(5)] == [True] * 4 + [False]
 
 
+def test_a_backend_without_security_events_is_told_one_once():
+    desk = Desk(connected=False)
+    desk.station.opened(desk.now)
+    desk.boot()
+    message = desk.stored.outbox.head()
+    assert message is not None
+    assert message.action == "SecurityEventNotification"
+    assert desk.station.refused(message, "", desk.now)
+    assert not desk.station.refused(message, "NotSupported", desk.now)
+
+
 def test_what_another_version_left_is_named_and_holds_nothing_up(
     caplog: pytest.LogCaptureFixture, allowed_log: Callable[[str], None]
 ):
@@ -469,6 +562,20 @@ def test_a_schedule_is_obeyed_as_it_goes_on_and_outlives_a_restart():
     assert anew.heard("ReportChargingProfiles")[0]["chargingProfile"][0]["id"] == 1
     assert anew.ask("ClearChargingProfile", chargingProfileId=1)["status"] == "Accepted"
     assert anew.outlet.allowed_a == 32.0
+
+
+def test_it_asks_to_be_called_when_its_limit_changes():
+    desk = Desk(start=Start.FREE)
+    periods = [{"startPeriod": 600 * number, "limit": 10.0 + number} for number in range(3)]
+    told = profile(0, schedule={"chargingSchedulePeriod": periods, "startSchedule": written(NOW)})
+    told["chargingProfileKind"] = "Absolute"
+    desk.ask("SetChargingProfile", evseId=1, chargingProfile=told)
+    allowed = []
+    while desk.now < NOW + timedelta(seconds=1201):
+        desk.now = desk.station.due(desk.now)
+        allowed.append((desk.outlet.allowed_a, desk.now - NOW))
+    assert (10.0, timedelta(seconds=600)) in allowed
+    assert (11.0, timedelta(seconds=1200)) in allowed
 
 
 def test_a_limit_of_the_whole_station_counts_always_and_nothing_lifts_the_ceiling():
@@ -585,6 +692,9 @@ def test_what_a_backend_sets_counts_at_once_and_outlives_a_restart():
     assert desk.set("OCPPCommCtrlr.HeartbeatInterval", "10") == "Accepted"
     assert desk.set("OCPPCommCtrlr.HeartbeatInterval", "often") == "Rejected"
     assert desk.set("SecurityCtrlr.SecurityProfile", "0") == "Rejected"
+    assert desk.set("OCPPCommCtrlr.NetworkConfigurationPriority", "") == "Rejected"
+    assert desk.set("OCPPCommCtrlr.NetworkConfigurationPriority", "1") == "Accepted"
+    assert desk.set("AlignedDataCtrlr.Measurands", "") == "Accepted"
     desk.wait(25)
     assert len(desk.heard("Heartbeat")) == 2
     assert desk.set("SampledDataCtrlr.TxUpdatedInterval", "33") == "Accepted"
