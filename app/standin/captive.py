@@ -32,6 +32,7 @@ class Checks:
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self.all = tuple(checks)
+        self.hosts = frozenset(host for check in checks for host in check.hosts)
         self._found = {(host, check.path): check for check in checks for host in check.hosts}
         self._generic = next((check for check in checks if check.path == GENERIC), None)
 

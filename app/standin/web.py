@@ -2,8 +2,8 @@
 
 ::
 
-    first bytes ── GET + upgrade, or TLS for any other name ──► the OCPP endpoint (the same connection, untouched)
-        ├── a known internet check ──► its answer
+    first bytes ── GET + upgrade, POST, TLS ──► the OCPP endpoint (the same connection, untouched)
+        ├── a known internet check ──► its answer (over TLS: reset)
         ├── the directory's name, in Host or in TLS ──► reset, or 404 as chosen
         └── anything else ──► 404
 """
@@ -190,7 +190,8 @@ class _Client(asyncio.Protocol):
         if hello is None:
             return
         name = hello.server_name.lower()
-        if self._stand.is_refused(name):
+        if self._stand.is_refused(name) or name in self._stand.checks.hosts:
+            # No certificate of ours would do for them; a phone's attempt is no charger's either.
             self._stand.told(self._address, name, f"https://{name}", "TLS", "reset")
             self.abort()
         else:
@@ -207,7 +208,9 @@ class _Client(asyncio.Protocol):
             self._refuse(host, url, request.method)
             return
         check = self._stand.checks.find(host, path)
-        if check is None:
+        if check is None and request.method == "POST":  # OCPP over SOAP: the endpoint tells what it is
+            self._let_in(host, url, request.method)
+        elif check is None:
             self._answer(host, url, request.method, 404)
         elif request.method not in ("GET", "HEAD"):
             self._answer(host, url, request.method, 405)

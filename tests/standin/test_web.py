@@ -99,6 +99,14 @@ async def test_the_directory_over_tls_is_reset_before_any_certificate_is_shown()
         assert (garage.log[-1].kind, garage.log[-1].name) == ("TLS", f"https://{DIRECTORY}")
 
 
+async def test_a_phones_check_over_tls_is_reset_and_no_charger(tmp_path: Path) -> None:
+    context = ssl.create_default_context()
+    async with bench(tmp_path) as (made, state):
+        with pytest.raises(ConnectionError):
+            await asyncio.open_connection(HOST, state.secure_port, ssl=context, server_hostname="www.gstatic.com")
+        assert made.garage.log[-1].answer == "reset"
+
+
 async def test_nonsense_silence_strangers_and_crowds(monkeypatch: pytest.MonkeyPatch, unit_s: float) -> None:
     async with serving() as state:
         for junk in (b"\x16\x03\x01\xff\xff" + bytes(100), b"x" * 9000, b"nonsense\r\n\r\n"):
@@ -154,6 +162,16 @@ async def test_a_charger_that_does_not_verify_lands_there_over_tls(tmp_path: Pat
             assert json.loads(await charger.recv())[2]["status"] == "Accepted"
             assert made.server.endpoint("STALL-8") is not None
             assert made.garage.log[-1].name == "https://old-cloud.example"
+
+
+async def test_a_charger_that_speaks_soap_is_named_by_the_endpoint(tmp_path: Path) -> None:
+    async with bench(tmp_path) as (made, state):
+        with made.server.knocks.subscribe() as knocks:
+            soap = b"<soap:Envelope xmlns:soap='http://www.w3.org/2003/05/soap-envelope'/>"
+            head = f"POST /cs HTTP/1.1\r\nHost: old.example\r\nContent-Length: {len(soap)}\r\n"
+            await said(state.port, f"{head}Content-Type: application/soap+xml\r\n\r\n".encode() + soap)
+            async with asyncio.timeout(5):
+                assert "SOAP" in (await anext(knocks)).text
 
 
 async def test_without_an_endpoint_a_charger_is_hung_up_on() -> None:
