@@ -301,7 +301,10 @@ class Line:
                 outbox.done(message)
             elif message.is_kept and self._draw.random() < self.odds.refused and message.attempts < 2:
                 outbox.attempted(message)
-                assert station.refused(message, "InternalError", now)
+                is_again = station.refused(message, "InternalError", now)
+                assert is_again or message.action == "SecurityEventNotification"
+                if not is_again:
+                    outbox.done(message)
             elif (answer := self._call(message, payload, now)) is not None:
                 station.answered(message, answer, now)
                 if message.is_kept:
