@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from app.commands import FAILED, OK
@@ -45,7 +46,8 @@ def _service(
 ) -> argparse.ArgumentParser:
     parser = parts.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     _common(parser)
-    parser.add_argument("--host", default="", help="address of the adapter to listen on (default: the best one)")
+    usual = "the cable's adapter; needed" if name == "dhcp" else "default: the best one"
+    parser.add_argument("--host", default="", help=f"address of the adapter to listen on ({usual})")
     if name != "dhcp":
         parser.add_argument("--port", type=int, help="another port than the usual one; 0 takes any free one")
     parser.add_argument("--seconds", type=float, help="stop after this time (default: until Ctrl-C)")
@@ -125,7 +127,8 @@ def _names(bench: Workbench, _args: argparse.Namespace, console: Console) -> Non
 
 def _privileges(bench: Workbench, _args: argparse.Namespace, console: Console) -> None:
     found = bench.garage.privileges()
-    console.result(found, "\n\n".join(privilege_text(item) for item in found))
+    parts = [rights_text([item for item in found if item.stand is stand]) for stand in Stand]
+    console.result(found, "\n\n".join(parts))
 
 
 def _recipes(bench: Workbench, args: argparse.Namespace, console: Console) -> None:
@@ -154,10 +157,13 @@ def asked_line(asked: Asked) -> str:
     return visible(f"{asked.at:%H:%M:%S} {asked.client} asks {what}{answer}{knows}").replace("\n", " ")
 
 
-def privilege_text(item: Privilege) -> str:
-    """Lay out a right and a way to it for a terminal."""
-    head = f"{item.stand.value}: {'allowed' if item.is_granted else 'not allowed'}. {item.why}"
-    return "\n".join([head, f"  {item.how}", *(f"    {command}" for command in item.commands), f"  [{item.source}]"])
+def rights_text(ways: Sequence[Privilege]) -> str:
+    """Lay out what one service needs, and every way to it, for a terminal."""
+    first = ways[0]
+    lines = [f"{first.stand.value}: {'allowed' if first.is_granted else 'not allowed'}. {first.why}"]
+    for way in ways:
+        lines += [f"  {way.how}", *(f"    {command}" for command in way.commands), f"  [{way.source}]"]
+    return "\n".join(lines)
 
 
 def recipe_text(item: Recipe) -> str:

@@ -152,14 +152,16 @@ class GarageDesk:
     ) -> StandState:
         """Start a service on one adapter's address (default: the one chargers reach us at). Running: as it is.
 
-        ``port``, ``secure_port`` (the web answers' TLS): others than the usual ones, 0 = any free one; DHCP has no
-        choice. ``directory``: how the web answers refuse the JuiceBox directory, ``reset`` or ``404``.
+        DHCP has no default: ``host`` is the address of the adapter with the direct cable. ``port`` and ``secure_port``
+        (the web answers' TLS) replace the usual ones, but not DHCP's; 0 = any free one. ``directory``: how the web answers refuse the JuiceBox directory, ``reset`` or ``404``.
         Raises ServerError (no right to, no such address, another DHCP server), PortInUse, ValueRejected.
         """
         if directory not in (item.value for item in Directory):
             raise ValueRejected(f"“{directory}” is no way to refuse the directory.", "Choose reset or 404.")
         if stand is Stand.DHCP and self._is_demo:
             raise ServerError("The demo gives out no addresses.", "Start Rehome without the demo for that.")
+        if stand is Stand.DHCP and not host:  # the best adapter is the one of the site's network
+            raise ValueRejected("Which cable?", "Name the adapter of the direct cable by its address (--host).")
         async with self._locks[stand]:
             if stand in self._running:
                 return self._states[stand]

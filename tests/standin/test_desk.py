@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from dnslib import DNSRecord
 
-from app.errors import AppError, ServerError
+from app.errors import AppError, ServerError, ValueRejected
 from app.model.garage import Stand
 from app.standin import desk as desk_file
 from app.standin.dhcp import Rival
@@ -56,8 +56,14 @@ async def test_the_demo_takes_free_ports_and_gives_out_no_addresses() -> None:
 async def test_addresses_are_not_given_out_on_loopback() -> None:
     async with desk() as garage:
         with pytest.raises(ServerError, match="No addresses can be given out"):
-            await garage.start(Stand.DHCP)
+            await garage.start(Stand.DHCP, host=HOST)
         assert garage.states[Stand.DHCP].trouble
+
+
+async def test_addresses_need_a_named_adapter() -> None:
+    async with desk() as garage:
+        with pytest.raises(ValueRejected, match="Which cable"):
+            await garage.start(Stand.DHCP)
 
 
 class GivesWay:
@@ -82,7 +88,7 @@ async def test_a_service_that_gave_way_is_off_and_says_why(monkeypatch: pytest.M
     monkeypatch.setattr(desk_file, "DhcpStand", lambda *args, **more: made.append(GivesWay(*args, **more)) or made[0])
     async with desk() as garage:
         with garage.changes.subscribe() as changes:
-            assert (await garage.start(Stand.DHCP)).is_on
+            assert (await garage.start(Stand.DHCP, host=HOST)).is_on
             made[0].gave_way(Rival("Another DHCP server answers on lo: 10.0.0.1.", "Leave it to it."))
             async with asyncio.timeout(5):
                 async for state in changes:
