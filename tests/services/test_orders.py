@@ -95,7 +95,7 @@ async def test_1_6_can_not_list_limits_and_no_schedule_is_told(tmp_path: Path) -
 async def test_a_reservation_is_made_ended_by_the_charger_and_cancelled(tmp_path: Path, version: str) -> None:
     answers = {"ReserveNow": {"status": "Accepted"}, "CancelReservation": {"status": "Rejected"}}
     async with bench(tmp_path) as here, here.peer(version, **answers) as peer:
-        until = NOW + timedelta(minutes=10)
+        until = NOW + timedelta(hours=10)
         made = await reservations.reserve(here.endpoint(), 1, "04A2", until, group="G")
         here.desk.keep_reservation("CP-1", made)
         assert made.status == "Accepted"
