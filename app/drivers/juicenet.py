@@ -265,11 +265,11 @@ def settings_of(box: Box) -> tuple[Setting, ...]:
     found = [
         _amps_setting(
             CIRCUIT,
-            "Circuit's highest continuous current",
+            "Circuit's continuous limit",
             adoption.circuit_a if adoption is not None else 0,
             rating or MOST_A,
             caution=(REVIVAL if keeper.is_locked(box.box_id) and adoption is None else "") + CAUTION,
-            help_="0 = the box is only listened to, and nothing is sent to it.",
+            help_="The highest continuous current. 0 = the box is only listened to, and nothing is sent to it.",
         ),
         _amps_setting(
             ALLOWED,
@@ -329,9 +329,9 @@ def _lifting(is_lifted: bool, known_a: float) -> Setting:
 def _reported(state: BoxState) -> tuple[Setting, ...]:
     report = state.report
     told = {
-        "Rating": ("Hardware limit it reports", report.rating_a if report else None, "A"),
-        "OnlineLimit": ("Limit while it hears a server, as it reports", report.online_limit_a if report else None, "A"),
-        "OfflineLimit": ("Limit without a server, as it reports", report.offline_limit_a if report else None, "A"),
+        "Rating": ("Rating it reports", report.rating_a if report else None, "A"),
+        "OnlineLimit": ("Online limit it reports", report.online_limit_a if report else None, "A"),
+        "OfflineLimit": ("Offline limit it reports", report.offline_limit_a if report else None, "A"),
         "ChangesToday": ("Changes of its limit today", state.changes_today, ""),
         "Refused": ("Datagrams not believed", state.refused, ""),
     }

@@ -58,6 +58,19 @@ def save(path: Path, kept: Mapping[str, Kept]) -> None:
         ) from error
 
 
+def worded(adoption: Adoption) -> str:
+    """Return an adoption as a text, for whoever keeps it elsewhere."""
+    return json.dumps(_table(Kept(adoption=adoption)))
+
+
+def understood(text: str) -> Adoption | None:
+    """Return the adoption of a text; ``None`` where it is none."""
+    try:
+        return _kept(json.loads(text)).adoption
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
 def _write_whole(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     part = Path(name)
