@@ -17,6 +17,7 @@ from app.bridge.station201 import Station201
 from app.bridge.target import Target
 from app.bridge.uplink import RHYTHM, Rhythm, Uplink
 from app.errors import ValueRejected
+from app.juicenet import adoptions
 from app.juicenet.peer import JuicePeer
 from app.model.bridge import UnitStatus
 from app.model.frame import Direction
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 VENDOR = "Enel X JuiceBox"
 STATIONS: dict[str, type[Station16] | type[Station201]] = {"1.6": Station16, "2.0.1": Station201}
+
+ADOPTION = "adoption"
+"""Where the adoption is kept: after a restart the box holds what we had told it, and that is no limit of its own."""
 
 Heard = Callable[[str, Direction, str], None]
 """Takes identity, direction and text of everything on a line."""
@@ -73,6 +77,8 @@ class BoxUnit:
             rhythm=rhythm,
         )
         self._line: asyncio.Task[None] | None = None
+        self._memory = kept.memory
+        self._take_up()
 
     @property
     def status(self) -> UnitStatus:
@@ -100,27 +106,35 @@ class BoxUnit:
         """Do what time asks."""
         self.outlet.due(now, self.uplink.noted)
 
+    def _take_up(self) -> None:
+        """Go on with the adoption of an earlier run, under the limits the plan has now."""
+        plan, kept = self.plan, adoptions.understood(self._memory.get(ADOPTION) or "")
+        if kept is None or kept.box_id != plan.box_id or (kept.is_revived and not plan.is_revived):
+            return
+        self._peer.adopt(replace(kept, circuit_a=plan.circuit_a, lifts_known=plan.lifts_known), is_kept=True)
+        self.outlet.allow(self.outlet.allowed_a)
+
     def _adopt(self) -> None:
         """Put the plan's word on the box, once the box has told what it is."""
         if self._peer.book.ceiling_a(self.plan.box_id):
             return
         plan = self.plan
         try:
-            self._peer.adopt(
-                self._peer.book.proposal(
-                    plan.box_id,
-                    plan.circuit_a,
-                    at=self.station.started_at,
-                    is_revived=plan.is_revived,
-                    lifts_known=plan.lifts_known,
-                )
+            adoption = self._peer.book.proposal(
+                plan.box_id,
+                plan.circuit_a,
+                at=self.station.started_at,
+                is_revived=plan.is_revived,
+                lifts_known=plan.lifts_known,
             )
+            self._peer.adopt(adoption)
         except ValueRejected as error:
             if self.trouble != error.message:
                 log.warning("%s: %s %s", plan.identity, error.message, error.advice)
             self.trouble = error.message
         else:
             self.trouble = ""
+            self._memory.put(ADOPTION, adoptions.worded(adoption))
             self.outlet.allow(self.outlet.allowed_a)  # 0 is a word, too: nobody is let in yet
 
 
