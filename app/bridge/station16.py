@@ -6,6 +6,7 @@ Its parts: ``station16_sessions`` (who may charge, transactions), ``_states`` (w
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from app.bridge.message import Message, Payload
@@ -16,8 +17,10 @@ from app.bridge.station16_clock import Clock16
 from app.bridge.station16_keys import DAY_S, Keys16, keys_for
 from app.bridge.station16_meter import aligned_after, sampled
 from app.bridge.station16_orders import Orders16
-from app.bridge.station16_sessions import Sessions16, is_due, later
+from app.bridge.station16_sessions import Sessions16, is_due, is_number, later
 from app.bridge.station16_states import Availability16, States16
+
+log = logging.getLogger(__name__)
 
 CALL_LIMIT_S = 30.0
 """How long an answer may take [OURS]; OCPP names no time (J16 §4.1.1)."""
@@ -25,6 +28,8 @@ BOOT_AGAIN_S = 60.0
 """Pause between two Boots where the backend names none (§4.2: ours to choose)."""
 OFFLINE_SAMPLE_S = 900.0
 """Sessions are sampled no more often while nobody listens, so that a month of them fits on disk [OURS]."""
+OURS = frozenset({"StartTransaction", "MeterValues", "StopTransaction"})
+"""What is kept in the queue."""
 IDLE_S = 3600.0
 """It is looked after at least so often."""
 LIMITS = {"vendor": 20, "model": 20, "serial": 25, "firmware": 50}
@@ -174,11 +179,14 @@ class Station16(Station):
         return self._orders.answer(action, payload, now)
 
     def rendered(self, message: Message) -> Payload | None:
-        """Put the transaction's id in; a stop of a transaction that the backend never took has become pointless."""
+        """Put the transaction's id in; pointless is a stop of what the backend never took, and what 2.x left behind."""
+        if message.is_kept and message.action not in OURS:
+            log.warning("%s: a %s can't be told in OCPP 1.6", self.equipment.identity, message.action)
+            return None
         if not message.session or message.action == "StartTransaction":
             return message.payload
         session = self.kept.sessions.get(message.session)
-        if session is not None and session.transaction_id:
+        if session is not None and is_number(session.transaction_id):
             return {**message.payload, "transactionId": int(session.transaction_id)}
         return message.payload if message.action == "MeterValues" else None
 

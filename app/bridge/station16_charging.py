@@ -20,8 +20,8 @@ LOOK_S = 10.0
 """How often a schedule is looked at: a unit is told more current once a minute at most [OURS]."""
 LONGEST_S = 7 * 86_400
 """The longest composite schedule worked out, in seconds [OURS]."""
-USUAL_V = 230.0
-"""Where the unit does not tell its voltage."""
+USUAL_V = 240.0
+"""Where the unit does not tell its voltage: the highest there is at such units, so that watts become fewer amperes."""
 TELLING_A = 0.05
 """A smaller change is none."""
 _KEPT = "charging profiles"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from app.bridge.station16_tags import Tags16, status_of
 
 if TYPE_CHECKING:
     from app.bridge.station16 import Station16
+
+log = logging.getLogger(__name__)
 
 ASK_AGAIN_S = 60.0
 """How long after an Authorize without an answer it is sent again [OURS]."""
@@ -41,13 +44,22 @@ class Sessions16:
     def __init__(self, station: Station16) -> None:
         self._station = station
         self._memory = station.kept.memory
-        self.running: Session | None = station.kept.sessions.running()
+        self.running = self._left(station.kept.sessions.running())
         self.grant: Grant | None = None
         self.tags = Tags16(self._memory)
         self._data = TransactionData(self._memory)
         self._asked: dict[str, Grant | None] = {}
         self._decided = -1
         self.ask_after: datetime | None = None
+
+    def _left(self, session: Session | None) -> Session | None:
+        """Take over the session of before a restart; one that began in OCPP 2.x can't be ended in 1.6."""
+        if session is None or is_number(session.transaction_id) or not session.transaction_id:
+            return session
+        log.warning("%s: a transaction of OCPP 2.x is left behind", session.identity)
+        session.ended_at, session.stop_wh = self._station.started_at, session.last_wh
+        self._station.kept.sessions.save(session)
+        return None
 
     # What others look at
 
@@ -291,6 +303,11 @@ class Sessions16:
     def _number(self, key: str, default: int = -1) -> int:
         text = self._memory.get(key)
         return int(text) if text is not None else default
+
+
+def is_number(text: str) -> bool:
+    """Say whether a transaction's id is one of 1.6."""
+    return text.removeprefix("-").isdecimal() and text.isascii()
 
 
 def is_due(at: datetime | None, now: datetime) -> bool:

@@ -57,7 +57,8 @@ async def _nothing_to_flush() -> None:
 class Uplink:
     """Holds the line of one station. ``run`` is started by its owner; cancelling it hangs up.
 
-    ``flush`` puts what the station keeps on disk. ``rekeyed`` is told a password the backend gave, so that it is kept.
+    ``flush`` puts what the station keeps on disk. ``rekeyed`` is told a password the backend gave, so that it is kept;
+    where nobody keeps it, none is taken.
     The owner passes on what the unit does by ``noted``.
 
     States: see ``LineState``.
@@ -163,14 +164,14 @@ class Uplink:
 
     def _rekey(self, password: Secret) -> Callable[[], None] | None:
         """Take a new password in the dialect of the present one (SEC16 A01)."""
-        if not fits_as_password(password.reveal(), is_hex=self.target.is_hex):
+        keep = self.rekeyed
+        if keep is None or not fits_as_password(password.reveal(), is_hex=self.target.is_hex):
             return None
 
         def after() -> None:
             self.target = replace(self.target, secret=password)
             self._secrets = (*self._secrets, *spellings(password))
-            if self.rekeyed is not None:
-                self.rekeyed(password)
+            keep(password)
             self.restart("new password")
 
         return after

@@ -15,6 +15,7 @@ from app.bridge.target import Target
 from app.bridge.uplink import Rhythm, Uplink
 from app.model.backend import SecurityProfile
 from app.model.frame import Direction
+from app.model.secret import Secret
 from app.scope import Scope
 from tests.bridge.kit import FakeOutlet, MemoryOutbox, equipment, kept
 
@@ -71,6 +72,7 @@ async def living(
     stored: Kept | None = None,
     outlet: FakeOutlet | None = None,
     flush: Callable[[], Awaitable[None]] | None = None,
+    rekeyed: Callable[[Secret], None] | None = None,
     **target: Any,
 ) -> AsyncIterator[Unit]:
     """Let a charge point live inside the block."""
@@ -87,7 +89,7 @@ async def living(
 
     clockwork = Clockwork()
     async with Scope("bridge") as scope:
-        uplink = Uplink(aim, station, clockwork, flush=flush or _nothing, heard=heard, rhythm=rhythm)
+        uplink = Uplink(aim, station, clockwork, flush=flush or _nothing, heard=heard, rekeyed=rekeyed, rhythm=rhythm)
         unit = Unit(uplink, station, outlet, stored, texts, changed)
         scope.required("clock", clockwork.run())
         scope.required("line", uplink.run())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app.bridge.message import Message
+from app.bridge.session import Session
 from app.bridge.station import Kept, Start
 from app.bridge.station16 import Station16
 from app.model.secret import Secret
@@ -382,6 +384,22 @@ def test_what_follows_a_start_that_was_refused_for_good_is_not_told_as_somebody_
     assert meter is not None
     assert "transactionId" not in meter
     assert stop is None
+
+
+def test_what_ocpp_2_left_behind_is_passed_over_and_the_next_session_is_told(allowed_log: Callable[[str], None]):
+    allowed_log("OCPP")
+    stored = kept()
+    stored.sessions.save(
+        Session(identity="BOX-1", plug=0, began_at=NOW, start_wh=1, id_tag="", transaction_id="6c9e-uuid", last_wh=9)
+    )
+    stored.outbox.put(Message(action="TransactionEvent", payload={"seqNo": 1}, at=NOW, is_kept=True, session="x"))
+    bench = Bench(Start.FREE, stored)
+    assert bench.station.rendered(stored.outbox.head()) is None  # type: ignore[arg-type]
+    stored.outbox.done(stored.outbox.head())  # type: ignore[arg-type]
+    assert stored.sessions.running() is None
+    bench.connect()
+    bench.plug_in()
+    assert bench.queue == ["StartTransaction"]
 
 
 # Meter values ---------------------------------------------------------------------------------------------------------

@@ -250,8 +250,7 @@ async def test_a_new_password_is_used_for_the_next_line_kept_and_shown_nowhere()
         assert (await peer.answer_to("k"))[2] == {"status": "Rejected"}
 
     secret = {"security_profile": SecurityProfile.BASIC, "secret": Secret("the-old-password-1234")}
-    async with backend(script, next_line) as (url, over), living(url, **secret) as unit:
-        unit.uplink.rekeyed = taken.append
+    async with backend(script, next_line) as (url, over), living(url, rekeyed=taken.append, **secret) as unit:
         await asyncio.wait_for(over.wait(), 5)
         assert unit.uplink.target.secret == Secret(new)
         assert unit.station.is_accepted  # a new password is no restart
