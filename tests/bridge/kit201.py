@@ -22,7 +22,7 @@ from app.scope import Scope
 from tests.bridge.kit import NOW, FakeOutlet, MemoryOutbox, equipment, kept
 
 VERSION = "2.0.1"
-QUICK = Rhythm(least_s=0.05, most_s=0.2, restart_s=0.05)
+QUICK = Rhythm(least_s=0.05, most_s=0.2, restart_s=0.05, first_s=0.0)
 ACCEPTED: Payload = {"idTokenInfo": {"status": "Accepted"}}
 
 
@@ -202,6 +202,8 @@ class Unit:
     stored: Kept
     texts: list[tuple[Direction, str]]
     changed: asyncio.Event
+    passwords: list[str] = field(default_factory=list)
+    """What the backend set, as whoever runs the bridge would keep it."""
 
     def plug_in(self, _connector: int = 1) -> None:
         self.uplink.noted(self.outlet.plug_in())
@@ -259,6 +261,7 @@ async def living(
     async with Scope("bridge") as scope:
         uplink = Uplink(aim, station, clockwork, heard=heard, rhythm=QUICK)
         unit = Unit(uplink, station, outlet, stored, texts, changed)
+        uplink.rekeyed = lambda password: unit.passwords.append(password.reveal())
         scope.required("clock", clockwork.run())
         scope.required("line", uplink.run())
         if reports:

@@ -59,6 +59,7 @@ async def test_a_password_the_backend_sets_is_used_from_the_next_connection_on()
         there = server.endpoint("BOX-1")
         assert there is not None
         assert unit.uplink.target.secret.reveal() == NEW_PASSWORD
+        assert unit.passwords == [NEW_PASSWORD]
         assert there.handshake.has_password
         assert not [text for _, text in unit.texts if NEW_PASSWORD in text or told in text]
 
