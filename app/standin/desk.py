@@ -153,7 +153,8 @@ class GarageDesk:
         """Start a service on one adapter's address (default: the one chargers reach us at). Running: as it is.
 
         DHCP has no default: ``host`` is the address of the adapter with the direct cable. ``port`` and ``secure_port``
-        (the web answers' TLS) replace the usual ones, but not DHCP's; 0 = any free one. ``directory``: how the web answers refuse the JuiceBox directory, ``reset`` or ``404``.
+        (the web answers' TLS) replace the usual ones, but not DHCP's; 0 = any free one. ``directory``: how the web
+        answers refuse the JuiceBox directory, ``reset`` or ``404``.
         Raises ServerError (no right to, no such address, another DHCP server), PortInUse, ValueRejected.
         """
         if directory not in (item.value for item in Directory):
