@@ -119,7 +119,8 @@ class Relay:
         """Say how the line to the backend is."""
         if self._line is None:
             return LineState.DIALLING
-        return LineState.PENDING if self._is_booting else LineState.ONLINE
+        is_pending = self._is_booting or self.talk.is_refused
+        return LineState.PENDING if is_pending else LineState.ONLINE
 
     @property
     def held(self) -> int:
@@ -156,8 +157,12 @@ class Relay:
             self._filled.set()
 
     def send_away(self, code: int, reason: str) -> None:
-        """Close the unit's line, so that it keeps by itself what was not answered, and dials again."""
+        """Close the unit's line, so that it keeps by itself what was not answered, and dials again.
+
+        What waits is dropped: the unit will say it again.
+        """
         self._is_over = True
+        self._queue.clear()
         self._let_go()
         self.channel.close(code, reason)
 
@@ -189,7 +194,7 @@ class Relay:
             if self._answers_us(kind, uid, text.text):
                 return
             if self.talk.is_stale(uid):
-                self._hear_unit(Said(text, kind, uid, ""), "STALE")
+                self._recorder.hear(Direction.IN, text.text, kind, uid, "", notes=("STALE",))
                 return
         if self._is_booting and kind in ANSWERS:
             self._queue.put_ahead(Said(text, kind, uid, action))
@@ -209,7 +214,7 @@ class Relay:
 
     def _lose_patience(self) -> None:
         self._patience = None
-        if self._queue:
+        if self._queue and (self._line is None or self._is_booting):
             self.send_away(1001, self.trouble or "the backend does not answer")
 
     def _let_go(self) -> None:
@@ -250,7 +255,7 @@ class Relay:
         if kind is FrameKind.CALL:
             self.talk.unit_asks(uid, action, text.text, self._loop.time())
             if action != "BootNotification":
-                self._gate.open()
+                self._open_gate()
         elif kind in ANSWERS:
             action = self.talk.unit_answers(uid)
         data: str | bytes = text.text if text.raw is None else text.raw
@@ -293,11 +298,11 @@ class Relay:
         if found is None:
             self._ask("BootNotification", made.BOOT, "no BootNotification", "the charger was asked for it")
             return
-        payload, source = found
+        payload, words = found
         uid = self.talk.new_uid()
         self.talk.own_up[uid] = "BootNotification"
         self._is_booting = True
-        self.corrections.note(Change(made.BOOT, "no BootNotification", f"{_named(payload)}, {source}"))
+        self.corrections.note(Change(made.BOOT, "no BootNotification", words))
         text = encode_call(uid, "BootNotification", payload)
         self._recorder.hear(Direction.IN, text, FrameKind.CALL, uid, "BootNotification", notes=(made.BOOT,))
         self._be_patient()
@@ -352,6 +357,7 @@ class Relay:
             line = await self._dialled()
             if line is None:
                 return
+            began_s = self._loop.time()
             try:
                 self._opened(line)
                 if self._is_new_here and not self._is_known and self.order.allows(made.BOOT):
@@ -362,6 +368,8 @@ class Relay:
                 self.line_since = self._host.now()
                 await self._hang_up(line, *self._close)
             self._lost(line.close_code or 1006, line.close_reason or "")
+            if not self._is_moving:
+                await self._dialler.breathe(self._loop.time() - began_s)
 
     async def _dialled(self) -> ClientConnection | None:
         """Return a line, or send the unit away as it would be by the backend itself."""
@@ -417,7 +425,7 @@ class Relay:
             action = self.talk.backend_answers(uid, kind, text, self._backend)
             if action == "BootNotification":
                 self._to_unit(text, kind, uid, action)
-                self._gate.open()
+                self._open_gate()
                 return
         elif kind is FrameKind.CALL and not self._gate.is_open:
             self.corrections.note(Change(made.COMMANDS, f"{action} before the charger had booted", "held until then"))
@@ -427,6 +435,11 @@ class Relay:
             self.talk.backend_asks(uid, action, self._loop.time())
         self._to_unit(text, kind, uid, action)
         self._look()
+
+    def _open_gate(self) -> None:
+        """Let commands through, unless one of the bridge's own is still to be answered."""
+        if not self.talk.own_down:
+            self._gate.open()
 
     def _deliver_command(self, text: str, uid: str, action: str) -> None:
         self.talk.backend_asks(uid, action, self._loop.time())
@@ -477,9 +490,6 @@ class Relay:
         for change in self.aim.changes:
             self.corrections.note(change)
 
-    def _hear_unit(self, said: Said, *notes: str) -> None:
-        self._recorder.hear(Direction.IN, said.text.text, said.kind, said.uid, said.action, notes=notes)
-
     def _look(self) -> None:
         if self.is_quiet:
             self._host.quiet(self)
@@ -487,9 +497,3 @@ class Relay:
     def _stop(self) -> None:
         self._carrying.cancel()
         self._speaking.cancel()
-
-
-def _named(payload: dict[str, Any]) -> str:
-    inner = payload.get("chargingStation", payload)
-    vendor = inner.get("chargePointVendor", inner.get("vendorName", ""))
-    return f"{vendor} {inner.get('chargePointModel', inner.get('model', ''))}".strip()

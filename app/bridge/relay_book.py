@@ -65,19 +65,21 @@ class UnitBook:
             self._memory.put(_ACCEPTED, by)
 
     def boot_for(self, version: str, order: RelayOrder) -> tuple[dict[str, Any], str] | None:
-        """Return a BootNotification to send for the unit, and where it comes from; ``None`` where nothing is known.
+        """Return a BootNotification to send for the unit, and it in words; ``None`` where nothing is known.
 
         The reason is told as ``Unknown`` in 2.x (P2-201 §3.7): the unit has not restarted.
         """
         known, shape = self.boot, "chargingStation" if version != "1.6" else "chargePointModel"
         if known is not None and shape in known:
-            return (known if version == "1.6" else {**known, "reason": "Unknown"}), "as it last told"
+            told = known if version == "1.6" else {**known, "reason": "Unknown"}
+            return told, f"{_named(told)}, as it last told"
         if not order.vendor or not order.model:
             return None
         if version == "1.6":
-            return {"chargePointVendor": order.vendor, "chargePointModel": order.model}, "as the plan says"
+            made = {"chargePointVendor": order.vendor, "chargePointModel": order.model}
+            return made, f"{_named(made)}, as the plan says"
         station = {"vendorName": order.vendor, "model": order.model}
-        return {"reason": "Unknown", "chargingStation": station}, "as the plan says"
+        return {"reason": "Unknown", "chargingStation": station}, f"{_named(station)}, as the plan says"
 
     def state(self, connector: int, status: str) -> None:
         """Note the state of a connector."""
@@ -171,6 +173,13 @@ def _moment(text: str) -> datetime:
         return stamps.read(text)
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
+
+
+def _named(payload: dict[str, Any]) -> str:
+    inner = payload.get("chargingStation", payload)
+    inner = inner if isinstance(inner, dict) else {}
+    vendor = inner.get("chargePointVendor", inner.get("vendorName", ""))
+    return f"{vendor} {inner.get('chargePointModel', inner.get('model', ''))}".strip()
 
 
 def started(payload: Mapping[str, Any], number: object) -> Running:

@@ -27,6 +27,8 @@ class RelayTimes:
     pause_s: float = 0.5
     """First pause between two dials; each is twice the one before."""
     longest_pause_s: float = 60.0
+    settled_s: float = 10.0
+    """A line that lasted this long counts as having worked."""
     send_s: float = 20.0
     """How long one message may take into the backend's line, or into the unit's."""
     closing_s: float = 2.0
@@ -39,6 +41,7 @@ class Dialler:
     def __init__(self, dial: Dial, times: RelayTimes) -> None:
         self._dial = dial
         self._times = times
+        self._short = 0
         self.wanted = asyncio.Event()
 
     async def line(
@@ -65,6 +68,13 @@ class Dialler:
             if dialled is target():
                 return line
             await hang_up(line, 1000, "moved", limit_s=self._times.closing_s)
+
+    async def breathe(self, lived_s: float) -> None:
+        """Pause after a lost line: the longer, the more lines in a row did not last."""
+        self._short = self._short + 1 if lived_s < self._times.settled_s else 0
+        if self._short:
+            self.wanted.clear()
+            await self._rest(min(self._times.pause_s * 2 ** min(self._short - 1, 16), self._times.longest_pause_s))
 
     async def _rest(self, pause_s: float) -> None:
         """Wait between two dials; whoever waits for the line cuts a long wait short."""

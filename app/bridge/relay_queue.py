@@ -60,6 +60,11 @@ class Waiting:
         self._chars -= len(said.text.text)
         return said
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._said.clear()
+        self._chars = 0
+
     def drop_answers(self) -> None:
         """Forget answers: who asked is gone. Requests keep their order."""
         self._said = deque(said for said in self._said if said.kind not in ANSWERS)

@@ -67,6 +67,8 @@ class Talk:
         """By the bridge, of the backend: id → action."""
         self.own_down: dict[str, str] = {}
         """By the bridge, of the unit."""
+        self.is_refused = False
+        """The backend answered the unit's last Boot with Pending or Rejected."""
         self._stale: dict[str, None] = {}
 
     def new_uid(self) -> str:
@@ -167,8 +169,10 @@ class Talk:
         answer = decode(text)
         if not isinstance(answer, Result):
             return
-        if action == "BootNotification" and answer.payload.get("status") == "Accepted":
-            self.book.accepted(backend)
+        if action == "BootNotification":
+            self.is_refused = answer.payload.get("status") != "Accepted"
+            if not self.is_refused:
+                self.book.accepted(backend)
         elif action == "StartTransaction" and isinstance(number := answer.payload.get("transactionId"), int):
             self.book.began(started(payload, number))
         elif action == "StopTransaction":

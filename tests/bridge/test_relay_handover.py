@@ -45,10 +45,10 @@ async def test_a_transaction_stays_at_its_backend_and_then_the_station_moves() -
         charging(between, old) as found,
     ):
         station, endpoint, number = found
-        dials = station.dials
+        dials, told = station.dials, len(between.frames)
         between.desk.adopt([order(new.url, identity="NEW-1", backend="new")])
         assert between.status.awaits == f"transaction {number} to end; then it moves to new"
-        await asyncio.sleep(0.1)
+        await until(lambda: len(between.frames) >= told + 4)
         assert not new.server.endpoints
         assert running(endpoint), "it goes on at the old one"
         station.unplug()

@@ -7,11 +7,14 @@ import json
 import random
 from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidMessage
+from websockets.typing import Subprotocol
 
 from tests.bridge.relay_kit import (
     PATIENT,
@@ -144,7 +147,7 @@ async def test_stopping_the_bridge_waits_for_the_answer_under_way() -> None:
         await link.send(call("1"))
         await csms.next()
         stopping = asyncio.ensure_future(between.desk.close())
-        await asyncio.sleep(0.05)
+        await until(lambda: not between.desk.port)
         await line.send('[3,"1",{}]')
         assert await told(link) == [3, "1", {}]
         assert (await closed(link))[0] == 1001
@@ -199,3 +202,33 @@ async def test_lines_cut_at_any_moment_lose_and_double_nothing(seed: int) -> Non
     assert all(got[uid] <= station.sent[uid] for uid in got), "and none more often than the unit sent it"
     first_seen = list(dict.fromkeys(json.loads(text)[1] for text in csms.texts))
     assert first_seen[: len(station.answered)] == station.answered, "in order"
+
+
+async def test_a_backend_that_takes_everybody_and_hangs_up_at_once_is_not_hammered() -> None:
+    dials: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def slam(line: ServerConnection) -> None:
+        dials.append(loop.time())
+        await line.close(1001)
+
+    async with serve(slam, "127.0.0.1", 0, subprotocols=[Subprotocol("ocpp1.6")], compression=None) as csms:
+        port = next(iter(csms.sockets)).getsockname()[1]
+        async with bridge(order(f"ws://127.0.0.1:{port}/ocpp")) as between, unit(between):
+            await until(lambda: len(dials) > 5)
+    pauses = [later - earlier for earlier, later in pairwise(dials)]
+    assert pauses[0] >= 0.02
+    assert pauses[3] >= 0.08, "each pause is longer than the one before"
+
+
+async def test_what_waited_too_long_is_not_sent_when_the_backend_comes_round() -> None:
+    """The Boot is accepted in the moment in which the unit is sent away: its request must not go out without it."""
+    async with backend() as csms, bridge(order(csms.url, vendor="A", model="B")) as between, unit(between) as link:
+        line = await csms.line()
+        await link.send(call("1"))
+        boot = await csms.next()
+        await closed(link)
+        with suppress(ConnectionClosed):
+            await line.send(json.dumps([3, boot[1], {"status": "Accepted", "interval": 9, "currentTime": "x"}]))
+        await closed(line)
+        assert len(csms.texts) == 1
