@@ -108,16 +108,15 @@ class JuicePeer:
         """
         if self._sockets:
             return self.state
-        problems: list[tuple[int, ServerError]] = []
-        opened = []
-        for port in self._ports:
-            try:
-                opened.append(_bound(self.host, port))
-            except (OSError, OverflowError, ValueError) as error:
-                problems.append((port, await opening.explain(error, self.host, port, is_udp=True)))
-        self._troubles = tuple(_trouble(port, problem) for port, problem in problems)
+        opened, refused = self._open()
+        try:
+            problems = [await opening.explain(error, self.host, port, is_udp=True) for port, error in refused]
+        except BaseException:
+            _close(opened)
+            raise
+        self._troubles = tuple(_trouble(port, item) for (port, _), item in zip(refused, problems, strict=True))
         if not opened and problems:
-            raise problems[0][1]
+            raise problems[0]
         loop = asyncio.get_running_loop()
         for item in opened:
             loop.add_reader(item.fileno(), self._readable, item)
@@ -125,16 +124,28 @@ class JuicePeer:
         self._timer = loop.call_later(BATCH_S, self._tick)
         return self.state
 
+    def _open(self) -> tuple[list[socket.socket], list[tuple[int, Exception]]]:
+        opened: list[socket.socket] = []
+        refused: list[tuple[int, Exception]] = []
+        for port in self._ports:
+            try:
+                opened.append(_bound(self.host, port))
+            except (OSError, OverflowError, ValueError) as error:
+                refused.append((port, error))
+        return opened, refused
+
     async def stop(self) -> None:
         """Free the ports. What the boxes may draw stays as they were told last. Idempotent."""
         loop = asyncio.get_running_loop()
         for item in self._sockets:
             loop.remove_reader(item.fileno())
-            item.close()
+        _close(self._sockets)
         self._sockets = []
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            # whoever follows a box learns that nothing more comes
+            self._dirty.update(dict.fromkeys(self.book.boxes))
         self._publish()
 
     # What people say
@@ -221,6 +232,11 @@ def _bound(host: str, port: int) -> socket.socket:
         item.close()
         raise
     return item
+
+
+def _close(items: Sequence[socket.socket]) -> None:
+    for item in items:
+        item.close()
 
 
 def _trouble(port: int, problem: ServerError) -> PortTrouble:

@@ -231,7 +231,13 @@ async def test_a_session_ends_when_nobody_listens_any_more(home: Path, monkeypat
     async with bench_in(home, monkeypatch) as (bench, port), plain_box(port) as box:
         unit = await unit_of(bench, box)
         async with bench.open(unit.unit_id) as session:
-            await bench.juice.stop()
+            readings = session.ask(Meters).watch()
+            with pytest.raises(LinkLost):
+                async with asyncio.timeout(5):
+                    await anext(readings)
+                    await bench.juice.stop()
+                    async for _ in readings:
+                        pass
             with pytest.raises(LinkLost):
                 await session.ask(ReadsSettings).read_settings()
         assert not bench.finder.units[unit.unit_id].is_present
