@@ -115,8 +115,8 @@ def read(datagram: bytes, at: datetime) -> Message:
 def checksum(text: str) -> str:
     """Return the three characters of a text (everything before ``!``)."""
     number = 0
-    for char in text:
-        number = (number ^ ((number << 5) + (number >> 2) + ord(char))) & 0xFFFF
+    for code in map(ord, text):
+        number = (number ^ ((number << 5) + (number >> 2) + code)) & 0xFFFF
     digits = []
     for _ in range(3):
         number, digit = divmod(number, 35)

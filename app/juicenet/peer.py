@@ -110,7 +110,7 @@ class JuicePeer:
             return self.state
         opened, refused = self._open()
         try:
-            problems = [await opening.explain(error, self.host, port, is_udp=True) for port, error in refused]
+            problems = [await _explained(error, self.host, port) for port, error in refused]
         except BaseException:
             _close(opened)
             raise
@@ -239,6 +239,13 @@ def _close(items: Sequence[socket.socket]) -> None:
         item.close()
 
 
+async def _explained(error: Exception, host: str, port: int) -> ServerError:
+    problem = await opening.explain(error, host, port, is_udp=True)
+    if not isinstance(problem, PortInUse):
+        return problem
+    advice = "Stop that program: a box can't choose another port. Boxes that send to other ports are served."
+    return PortInUse(problem.message, advice, port=port, owner=problem.owner)
+
+
 def _trouble(port: int, problem: ServerError) -> PortTrouble:
-    others = " Boxes that send to the other ports are served." if isinstance(problem, PortInUse) else ""
-    return PortTrouble(port=port, message=problem.message, advice=f"{problem.advice}{others}")
+    return PortTrouble(port=port, message=problem.message, advice=problem.advice)
