@@ -25,18 +25,20 @@ def utc_now() -> datetime:
 class Alarm:
     """Rings once at a time; ``ring`` gets the time then. Made by ``Clockwork.alarm``."""
 
-    __slots__ = ("_clockwork", "at", "ring")
+    __slots__ = ("_clockwork", "at", "planned", "ring")
 
     def __init__(self, clockwork: Clockwork, ring: Callable[[datetime], None]) -> None:
         self._clockwork = clockwork
         self.ring = ring
         self.at: datetime | None = None
+        self.planned: datetime | None = None
+        """When the clockwork looks at it next."""
 
     def set(self, at: datetime) -> None:
         """Ring at a time; an earlier order is forgotten."""
-        if at != self.at:
-            self.at = at
-            self._clockwork._plan(self)
+        self.at = at
+        if self.planned is None or at < self.planned:
+            self._clockwork._plan(self, at)
 
     def off(self) -> None:
         """Don't ring."""
@@ -69,11 +71,10 @@ class Clockwork:
             else:
                 self._ring(self.now())
 
-    def _plan(self, alarm: Alarm) -> None:
-        if alarm.at is None:
-            return
-        heapq.heappush(self._heap, (alarm.at, next(self._numbers), alarm))
-        if self._sleeps_until is not None and alarm.at < self._sleeps_until:
+    def _plan(self, alarm: Alarm, at: datetime) -> None:
+        alarm.planned = at
+        heapq.heappush(self._heap, (at, next(self._numbers), alarm))
+        if self._sleeps_until is not None and at < self._sleeps_until:
             self._sooner.set()
 
     async def _sleep(self) -> None:
@@ -98,11 +99,16 @@ class Clockwork:
         due: list[Alarm] = []
         while self._heap and (until is None or self._heap[0][0] <= until):
             at, _, alarm = heapq.heappop(self._heap)
-            if alarm.at == at:
+            if alarm.planned != at:
+                continue
+            alarm.planned = None
+            if alarm.at is not None and (until is None or alarm.at <= until):
                 due.append(alarm)
-                alarm.at = None
+            elif alarm.at is not None:
+                self._plan(alarm, alarm.at)
         now = self.now()
         for alarm in due:
+            alarm.at = None
             alarm.ring(now)
 
     def _apart(self) -> timedelta:

@@ -23,7 +23,7 @@ ASK_AGAIN_S = 60.0
 """How long after an Authorize without an answer it is sent again [OURS]."""
 SPENT, BLOCKED, KNOWN, COUNTED, UNSOLD = "spent plug", "blocked session", "known plug", "counted Wh", "unsold Wh"
 """What is kept: the stay whose session is over, the session that gets no energy, the last stay noted, up to which
-register energy belongs to somebody, and the energy that belonged to nobody."""
+register energy was told (no session begins before it), and the energy that belonged to nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class States16:
     def shown(self, connector: int) -> Shown:
         """Return what a connector is now."""
         state, station = self._station.seen, self._station
-        if connector in station.availability.out:
+        if {0, connector} & station.availability.out:
             return Shown("Unavailable")
         if state.fault:
             return Shown("Faulted", "OtherError", state.fault[:50])

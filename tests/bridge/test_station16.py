@@ -516,6 +516,14 @@ def test_a_connector_out_of_service_gives_no_current_also_after_a_restart():
     assert bench.order("ChangeAvailability", connectorId=2, type="Operative") == "Rejected"
 
 
+def test_a_connector_cannot_be_in_service_while_the_whole_is_not():
+    bench = online(Start.FREE)
+    bench.order("ChangeAvailability", connectorId=0, type="Inoperative")
+    bench.order("ChangeAvailability", connectorId=1, type="Operative")
+    assert bench.station.state == "Unavailable"
+    assert bench.outlet.allowed_a == 0
+
+
 def test_taken_out_of_service_in_a_session_it_waits_for_the_end():
     bench = online()
     bench.charge()
