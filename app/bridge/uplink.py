@@ -135,7 +135,8 @@ class Uplink:
         """Hang up in order, and dial anew soon."""
         self._hangs_up = reason or "restart"
         self._boot_after_s = 0.0
-        self._pending.abandon()
+        if self.line is not LineState.ONLINE:  # a Boot; other answers are waited for, or it would be said twice
+            self._pending.abandon()
         self._wake.set()
 
     @property
@@ -270,8 +271,6 @@ class Uplink:
                 self._last_heard_s = time.monotonic()
                 if isinstance(text, str):
                     await self._received(link, text)
-                if self._hangs_up:
-                    return
 
     async def _received(self, link: ClientConnection, text: str) -> None:
         message = frame.decode(text)
