@@ -204,6 +204,8 @@ class Unit:
     changed: asyncio.Event
     passwords: list[str] = field(default_factory=list)
     """What the backend set, as whoever runs the bridge would keep it."""
+    leaves_offline: bool = False
+    """The car leaves as soon as the line is away."""
 
     def plug_in(self, _connector: int = 1) -> None:
         self.uplink.noted(self.outlet.plug_in())
@@ -213,6 +215,9 @@ class Unit:
         self.uplink.noted(self.outlet.unplug())
 
     def live(self) -> None:
+        if self.leaves_offline and not self.station.is_open:
+            self.leaves_offline = False
+            self.outlet.unplug()
         self.uplink.noted(self.outlet.run(utc_now()))
 
     @property
