@@ -99,6 +99,11 @@ class JuiceDesk:
         return self._peer.state if self._peer is not None else PeerState(host=self._address())
 
     @property
+    def peer(self) -> JuicePeer | None:
+        """Return the peer while it listens, for a bridge that runs in the same program."""
+        return self._peer
+
+    @property
     def boxes(self) -> dict[str, BoxState]:
         """Return how all boxes heard stand, by serial."""
         return self._book.boxes
