@@ -37,6 +37,8 @@ class Running:
     start_wh: int = 0
     last_wh: int = 0
     id_tag: str = ""
+    is_metered: bool = False
+    """``start_wh`` was told; else it is the first register heard."""
 
 
 class UnitBook:
@@ -48,8 +50,9 @@ class UnitBook:
         self.accepted_by = memory.get(_ACCEPTED) or ""
         self.running: dict[str, Running] = _transactions(memory.get(_RUNNING))
         self.states: dict[int, str] = {}
+        self.powers_w: dict[int, float] = {}
         self.delivered = 0
-        """Its requests that the backend has answered."""
+        """Its messages of transactions that the backend has answered."""
 
     def booted(self, payload: dict[str, Any]) -> None:
         """Remember what the unit said of itself."""
@@ -85,6 +88,8 @@ class UnitBook:
         """Note the state of a connector."""
         if connector in self.states or len(self.states) < MOST_STATES:
             self.states[connector] = status[:30]
+        if status not in ("Charging", "Occupied"):
+            self.powers_w.pop(connector, None)
 
     def began(self, transaction: Running) -> None:
         """Note a transaction; it takes the place of another at its connector."""
@@ -98,8 +103,21 @@ class UnitBook:
 
     def ended(self, number: str) -> None:
         """Note that a transaction is over, its end being answered."""
-        if self.running.pop(number, None) is not None:
+        over = self.running.pop(number, None)
+        if over is not None:
+            self.powers_w.pop(over.connector, None)
             self._keep_running()
+
+    def metered(self, number: str, connector: int, register_wh: float | None, power_w: float | None) -> None:
+        """Take values of a connector, within a transaction or not (empty ``number``)."""
+        if power_w is not None and (connector in self.powers_w or len(self.powers_w) < MOST_STATES):
+            self.powers_w[connector] = power_w
+        known = self.running.get(number)
+        if known is None or register_wh is None:
+            return
+        if not known.is_metered:
+            known.start_wh, known.is_metered = round(register_wh), True
+        known.last_wh = max(known.last_wh, round(register_wh))
 
     @property
     def shown_state(self) -> str:
@@ -165,7 +183,9 @@ def _transactions(text: str | None) -> dict[str, Running]:
         kept = [Running(**entry) for entry in value] if isinstance(value, list) else []
     except (ValueError, TypeError):
         return {}
-    return {one.number: one for one in kept}
+    usual = asdict(Running(number=""))
+    is_whole = all(type(entry) is type(usual[name]) for one in kept for name, entry in asdict(one).items())
+    return {one.number: one for one in kept} if is_whole else {}
 
 
 def _moment(text: str) -> datetime:
@@ -192,4 +212,5 @@ def started(payload: Mapping[str, Any], number: object) -> Running:
         start_wh=meter if isinstance(meter, int) else 0,
         last_wh=meter if isinstance(meter, int) else 0,
         id_tag=str(payload.get("idTag", ""))[:36],
+        is_metered=isinstance(meter, int),
     )

@@ -210,6 +210,7 @@ class RelayDesk:
             trouble=(relay.trouble if relay else "") or place.trouble or place.stray or place.twin,
             state=place.book.shown_state,
             is_present=relay is not None,
+            power_w=sum(place.book.powers_w.values()) if relay else 0.0,
             queued=relay.held if relay else 0,
             delivered=place.book.delivered,
             session=place.book.session,

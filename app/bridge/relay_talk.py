@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from app.bridge.message import new_uid
 from app.bridge.relay_book import Running, UnitBook, started
 from app.model.frame import FrameKind
+from app.model.reading import Measurand
+from app.ocpp import v2, v16
 from app.ocpp.frame import Call, Result, Send, decode, head
 
 ANSWERS = (FrameKind.RESULT, FrameKind.ERROR, FrameKind.RESULT_ERROR)
@@ -32,6 +35,10 @@ _READ = frozenset(
     }
 )
 """Requests of a unit whose content is looked at; all others pass unread."""
+_OF_TRANSACTIONS = _READ - {"BootNotification", "StatusNotification"}
+LONGEST_NUMBER = 64
+"""Longest number of a transaction that is remembered; 2.x allows 36 characters (P2-201 §2.48)."""
+_UNDATED = datetime.fromtimestamp(0, UTC)
 
 
 def headed(text: str) -> tuple[FrameKind, str, str]:
@@ -110,7 +117,7 @@ class Talk:
         asked = self.asked.pop(uid, None)
         if asked is None:
             return ""
-        self.book.delivered += 1
+        self.book.delivered += asked.action in _OF_TRANSACTIONS
         if kind is FrameKind.RESULT and asked.payload is not None:
             self._settled(asked.action, asked.payload, text, backend)
         return asked.action
@@ -148,21 +155,22 @@ class Talk:
                 book.state(connector, status)
         elif action == "MeterValues":
             self._running(payload.get("transactionId"), payload)
-        elif action == "TransactionEvent" and payload.get("eventType") in ("Started", "Updated"):
+        elif action == "TransactionEvent":
             info = payload.get("transactionInfo")
-            self._running(info.get("transactionId") if isinstance(info, dict) else None, payload)
+            number = info.get("transactionId") if isinstance(info, dict) else None
+            self._running(number, payload, is_new=payload.get("eventType") in ("Started", "Updated"))
 
-    def _running(self, number: object, payload: Mapping[str, Any]) -> None:
+    def _running(self, number: object, payload: Mapping[str, Any], *, is_new: bool = True) -> None:
         """Know a transaction by what is said of it, also one that began before the bridge came."""
-        if not isinstance(number, str | int) or isinstance(number, bool) or not 0 < len(str(number)) <= 64:
-            return
-        known = self.book.running.get(str(number))
-        if known is None:
-            evse = payload.get("evse")
-            connector = evse.get("id") if isinstance(evse, dict) else payload.get("connectorId")
+        name = str(number) if isinstance(number, str | int) and not isinstance(number, bool) else ""
+        known = self.book.running.get(name)
+        evse = payload.get("evse")
+        found = evse.get("id") if isinstance(evse, dict) else payload.get("connectorId")
+        connector = found if isinstance(found, int) else known.connector if known is not None else 0
+        if known is None and is_new and 0 < len(name) <= LONGEST_NUMBER:
             at = str(payload.get("timestamp", ""))[:40]
-            known = Running(number=str(number), connector=connector if isinstance(connector, int) else 0, began_at=at)
-            self.book.began(known)
+            self.book.began(Running(number=name, connector=connector, began_at=at))
+        self.book.metered(name, connector, *_measured(payload))
 
     def _settled(self, action: str, payload: Mapping[str, Any], text: str, backend: str) -> None:
         """Learn from an answer of the backend."""
@@ -180,6 +188,16 @@ class Talk:
         elif action == "TransactionEvent" and payload.get("eventType") == "Ended":
             info = payload.get("transactionInfo")
             self.book.ended(str(info.get("transactionId")) if isinstance(info, dict) else "")
+
+
+def _measured(payload: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return the last energy register in Wh and the last power in W, of all phases, that a message tells."""
+    if "meterValue" not in payload:
+        return None, None
+    is_new = "transactionInfo" in payload
+    found = v2.rows(payload["meterValue"], _UNDATED, 0) if is_new else v16.rows(payload, _UNDATED, 0)
+    whole = {measurand: value for measurand, value, _, _, phase in found if not phase}
+    return whole.get(Measurand.ENERGY), whole.get(Measurand.POWER)
 
 
 def _payload(text: str) -> Mapping[str, Any] | None:

@@ -133,3 +133,31 @@ async def test_the_ocpp_packages_central_system_of_2_0_1_commands_a_relayed_stat
         station.unplug()
         await central.hears("TransactionEvent", lambda told: told["eventType"] == "Ended")
         await until(lambda: between.status.session is None)
+
+
+async def test_what_a_station_measures_is_shown() -> None:
+    values = {
+        "connectorId": 1,
+        "transactionId": 17,
+        "meterValue": [
+            {
+                "timestamp": "2026-11-22T12:00:00Z",
+                "sampledValue": [
+                    {"value": "3.5", "measurand": "Energy.Active.Import.Register", "unit": "kWh"},
+                    {"value": "7.2", "measurand": "Power.Active.Import", "unit": "kW"},
+                ],
+            }
+        ],
+    }
+    start = {"connectorId": 1, "idTag": "CARD", "meterStart": 1200, "timestamp": "2026-11-22T12:00:00Z"}
+    plan = {"without": ("BOOT-ADDED",)}
+    async with backend() as csms, bridge(order(csms.url, **plan)) as between, unit(between) as link:
+        info = {"status": "Accepted"}
+        csms.answers |= {"StartTransaction": {"transactionId": 17, "idTagInfo": info}, "MeterValues": {}}
+        for action, payload in (("StartTransaction", start), ("MeterValues", values)):
+            await link.send(json.dumps([2, action, action, payload]))
+            await told(link)
+        session = between.status.session
+        assert session is not None
+        assert (session.start_wh, session.energy_wh, session.id_tag) == (1200, 2300, "CARD")
+        assert (between.status.power_w, between.status.delivered) == (7200, 2)
