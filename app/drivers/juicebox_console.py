@@ -95,6 +95,8 @@ class Console:
         self._line = line
         self._name = name
         self._text = ""
+        self.is_known = False
+        """It named itself a JuiceBox: whatever fails from now on is no stranger's doing."""
 
     async def greeted(self) -> None:
         """Wait for the greeting of a telnet console, sending nothing. Raises TimedOut, Garbled."""
@@ -139,9 +141,9 @@ class Console:
         try:
             data = await self._line.read(timeout_s=timeout_s)
         except (TimedOut, LinkLost) as error:
-            if self._text:
+            if self._text and not self.is_known:
                 raise self.stranger() from error
-            if isinstance(error, LinkLost):
+            if self.is_known or isinstance(error, LinkLost):
                 raise
             raise TimedOut(
                 f"{self._name} says nothing.",
@@ -234,12 +236,6 @@ class JuiceBoxConsole(Session):
             found = await reopened(self.console, host, port)
         return WriteResult(key=TO, is_accepted=True, read_back=dialled(found), note=NOTE)
 
-    async def look_up(self, host: str) -> str:
-        """Return the address the box itself resolves a name to; empty where it gets none. Raises ValueRejected."""
-        target(f"{host}:1")
-        async with self.call("look a name up", deadline_s=LOOKUP_S + 2.0):
-            return await looked_up(self.console, host)
-
 
 async def opened(address: NetAddress | SerialAddress, links: Links) -> Console:
     """Open a console and wait until it is ready: whoever does not greet like one is sent nothing."""
@@ -263,6 +259,7 @@ async def identified(console: Console, profile: Profile) -> Identity:
     found = VERSION.match(line or "")
     if line is None or found is None:
         raise console.stranger()
+    console.is_known = True
     told = await console.ask("get email.name_address")
     serial = next((item for item in map(_unstamped, told) if ID.fullmatch(item)), "")
     known = claim(ClaimKind.SERIAL, serial)

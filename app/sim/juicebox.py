@@ -36,7 +36,7 @@ ANSWER_S = 2.0
 """How long it waits for DNS and directory, in real seconds."""
 
 KEPT = 200
-"""Commands remembered for the tests."""
+"""Commands and names remembered for the tests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ class JuiceBox:
         self.refused = 0
         """Datagrams that were no command with a right checksum."""
         self.reports = 0
-        self.names: list[str] = []
+        self.names: deque[str] = deque(maxlen=KEPT)
         """Names it asked for, the newest last."""
         self.booted = asyncio.Event()
         self.is_sealed = is_sealed
@@ -217,6 +217,7 @@ class JuiceBox:
         await self._scope.close()
         self._scope = Scope("sim/juicebox")
         self._dials, self.is_sealed = None, False
+        self.power.pass_time(self.now_s)
         self.power.lose_power()
         await self._start()
 

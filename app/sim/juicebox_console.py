@@ -184,8 +184,7 @@ class JuiceBoxTelnet:
     ) -> None:
         if self._server is not None:
             self._server.close()
-            for writer in self._writers:
-                writer.transport.abort()
+            self.hang_up()
             await self._server.wait_closed()
         await self.box.__aexit__(kind, error, trace)
 
@@ -193,6 +192,11 @@ class JuiceBoxTelnet:
     def address(self) -> NetAddress:
         """Return where its console listens."""
         return NetAddress(host=self._host, port=self._port, scheme="tcp")
+
+    def hang_up(self) -> None:
+        """Drop whoever is connected, as a restart does."""
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)

@@ -14,7 +14,7 @@ from app import resources
 from app.driver.capability import Identifies, ReadsSettings, ReportsStatus, WritesSettings
 from app.driver.registry import Registry, load_drivers, load_profiles
 from app.driver.session import Session
-from app.errors import LinkError, NotReachable, NotSupported, TimedOut, ValueRejected
+from app.errors import LinkError, LinkLost, NotReachable, NotSupported, TimedOut, ValueRejected
 from app.juicenet import hosts
 from app.links.real import RealLinks
 from app.model.address import NetAddress
@@ -279,3 +279,10 @@ def test_hosts_are_told_apart_by_their_whole_name() -> None:
     assert hosts.whose(DIRECTORY) is not None
     for stranger in ("voltie.us.example.org", "192.168.1.2", "", "xjbv1.emotorwerks.com"):
         assert hosts.whose(stranger) is None
+
+
+async def test_a_box_that_goes_away_is_no_stranger() -> None:
+    async with JuiceBoxTelnet(JuiceBox(target=NOWHERE)) as unit, session(unit) as opened:
+        unit.hang_up()
+        with pytest.raises(LinkLost):
+            await opened.ask(ReportsStatus).status()

@@ -112,8 +112,8 @@ async def test_a_sealed_box_at_0_a_is_brought_back_step_by_step(make: str) -> No
             await box.power_cycle()
             heard = await here.until(box, lambda state: state.report is not None and not state.is_encrypted)
             assert here.next(box).id == "limit"
-            assert "confirm" in here.next(box).next or make == "jb1"  # v07 does not tell its offline limit
-            assert heard.is_locked == (make == "jb2")
+            assert "confirm" in here.next(box).next
+            assert heard.is_locked
             assert not box.commands
 
             at = datetime.now(UTC)
