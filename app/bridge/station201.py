@@ -75,6 +75,8 @@ class Station201(Station):
         self._beat_at = now
         self._aligned_at: datetime | None = None
         self._told_status = self._known_status = ""
+        self._status_at = now
+        self._is_overtaken = False
         self._told_problem = ""
         self._refused = ("", 0)
         self._ordered_a: tuple[float, float] | None = None
@@ -159,6 +161,7 @@ class Station201(Station):
             self.tx.delivered(message)
         if message.action == "TransactionEvent":
             self.tx.told(message, payload, now)
+            self._tell_status_last(message, now)
         elif message.action == "Authorize":
             self.admission.answered(message, payload, now)
         elif message.action == "StatusNotification":
@@ -253,7 +256,8 @@ class Station201(Station):
 
     def say_status(self, now: datetime, *, is_asked: bool = False) -> None:
         """Tell the state of the connector (G01)."""
-        self._told_status = connector_status(self)
+        self._told_status, self._known_status = connector_status(self), ""
+        self._status_at = now
         payload = {
             "timestamp": self.stamp(now),
             "connectorStatus": self._told_status,
@@ -397,6 +401,13 @@ class Station201(Station):
             payload = event_of(self, problem or self._told_problem, is_over=not problem, now=now)
             self._told_problem = problem
             self.say(Message(action="NotifyEvent", payload=payload, at=now))
+
+    def _tell_status_last(self, message: Message, now: datetime) -> None:
+        """Tell the state once more after events of an older time: some backends take the last of them for it."""
+        self._is_overtaken |= bool(self._known_status) and message.at < self._status_at
+        if self._is_overtaken and len(self.kept.outbox) <= 1:  # this one is still in it
+            self._is_overtaken = False
+            self.say_status(now)
 
     def _set_clock(self, answer: Payload, now: datetime) -> None:
         if self.clock.heard(answer.get("currentTime"), now):

@@ -91,9 +91,10 @@ class Desk:
         answer = self.answers.get(message.action, _usual)(message.payload)
         if message.is_kept:
             self.stored.outbox.attempted(message)
-            self.stored.outbox.done(message)
         if payload is not None:
             self.station.answered(message, {"currentTime": written(self.now)} | answer, self.now)
+        if message.is_kept:
+            self.stored.outbox.done(message)
 
     def _restart(self, reason: str) -> None:
         self.restarts.append(reason)

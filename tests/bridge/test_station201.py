@@ -107,6 +107,28 @@ def test_a_state_that_was_lost_with_the_line_is_told_again():
     assert desk.heard("StatusNotification")[-1]["connectorStatus"] == "Occupied"
 
 
+def test_a_state_whose_answer_was_lost_is_told_again():
+    desk = Desk()
+    desk.plug_in()
+    desk.station.say_status(desk.now)
+    desk.drop()
+    desk.connect()
+    assert len(desk.heard("StatusNotification")) == 3
+
+
+def test_after_events_of_an_older_time_the_state_is_told_last():
+    desk = Desk(start=Start.FREE)
+    desk.drop()
+    desk.plug_in()
+    desk.wait(1000)
+    desk.unplug()
+    desk.connect()
+    actions = [one.action for one in desk.told]
+    last = max(at for at, action in enumerate(actions) if action == "TransactionEvent")
+    assert actions[last + 1] == "StatusNotification"
+    assert desk.heard("StatusNotification")[-1]["connectorStatus"] == "Available"
+
+
 def test_a_clock_that_is_set_back_stops_no_heartbeat():
     desk = Desk()
     desk.now -= timedelta(days=1)
