@@ -168,7 +168,8 @@ def _whole(limit_a: float) -> int:
 def step(sent: Sent, target_a: int, at: datetime) -> tuple[Sent, datetime | None]:
     """Return what is told next on the way to a target, and until when a rise has to wait.
 
-    The first value and each lower one go out at once.
+    The first value and each lower one go out at once. The first is no change that a rise would wait after: a bridge
+    that starts again says 0 until it knows who charges, and must not hold that car up for a minute.
     """
     sent = sent.on(at)
     if sent.limit_a == target_a:
@@ -177,11 +178,14 @@ def step(sent: Sent, target_a: int, at: datetime) -> tuple[Sent, datetime | None
         until = _rises_at(sent, target_a, at)
         if until > at:
             return sent, until
-    return Sent(limit_a=target_a, changed_at=at, changes_today=sent.changes_today + 1), None
+    changed_at = at if sent.limit_a is not None else None
+    return Sent(limit_a=target_a, changed_at=changed_at, changes_today=sent.changes_today + 1), None
 
 
 def _rises_at(sent: Sent, target_a: int, at: datetime) -> datetime:
     if sent.changes_today >= CHANGES_A_DAY:
         return datetime.combine(at.date() + timedelta(days=1), datetime.min.time(), at.tzinfo)
     is_small = sent.limit_a is not None and sent.limit_a > 0 and target_a - sent.limit_a <= SMALL_A
-    return (sent.changed_at or at) + timedelta(seconds=SMALL_RISE_S if is_small else RISE_S)
+    if sent.changed_at is None:
+        return at
+    return sent.changed_at + timedelta(seconds=SMALL_RISE_S if is_small else RISE_S)

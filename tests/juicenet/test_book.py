@@ -81,6 +81,8 @@ def test_less_is_told_at_once_and_more_a_minute_later():
     talk = Talk()
     talk.reports()
     talk.adopt()
+    talk.book.allow(BOX, 32, talk.at)
+    talk.reports()
     talk.book.allow(BOX, 16, talk.at)
     talk.reports()
     waiting = talk.book.allow(BOX, 32, talk.at)
@@ -260,7 +262,7 @@ class Hostile(RuleBasedStateMachine):
         told = amps(reply)
         assert told == 0 or 6 <= told <= self.adoption.ceiling_a
         if not self.changes or self.changes[-1][1] != told:
-            if self.changes and told > self.changes[-1][1]:
+            if len(self.changes) > 1 and told > self.changes[-1][1]:
                 assert (self.at - self.changes[-1][0]).total_seconds() >= 60
             self.changes.append((self.at, told))
 

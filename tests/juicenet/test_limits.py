@@ -114,7 +114,7 @@ def after(seconds: float) -> datetime:
 
 
 def test_less_goes_out_at_once_more_a_minute_later():
-    sent, waits = limits.step(Sent(), 16, AT)
+    sent, waits = limits.step(Sent(limit_a=32), 16, AT)
     assert (sent.limit_a, waits) == (16, None)
     sent, waits = limits.step(sent, 32, after(30))
     assert (sent.limit_a, waits) == (16, after(RISE_S))
@@ -124,8 +124,16 @@ def test_less_goes_out_at_once_more_a_minute_later():
     assert (sent.limit_a, waits, sent.changes_today) == (32, None, 3)
 
 
+def test_the_first_word_holds_no_car_up():
+    sent, _ = limits.step(Sent(), 0, AT)
+    sent, waits = limits.step(sent, 32, after(1))
+    assert (sent.limit_a, waits, sent.changes_today) == (32, None, 2)
+    sent, _ = limits.step(sent, 6, after(2))
+    assert limits.step(sent, 32, after(3))[1] == after(2 + RISE_S)
+
+
 def test_a_single_ampere_more_waits_longer():
-    sent, _ = limits.step(Sent(), 16, AT)
+    sent, _ = limits.step(Sent(limit_a=32), 16, AT)
     sent, waits = limits.step(sent, 17, after(RISE_S))
     assert (sent.limit_a, waits) == (16, after(SMALL_RISE_S))
     assert limits.step(sent, 17, after(SMALL_RISE_S))[0].limit_a == 17
