@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from app.bridge.relay_line import RelayTimes
 from app.bridge.relay_queue import MOST_CHARS
+from app.ocpp.peer import Peer
 from tests.bridge.relay_kit import HOST, PATIENT, backend, bridge, closed, order, told, unit, until
 from tests.ocpp.endpoint_kit import masked, upgrade
 
@@ -165,3 +167,21 @@ async def test_who_dials_again_replaces_its_older_line_on_both_sides() -> None:
             await newer.send('[2,"1","Heartbeat",{}]')
             assert await told(newer) == [3, "1", {}]
             assert csms.connected == [second]
+
+
+async def test_a_unit_held_back_is_not_read_because_it_has_taken_in_what_we_sent() -> None:
+    done: list[str] = []
+    pipe = SimpleNamespace(
+        pause_reading=lambda: done.append("hold"), resume_reading=lambda: done.append("on"), is_closing=lambda: False
+    )
+    peer = Peer(SimpleNamespace(), pipe, "CP-1")  # type: ignore[arg-type]
+    peer.hold()
+    peer.pause_writing()
+    peer.resume_writing()
+    assert "on" not in done
+    peer.pause_writing()
+    peer.release()
+    assert "on" not in done
+    peer.resume_writing()
+    assert done.count("on") == 1
+    await asyncio.wait_for(peer.drained(), 1)

@@ -6,7 +6,8 @@ import asyncio
 import json
 import random
 from collections import Counter
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.typing import Subprotocol
 
 from tests.bridge.relay_kit import (
+    HOST,
     PATIENT,
     Bridge,
     backend,
@@ -27,6 +29,7 @@ from tests.bridge.relay_kit import (
     unit,
     until,
 )
+from tests.ocpp.endpoint_kit import masked, upgrade
 
 AS_IS = ("BOOT-ADDED", "STATUS-ASKED", "COMMANDS-HELD")
 STOP = {"transactionId": 7, "meterStop": 4200, "timestamp": "2026-11-22T12:00:00Z"}
@@ -102,12 +105,16 @@ async def test_what_waited_is_not_sent_once_the_unit_is_gone() -> None:
 
 
 async def test_an_answer_said_right_before_the_unit_hangs_up_reaches_the_backend() -> None:
-    async with backend() as csms, bridge(order(csms.url, without=AS_IS)) as between:
-        async with unit(between) as link:
-            line = await csms.line()
-            await line.send(call("r", "Reset", {"type": "Soft"}))
-            await told(link)
-            await link.send('[3,"r",{"status":"Accepted"}]')
+    async with (
+        backend() as csms,
+        bridge(order(csms.url, without=AS_IS)) as between,
+        raw_unit(between) as (reader, writer),
+    ):
+        line = await csms.line()
+        await line.send(call("r", "Reset", {"type": "Soft"}))
+        await asyncio.wait_for(reader.readexactly(10), 5)
+        going = (1000).to_bytes(2, "big")
+        writer.write(masked(b'[3,"r",{"status":"Accepted"}]') + masked(going, opcode=8))  # in one packet
         assert await csms.next() == [3, "r", {"status": "Accepted"}]
         assert await closed(line) == (1000, "the charger's line is gone")
 
@@ -222,13 +229,30 @@ async def test_a_backend_that_takes_everybody_and_hangs_up_at_once_is_not_hammer
 
 
 async def test_what_waited_too_long_is_not_sent_when_the_backend_comes_round() -> None:
-    """The Boot is accepted in the moment in which the unit is sent away: its request must not go out without it."""
-    async with backend() as csms, bridge(order(csms.url, vendor="A", model="B")) as between, unit(between) as link:
+    """The Boot is accepted when the unit was sent away and has not gone yet: it will say its request again."""
+    async with (
+        backend() as csms,
+        bridge(order(csms.url, vendor="A", model="B")) as between,
+        raw_unit(between) as (reader, writer),
+    ):
         line = await csms.line()
-        await link.send(call("1"))
+        writer.write(masked(call("1").encode()))
         boot = await csms.next()
-        await closed(link)
-        with suppress(ConnectionClosed):
-            await line.send(json.dumps([3, boot[1], {"status": "Accepted", "interval": 9, "currentTime": "x"}]))
+        assert (await asyncio.wait_for(reader.readexactly(1), 5)) == b"\x88", "it was sent away, and does not answer"
+        await line.send(json.dumps([3, boot[1], {"status": "Accepted", "interval": 9, "currentTime": "x"}]))
         await closed(line)
         assert len(csms.texts) == 1
+
+
+@asynccontextmanager
+async def raw_unit(at: Bridge) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A unit of bare bytes, past its handshake."""
+    reader, writer = await asyncio.open_connection(HOST, at.desk.port)
+    try:
+        writer.write(upgrade("/CP-1"))
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
