@@ -97,7 +97,7 @@ class Wiring(QObject):
             bridge.close()
         for page in self._pages:
             page.hide()
-            await page.tasks.stop()
+            await page.stop()
         await self._tasks.stop()
 
     def remember_window(self) -> None:

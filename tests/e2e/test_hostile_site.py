@@ -121,7 +121,7 @@ async def test_a_good_job_finishes_amid_hostile_neighbours(visiting: Visiting, a
                 assert await foe.stdout.readline() == b"done\n"
                 await asyncio.wait(adding)
         assert resident_kb() - before_kb < GROWTH_KB, f"{(resident_kb() - before_kb) / 1024:.0f} MB more"
-        for page_id in ("site", "endpoint", "traffic", "jobs", "chargers", "settings"):
+        for page_id in ("site", "endpoint", "garage", "traffic", "jobs", "chargers", "settings"):
             at.rail(page_id)
             await until(lambda: at.page.is_shown)
             assert not rendered(at.window), page_id

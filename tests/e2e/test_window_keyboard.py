@@ -135,7 +135,9 @@ async def test_closing_in_a_job_asks_and_escape_stays(visiting: Visiting) -> Non
 async def test_every_page_takes_the_keyboard(visiting: Visiting) -> None:
     async with visiting() as at:
         await at.found("openevse-wifi")
-        for number, page_id in enumerate(("site", "endpoint", "traffic", "jobs", "chargers", "settings"), start=1):
+        for number, page_id in enumerate(
+            ("site", "endpoint", "garage", "traffic", "jobs", "chargers", "settings"), start=1
+        ):
             at.key(KEYS(KEYS.Key_0 + number), CTRL)
             assert at.window.page_id == page_id
             assert at.page.isAncestorOf(at.focus), page_id

@@ -200,7 +200,7 @@ async def test_arrows_walk_the_rail(bench: Any, qtbot: Any) -> None:
             assert focus is not None
             qtbot.keyClick(focus, Qt.Key.Key_Down)
             seen.append(window.page_id)
-        assert seen == ["endpoint", "traffic"]
+        assert seen == ["endpoint", "garage"]
 
 
 def test_no_markup_of_others_is_rendered() -> None:

@@ -89,7 +89,9 @@ async def test_opens_shows_the_site_and_ends_clean(home: Path) -> None:
 async def test_every_page_of_the_rail_opens(home: Path, qtbot: Any) -> None:
     async with running(home) as run:
         await run.opened()
-        for number, page_id in enumerate(("site", "endpoint", "traffic", "jobs", "chargers", "settings"), start=1):
+        for number, page_id in enumerate(
+            ("site", "endpoint", "garage", "traffic", "jobs", "chargers", "settings"), start=1
+        ):
             qtbot.keyClick(run.window, Qt.Key(int(Qt.Key.Key_0) + number), Qt.KeyboardModifier.ControlModifier)
             assert run.window.page_id == page_id
             assert run.window.page is not None

@@ -31,6 +31,7 @@ PAGES = (
     Entry(page_id="site", title="Site", icon_name="layout-grid", target="ui.pages.site:SitePage"),
     Entry(page_id="unit", title="Charger", icon_name="ev-charger", target="ui.pages.unit:UnitPage", belongs_to="site"),
     Entry(page_id="endpoint", title="Endpoint", icon_name="radio-tower", target="ui.pages.endpoint:EndpointPage"),
+    Entry(page_id="garage", title="Garage", icon_name="warehouse", target="ui.pages.garage:GaragePage"),
     Entry(page_id="traffic", title="Traffic", icon_name="arrow-left-right", target="ui.pages.traffic:TrafficPage"),
     Entry(page_id="jobs", title="Jobs", icon_name="list-checks", target="ui.pages.jobs:JobsPage"),
     Entry(page_id="chargers", title="Chargers", icon_name="library", target="ui.pages.chargers:ChargersPage"),

@@ -65,6 +65,10 @@ class Page(QWidget):
         """Put the keyboard into the page's search field; say whether there is one."""
         return False
 
+    async def stop(self) -> None:
+        """Cancel what the page still does, and wait for it."""
+        await self.tasks.stop()
+
     def every(self, interval_ms: int, method: Callable[[], object]) -> QTimer:
         """Call a bound method regularly while the page is shown, and once when it becomes visible."""
         timer = QTimer(self)
