@@ -29,11 +29,12 @@ from app.juicenet.box import Box
 from app.juicenet.desk import identity_of, word_of
 from app.juicenet.families import family
 from app.juicenet.message import MOST_A, Sealed
+from app.juicenet.readings import readings_of
 from app.links.link import JuiceLink, Links
 from app.model.address import Address, JuiceAddress
-from app.model.juicebox import LEAST_A, BoxMode, BoxReport, BoxState
+from app.model.juicebox import LEAST_A, BoxMode, BoxState
 from app.model.profile import Profile
-from app.model.reading import Measurand, Reading, StateChange
+from app.model.reading import Reading, StateChange
 from app.model.setting import Change, Setting, SettingKind, Snapshot
 from app.model.unit import Identity, LinkState, SourceKind
 
@@ -217,7 +218,7 @@ def status_of(state: BoxState) -> Status:
         state=word_of(state),
         detail=_detail(state),
         has_fault=is_faulty,
-        readings=_readings(report) if report is not None else (),
+        readings=readings_of(report) if report is not None else (),
         link=LinkState(is_enabled=True, is_connected=not state.is_absent),
     )
 
@@ -230,30 +231,6 @@ def _detail(state: BoxState) -> str:
     if state.adoption is None:
         return "Only listened to: nothing is sent before its circuit's limit is entered."
     return f"Another limit waits: {state.wanted_a:g} A." if state.wanted_a is not None else ""
-
-
-def _readings(report: BoxReport) -> tuple[Reading, ...]:
-    values = {
-        Measurand.ENERGY: report.lifetime_wh,
-        Measurand.POWER: _power_w(report),
-        Measurand.CURRENT: report.current_a,
-        Measurand.VOLTAGE: report.voltage_v,
-        Measurand.CURRENT_OFFERED: report.online_limit_a,
-        Measurand.FREQUENCY: report.frequency_hz,
-        Measurand.TEMPERATURE: report.temperature_c,
-    }
-    return tuple(
-        Reading(unit_id="", measurand=measurand, value=float(value), at=report.at)
-        for measurand, value in values.items()
-        if value is not None
-    )
-
-
-def _power_w(report: BoxReport) -> float | None:
-    if report.voltage_v is None or report.current_a is None:
-        return None
-    factor = 1.0 if report.power_factor is None else report.power_factor
-    return round(report.voltage_v * report.current_a * factor, 1)
 
 
 def settings_of(box: Box) -> tuple[Setting, ...]:
