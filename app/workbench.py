@@ -54,6 +54,7 @@ from app.ocpp.server import OcppServer
 from app.ocpp.services.desk import ServiceDesk
 from app.rescue.desk import RescueDesk
 from app.scope import Scope, Trouble
+from app.service.desk import BridgeDesk
 from app.settings import Settings
 from app.standin.desk import GarageDesk
 from app.standin.fileservice import FileService
@@ -131,6 +132,7 @@ class Workbench:
         self.hand: EditDesk
         self.files: FileService
         self.garage: GarageDesk
+        self.bridge: BridgeDesk
         self.rescue: RescueDesk
         self.triage: TriageBoard
         self.services: ServiceDesk
@@ -209,6 +211,7 @@ class Workbench:
             report=self._trouble,
             now=self.now,
         )
+        self.bridge = BridgeDesk(self)
         self.services = ServiceDesk(
             server=self.server,
             shelf=self.store.cards,
@@ -239,6 +242,7 @@ class Workbench:
         stack.push_async_callback(self.files.close)
         stack.push_async_callback(self.garage.close)
         stack.push_async_callback(self.juice.stop)
+        stack.push_async_callback(self.bridge.close)
         stack.push_async_callback(self.desk.close)
         if self.settings.endpoint_on:
             try:

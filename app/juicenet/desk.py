@@ -213,6 +213,12 @@ class JuiceDesk:
         """Let a box charge nothing from its next report on."""
         return self.allow(box_id, 0)
 
+    def restore(self, box_id: str) -> None:
+        """Allow a box again what people allowed it last, after a bridge in this program has decided instead."""
+        kept = self._kept.get(box_id)
+        if kept is not None and kept.allowed_a is not None and self._peer is not None:
+            self._peer.allow(box_id, kept.allowed_a)
+
     def _live(self) -> JuicePeer:
         if self._peer is None:
             raise ValueRejected("Nobody listens for JuiceBoxes now.", "Switch JuiceNet on first.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from app.bridge.boxes import BoxOutlet
 from app.bridge.clockwork import Clockwork
 from app.bridge.keeping import StateStore
-from app.bridge.station import Equipment, Kept, Station
+from app.bridge.station import Equipment, Kept, Start, Station
 from app.bridge.station16 import Station16
 from app.bridge.station201 import Station201
 from app.bridge.target import Target
@@ -19,7 +20,7 @@ from app.bridge.uplink import RHYTHM, Rhythm, Uplink
 from app.errors import ValueRejected
 from app.juicenet import adoptions
 from app.juicenet.peer import JuicePeer
-from app.model.bridge import UnitStatus
+from app.model.bridge import LineState, UnitStatus
 from app.model.frame import Direction
 from app.model.juicebox import BoxReport
 from app.scope import Scope
@@ -32,6 +33,12 @@ STATIONS: dict[str, type[Station16] | type[Station201]] = {"1.6": Station16, "2.
 
 ADOPTION = "adoption"
 """Where the adoption is kept: after a restart the box holds what we had told it, and that is no limit of its own."""
+
+SAFE_S = 5.0
+"""How long a line may take to come to a safe point [OURS]."""
+LOOK_S = 0.02
+
+_CONNECTED = (LineState.ONLINE, LineState.PENDING)
 
 Heard = Callable[[str, Direction, str], None]
 """Takes identity, direction and text of everything on a line."""
@@ -51,11 +58,13 @@ class BoxUnit:
         heard: Heard,
         local_address: str = "",
         rhythm: Rhythm = RHYTHM,
+        adopts: bool = True,
     ) -> None:
         self.plan = plan
         self.backend = backend
         self.trouble = ""
         self._peer = peer
+        self._store = store
         name = plan.identity
         kept = Kept(outbox=store.outbox(name), sessions=store.sessions(name), memory=store.memory(name))
         self.outlet = BoxOutlet(peer, plan.box_id, kept, now=clockwork.now())
@@ -77,14 +86,20 @@ class BoxUnit:
             rhythm=rhythm,
         )
         self._line: asyncio.Task[None] | None = None
-        self._memory = kept.memory
-        self._take_up()
+        self._kept = kept
+        self._adopts = adopts
+        if adopts:
+            self._take_up()
+        elif peer.book.ceiling_a(plan.box_id):
+            self._say_nobody()
 
     @property
     def status(self) -> UnitStatus:
         """Return how it stands; what the box itself lacks comes before what the line lacks."""
         status = self.uplink.status
-        return replace(status, unit=self.plan.box_id, trouble=self.trouble or status.trouble)
+        unmetered_wh = self.outlet.unmetered_wh(self._store.metered_wh(self.plan.identity))
+        trouble = self.trouble or status.trouble
+        return replace(status, unit=self.plan.box_id, trouble=trouble, unmetered_wh=unmetered_wh)
 
     def start(self, scope: Scope) -> None:
         """Begin to hold the line."""
@@ -97,9 +112,25 @@ class BoxUnit:
             line.cancel()
             await asyncio.wait([line])
 
+    async def leave(self) -> None:
+        """Hang up at a safe point: what was said is answered first, if that comes soon."""
+        if self._line is not None and self.uplink.line is not LineState.OFF:
+            self.uplink.restart("the bridge's plan was changed")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAFE_S):
+                    while self.uplink.line in _CONNECTED:  # noqa: ASYNC110 - a line tells nobody of its end
+                        await asyncio.sleep(LOOK_S)
+        await self.stop()
+
+    @property
+    def is_owed(self) -> bool:
+        """Say whether the backend has not been told everything yet."""
+        return self._kept.outbox.head() is not None or self._kept.sessions.running() is not None
+
     def heard(self, report: BoxReport) -> None:
         """Take a report of its box."""
-        self._adopt()
+        if not self._peer.book.ceiling_a(self.plan.box_id):
+            self._adopt()
         self.outlet.heard(report, self.uplink.noted)
 
     def due(self, now: datetime) -> None:
@@ -108,17 +139,18 @@ class BoxUnit:
 
     def _take_up(self) -> None:
         """Go on with the adoption of an earlier run, under the limits the plan has now."""
-        plan, kept = self.plan, adoptions.understood(self._memory.get(ADOPTION) or "")
+        plan, kept = self.plan, adoptions.understood(self._kept.memory.get(ADOPTION) or "")
         if kept is None or kept.box_id != plan.box_id or (kept.is_revived and not plan.is_revived):
             return
         self._peer.adopt(replace(kept, circuit_a=plan.circuit_a, lifts_known=plan.lifts_known), is_kept=True)
-        self.outlet.allow(self.outlet.allowed_a)
+        self._say_nobody()
 
     def _adopt(self) -> None:
         """Put the plan's word on the box, once the box has told what it is."""
-        if self._peer.book.ceiling_a(self.plan.box_id):
-            return
         plan = self.plan
+        if not self._adopts:
+            self.trouble = f"JuiceBox {plan.box_id} is not adopted: nothing is sent to it."
+            return
         try:
             adoption = self._peer.book.proposal(
                 plan.box_id,
@@ -134,8 +166,13 @@ class BoxUnit:
             self.trouble = error.message
         else:
             self.trouble = ""
-            self._memory.put(ADOPTION, adoptions.worded(adoption))
-            self.outlet.allow(self.outlet.allowed_a)  # 0 is a word, too: nobody is let in yet
+            self._kept.memory.put(ADOPTION, adoptions.worded(adoption))
+            self._say_nobody()
+
+    def _say_nobody(self) -> None:
+        """Tell the box that nobody is let in yet; in a session, or where all may charge, the station does."""
+        if self.plan.start is not Start.FREE and self._kept.sessions.running() is None:
+            self.outlet.allow(self.outlet.allowed_a)
 
 
 def _equipment(plan: BoxPlan, peer: JuicePeer) -> Equipment:

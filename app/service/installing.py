@@ -9,7 +9,8 @@ import functools
 import plistlib
 import shlex
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,13 @@ LABEL = "dev.rehome.bridge"
 WINDOWS_NAME = "RehomeBridge"
 LOW = 1024
 """Ports below it need a right on Linux (ip(7), ip_unprivileged_port_start)."""
+
+PLACES: Mapping[str, tuple[str, Path]] = {
+    "systemd": ("/opt/rehome/rehome", Path("/etc/rehome-bridge")),
+    "launchd": ("/opt/rehome/rehome", Path("/usr/local/etc/rehome-bridge")),
+    "windows": (r"C:\Program Files\Rehome\rehome.exe", Path("C:/ProgramData/RehomeBridge")),
+}
+"""Where a small box has the program and the site file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,12 @@ def recipe(kind: str, plan: SitePlan, config: Path, called: tuple[str, ...] | No
     if kind not in made:
         raise ValueError(kind)
     return made[kind](plan, config, called or program())
+
+
+def small_box(kind: str, plan: SitePlan) -> Recipe:
+    """Write the recipe for another computer, with the program and the site file in their usual places there."""
+    program_there, folder = PLACES[kind]
+    return recipe(kind, replace(plan, folder=folder / "state"), folder / "site.toml", (program_there,))
 
 
 def _systemd(plan: SitePlan, config: Path, called: tuple[str, ...]) -> Recipe:

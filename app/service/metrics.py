@@ -51,6 +51,10 @@ class _Collector:
             "rehome_bridge_energy_joules", "The unit's energy register",
             lambda unit: None if unit.register_wh is None else unit.register_wh * JOULES_PER_WH,
         )  # fmt: skip
+        yield self._counter(
+            "rehome_bridge_unmetered_joules", "Energy that flowed outside of all sessions",
+            lambda unit: None if unit.unmetered_wh is None else unit.unmetered_wh * JOULES_PER_WH,
+        )  # fmt: skip
         corrections = CounterMetricFamily(
             "rehome_bridge_corrections", "What the bridge changed in a unit's words", labels=(*LABELS, "code")
         )

@@ -7,8 +7,9 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from app.bridge.corrections import UNAVOIDABLE, catalogue
@@ -19,6 +20,9 @@ from app.model.secret import Secret
 from app.service.secrets import SecretProblem, secret_from
 from app.service.site import JUICENET_PORTS, BackendPlan, BoxPlan, RelayPlan, SitePlan, StandPlan
 from app.service.tables import Table
+
+if TYPE_CHECKING:
+    from app.service.writing import SiteFiles
 
 SIZE_LIMIT = 1_000_000
 """Bytes; five thousand units fit."""
@@ -62,6 +66,37 @@ def parse(
             problems=tuple(reader.problems),
         )
     return plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanProblem:
+    """What is wrong with a plan: where (``box[2].id_tag``, counted from 1; empty = the whole), and what."""
+
+    place: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """Return the field's name in the site file."""
+        return self.place.rpartition(".")[2]
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.place else self.text
+
+
+def problems_of(plan: SitePlan) -> tuple[PlanProblem, ...]:
+    """Name what is wrong with a plan that was not read from a file, by the same rules."""
+    from app.service.writing import files_of
+
+    files = files_of(plan)
+    reader = _Held(files)
+    reader.site(Table(tomllib.loads(files.text), "", reader.problems))
+    return tuple(_problem(text) for text in reader.problems)
+
+
+def _problem(text: str) -> PlanProblem:
+    place, mark, rest = text.partition(": ")
+    return PlanProblem(place=place, text=rest) if mark and " " not in place else PlanProblem(place="", text=text)
 
 
 class _Reader:
@@ -248,4 +283,21 @@ class _Reader:
             return ""
         if "-----BEGIN CERTIFICATE-----" not in text:
             table.problem(key, f"{name} holds no certificate (PEM)")
+        return text
+
+
+class _Held(_Reader):
+    """Reads what is not on disk: secrets and certificates come with the text."""
+
+    def __init__(self, files: SiteFiles) -> None:
+        super().__init__(Path(), {})
+        self._files = files
+
+    def _secret(self, table: Table, key: str) -> Secret:
+        return self._files.secrets.get(table.text(key, "").removeprefix("file:"), Secret(""))
+
+    def _pem(self, table: Table, key: str, name: str) -> str:
+        text = self._files.certificates.get(name, "")
+        if name and "-----BEGIN CERTIFICATE-----" not in text:
+            table.problem(key, "is no certificate (PEM)")
         return text

@@ -7,6 +7,7 @@ import itertools
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from app.bridge.relay_desk import RelayDesk
 from app.bridge.relay_order import RelayOrder
 from app.bridge.target import Target
 from app.bridge.uplink import RHYTHM, Rhythm
+from app.errors import SiteError
 from app.feed import Feed
 from app.juicenet.peer import JuicePeer
 from app.model.bridge import BridgeStatus
@@ -26,7 +28,7 @@ from app.ocpp.frame import head
 from app.scope import Scope, Trouble
 from app.service.boxunit import BoxUnit
 from app.service.recorder import Recorder
-from app.service.site import RelayPlan, SitePlan
+from app.service.site import BackendPlan, BoxPlan, RelayPlan, SitePlan, UnitPlan
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +36,26 @@ ROUND = timedelta(seconds=1)
 """How often silent boxes are looked for, and the bridge shows that it lives."""
 QUEUE = 20_000
 """Reports that may wait for their units."""
+LEAVING = "everything to be told to its backend; then its line ends: it was taken out of the plan"
+FIXED = {
+    "folder": "the state folder",
+    "address": "the address",
+    "juicenet_ports": "the JuiceNet ports",
+    "relay_port": "the relay port",
+    "status_host": "the status page's address",
+    "status_port": "the status page's port",
+    "standin": "what stands in",
+    "keep_days": "how long recordings are kept",
+}
+"""What a reload can't change, in words."""
 SUBPROTOCOLS = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1"}
 
 
 class Runtime:
     """A bridge that runs. Use as ``async with``; leaving ends it in order, within seconds, and loses nothing.
 
-    ``peer`` is one that listens already (the window's own); otherwise it makes and ends one.
+    ``peer`` is one that listens already (the window's own); otherwise it makes and ends one. ``adopts``: the plan is
+    a person's word on the boxes; otherwise it was given elsewhere, and boxes without one are told nothing.
     """
 
     def __init__(
@@ -49,6 +64,7 @@ class Runtime:
         *,
         peer: JuicePeer | None = None,
         rhythm: Rhythm = RHYTHM,
+        adopts: bool = True,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.plan = plan
@@ -59,6 +75,10 @@ class Runtime:
         """By the box's serial."""
         self._now = now
         self._rhythm = rhythm
+        self._adopts = adopts
+        self._leaving: list[BoxUnit] = []
+        """Taken out of the plan, with messages that wait for their backend."""
+        self._has_boxes = False
         self._own_peer = peer is None
         self.peer = peer if peer is not None else JuicePeer(plan.address, plan.juicenet_ports)
         self._clockwork = Clockwork(now)
@@ -85,13 +105,14 @@ class Runtime:
     def status(self) -> BridgeStatus:
         """Return how everything stands."""
         boxes = tuple(unit.status for unit in self.units.values())
+        leaving = tuple(replace(unit.status, awaits=LEAVING) for unit in self._leaving)
         trouble = [*self._troubles.values(), self.recorder.trouble]
         if self.store.trouble is not None:
             trouble.insert(0, self.store.trouble.message)
         return BridgeStatus(
             site=self.plan.name,
             started_at=self.started_at,
-            units=boxes + self.relays.statuses,
+            units=boxes + leaving + self.relays.statuses,
             knocking=self.relays.knocking,
             trouble=" ".join(text for text in trouble if text),
         )
@@ -114,33 +135,93 @@ class Runtime:
         self._scope.required("state", self.store.run())
         self._scope.isolated("record", self.recorder.run())
         self._scope.required("clock", self._clockwork.run())
-        if plan.boxes:
-            await self._open_boxes(stack)
-        if plan.relays:
-            self.relays.adopt([self._order(relay) for relay in plan.relays])
-            await self.relays.open(plan.address, plan.relay_port)
-            stack.push_async_callback(self.relays.close)
+        stack.push_async_callback(self.relays.close)
+        stack.push_async_callback(self._stop_boxes)
+        await self._open_doors(plan)
+        for box in plan.boxes:
+            self._begin(box, plan)
+        self.relays.adopt([self._order(relay, plan) for relay in plan.relays])
         self._round(self._now())
 
-    async def _open_boxes(self, stack: AsyncExitStack) -> None:
-        if self._own_peer:
-            await self.peer.start()
-            stack.push_async_callback(self.peer.stop)
-        backends = {backend.name: backend for backend in self.plan.backends}
-        for box in self.plan.boxes:
-            unit = BoxUnit(
-                box,
-                backends[box.backend],
-                peer=self.peer,
-                store=self.store,
-                clockwork=self._clockwork,
-                heard=self._heard,
-                rhythm=self._rhythm,
+    async def _open_doors(self, plan: SitePlan) -> None:
+        """Listen for what the plan has: boxes, relays, or both."""
+        if plan.boxes and not self._has_boxes:
+            if self._own_peer:
+                await self.peer.start()
+            self._scope.required("reports", self._pass_on())
+            self._has_boxes = True
+        if plan.relays and not self.relays.port:
+            await self.relays.open(plan.address, plan.relay_port)
+
+    def _begin(self, box: BoxPlan, plan: SitePlan) -> None:
+        unit = self.units[box.box_id] = BoxUnit(
+            box,
+            _backend(box, plan),
+            peer=self.peer,
+            store=self.store,
+            clockwork=self._clockwork,
+            heard=self._heard,
+            rhythm=self._rhythm,
+            adopts=self._adopts,
+        )
+        unit.start(self._scope)
+
+    async def _stop_boxes(self) -> None:
+        await asyncio.gather(*(unit.stop() for unit in (*self.units.values(), *self._leaving)))
+        if self._own_peer and self._has_boxes:
+            await self.peer.stop()
+
+    # Another plan
+
+    async def reload(self, plan: SitePlan) -> None:
+        """Change what differs. An unchanged unit keeps its line; a changed one hangs up at a safe point and goes on.
+
+        A box that was taken out is told nothing more; what its backend was not told yet is delivered first. Raises
+        SiteError for what can't change while it runs, PortInUse, ServerError; then all goes on as it was.
+        """
+        fixed = [text for name, text in FIXED.items() if getattr(plan, name) != getattr(self.plan, name)]
+        if fixed:
+            raise SiteError(
+                f"Changed, and can't be while the bridge runs: {', '.join(fixed)}.",
+                "Stop the bridge and start it again; what runs goes on as it was.",
+                problems=tuple(fixed),
             )
-            self.units[box.box_id] = unit
-            unit.start(self._scope)
-            stack.push_async_callback(unit.stop)
-        self._scope.required("reports", self._pass_on())
+        await self._open_doors(plan)
+        self.plan = plan
+        wanted = {box.box_id: box for box in plan.boxes}
+        for box_id in [box_id for box_id in self.units if box_id not in wanted]:
+            self._take_out(box_id)
+        for box in plan.boxes:
+            await self._change(box)
+        self.relays.adopt([self._order(relay, plan) for relay in plan.relays])
+
+    def _take_out(self, box_id: str) -> None:
+        unit = self.units.pop(box_id)
+        if self._own_peer:
+            self.peer.withdraw(box_id)
+        self._leaving.append(unit)
+        log.info("%s is no longer bridged", unit.plan.identity)
+
+    async def _change(self, box: BoxPlan) -> None:
+        unit = self.units.get(box.box_id)
+        if unit is not None and (unit.plan, unit.backend) == (box, _backend(box, self.plan)):
+            return
+        if unit is not None and unit.plan.identity != box.identity:
+            self._take_out(box.box_id)
+        elif unit is not None:
+            await unit.leave()
+            if self._adopts:
+                self.peer.withdraw(box.box_id)
+        for old in [old for old in self._leaving if old.plan.identity == box.identity]:
+            await old.leave()
+            self._leaving.remove(old)
+        self._begin(box, self.plan)
+
+    def _let_go(self) -> None:
+        """End the lines of boxes that were taken out, once their backends know everything."""
+        for unit in [unit for unit in self._leaving if not unit.is_owed]:
+            self._leaving.remove(unit)
+            self._scope.isolated(f"end {unit.plan.identity}", unit.leave())
 
     async def _pass_on(self) -> None:
         with self.peer.reports.subscribe(QUEUE) as reports:
@@ -153,6 +234,7 @@ class Runtime:
         self.beat = now
         for unit in self.units.values():
             unit.due(now)
+        self._let_go()
         self._clockwork.alarm(self._round).set(now + ROUND)
 
     # Inside
@@ -177,8 +259,8 @@ class Runtime:
             )
         )
 
-    def _order(self, plan: RelayPlan) -> RelayOrder:
-        backend = next(one for one in self.plan.backends if one.name == plan.backend)
+    def _order(self, plan: RelayPlan, site: SitePlan) -> RelayOrder:
+        backend = _backend(plan, site)
         return RelayOrder(
             unit_identity=plan.unit_identity,
             target=Target(
@@ -203,6 +285,10 @@ class Runtime:
     def _failed(self, trouble: Trouble) -> None:
         log.error("%s failed", trouble.name, exc_info=trouble.error)
         self._troubles[trouble.name] = f"{trouble.name} failed: {trouble.error}."
+
+
+def _backend(unit: UnitPlan, plan: SitePlan) -> BackendPlan:
+    return next(backend for backend in plan.backends if backend.name == unit.backend)
 
 
 async def serve(runtime: Runtime) -> None:
