@@ -12,7 +12,7 @@ from types import ModuleType
 
 from app import __version__
 from app.commands import FAILED, INTERRUPTED
-from app.commands.console import Console, OutputGone
+from app.commands.console import Console, OutputGone, add_common
 from app.errors import AppError
 
 COMMANDS = {
@@ -34,6 +34,7 @@ COMMANDS = {
     "trust": "show and export our own root certificate, issue client certificates, import another one",
     "undo": "take back what a job changed",
     "report": "write a job's report (HTML, PDF, JSON), or list the jobs",
+    "juicebox": "listen for Wi-Fi JuiceBoxes, say how they stand, let them charge within their limits",
     "bridge": "bridge JuiceBoxes and other units to a backend, headless and for good",
     "demo": "run one complete job on simulated chargers, or keep them running",
     "drivers": "list what this program can drive",
@@ -83,7 +84,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, ModuleType]:
         sub = choices.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=EPILOG)
         if name == wanted:
             modules[name] = importlib.import_module(f"app.commands.{name}")
-            importlib.import_module("app.commands.bench").add_common(sub)
+            add_common(sub)
             modules[name].add(sub)
     args = parser.parse_args(argv)
     return args, modules[args.command]

@@ -11,18 +11,12 @@ from pathlib import Path
 
 from app import settings as settings_file
 from app.commands.console import Console
+from app.commands.console import add_common as add_common
 from app.errors import AppError, NotReachable
 from app.model.job import Job
 from app.model.listening import PERSONALITIES, PROFILES
 from app.model.unit import ClaimKind, Unit, claim
 from app.workbench import Workbench
-
-
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add the options every command has."""
-    parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
-    parser.add_argument("--home", type=Path, help="folder for data and settings")
 
 
 def add_endpoint(parser: argparse.ArgumentParser) -> None:

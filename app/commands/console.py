@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -9,10 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from app.errors import AppError
 from app.model.secret import MASK, Secret
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options every command has."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--home", type=Path, help="folder for data and settings")
 
 
 class OutputGone(AppError):

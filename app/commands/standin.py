@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from app.commands import FAILED, OK
-from app.commands.bench import add_common, add_listening, workbench
-from app.commands.console import Console, visible
+from app.commands.bench import add_listening, workbench
+from app.commands.console import Console, add_common, visible
 from app.errors import ValueRejected
 from app.feed import Subscription
 from app.model.garage import Asked, Privilege, Recipe, Stand, StandState
@@ -32,10 +32,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     web.add_argument("--directory", choices=("reset", "404"), default="reset", help="how the directory is refused")
     web.add_argument("--endpoint-port", type=int, default=0, help="the endpoint's own port (default: any free one)")
     add_listening(web)
-    _common(parts.add_parser("names", help="list the ready sets of names"))
-    _common(parts.add_parser("privileges", help="say what each service needs on this computer, and how to allow it"))
+    common(parts.add_parser("names", help="list the ready sets of names"))
+    common(parts.add_parser("privileges", help="say what each service needs on this computer, and how to allow it"))
     recipes = parts.add_parser("recipes", help="say how the site's own router does what our DNS does")
-    _common(recipes)
+    common(recipes)
     _add_names(recipes)
     recipes.add_argument("--host", default="", help="our address as the chargers see it (default: the best adapter's)")
     recipes.add_argument("--only", default="", help="one recipe, by its id")
@@ -45,7 +45,7 @@ def _service(
     parts: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
 ) -> argparse.ArgumentParser:
     parser = parts.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    _common(parser)
+    common(parser)
     usual = "the cable's adapter; needed" if name == "dhcp" else "default: the best one"
     parser.add_argument("--host", default="", help=f"address of the adapter to listen on ({usual})")
     if name != "dhcp":
@@ -54,8 +54,8 @@ def _service(
     return parser
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
-    """Take the common options behind the service's name too."""
+def common(parser: argparse.ArgumentParser) -> None:
+    """Take the common options behind a part's name too."""
     add_common(parser)
     for action in parser._actions:
         if action.dest in ("json", "quiet", "home"):
