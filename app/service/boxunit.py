@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -17,22 +16,16 @@ from app.bridge.station16 import Station16
 from app.bridge.station201 import Station201
 from app.bridge.target import Target
 from app.bridge.uplink import RHYTHM, Rhythm, Uplink
-from app.errors import ValueRejected
-from app.juicenet import adoptions
 from app.juicenet.peer import JuicePeer
 from app.model.bridge import LineState, UnitStatus
 from app.model.frame import Direction
 from app.model.juicebox import BoxReport
 from app.scope import Scope
+from app.service.adopting import Adopter
 from app.service.site import BackendPlan, BoxPlan
-
-log = logging.getLogger(__name__)
 
 VENDOR = "Enel X JuiceBox"
 STATIONS: dict[str, type[Station16] | type[Station201]] = {"1.6": Station16, "2.0.1": Station201}
-
-ADOPTION = "adoption"
-"""Where the adoption is kept: after a restart the box holds what we had told it, and that is no limit of its own."""
 
 SAFE_S = 5.0
 """How long a line may take to come to a safe point [OURS]."""
@@ -62,8 +55,6 @@ class BoxUnit:
     ) -> None:
         self.plan = plan
         self.backend = backend
-        self.trouble = ""
-        self._peer = peer
         self._store = store
         name = plan.identity
         kept = Kept(outbox=store.outbox(name), sessions=store.sessions(name), memory=store.memory(name))
@@ -88,9 +79,8 @@ class BoxUnit:
         self._line: asyncio.Task[None] | None = None
         self._kept = kept
         self._adopts = adopts
-        if adopts:
-            self._take_up()
-        elif peer.book.ceiling_a(plan.box_id):
+        self._adopter = Adopter(plan, peer, kept.memory)
+        if self._adopter.take_up() if adopts else self._adopter.is_done:
             self._say_nobody()
 
     @property
@@ -98,7 +88,7 @@ class BoxUnit:
         """Return how it stands; what the box itself lacks comes before what the line lacks."""
         status = self.uplink.status
         unmetered_wh = self.outlet.unmetered_wh(self._store.metered_wh(self.plan.identity))
-        trouble = self.trouble or status.trouble
+        trouble = self._adopter.trouble or status.trouble
         return replace(status, unit=self.plan.box_id, trouble=trouble, unmetered_wh=unmetered_wh)
 
     def start(self, scope: Scope) -> None:
@@ -129,7 +119,7 @@ class BoxUnit:
 
     def heard(self, report: BoxReport) -> None:
         """Take a report of its box."""
-        if not self._peer.book.ceiling_a(self.plan.box_id):
+        if not self._adopter.is_done:
             self._adopt()
         self.outlet.heard(report, self.uplink.noted)
 
@@ -137,36 +127,10 @@ class BoxUnit:
         """Do what time asks."""
         self.outlet.due(now, self.uplink.noted)
 
-    def _take_up(self) -> None:
-        """Go on with the adoption of an earlier run, under the limits the plan has now."""
-        plan, kept = self.plan, adoptions.understood(self._kept.memory.get(ADOPTION) or "")
-        if kept is None or kept.box_id != plan.box_id or (kept.is_revived and not plan.is_revived):
-            return
-        self._peer.adopt(replace(kept, circuit_a=plan.circuit_a, lifts_known=plan.lifts_known), is_kept=True)
-        self._say_nobody()
-
     def _adopt(self) -> None:
-        """Put the plan's word on the box, once the box has told what it is."""
-        plan = self.plan
         if not self._adopts:
-            self.trouble = f"JuiceBox {plan.box_id} is not adopted: nothing is sent to it."
-            return
-        try:
-            adoption = self._peer.book.proposal(
-                plan.box_id,
-                plan.circuit_a,
-                at=self.station.started_at,
-                is_revived=plan.is_revived,
-                lifts_known=plan.lifts_known,
-            )
-            self._peer.adopt(adoption)
-        except ValueRejected as error:
-            if self.trouble != error.message:
-                log.warning("%s: %s %s", plan.identity, error.message, error.advice)
-            self.trouble = error.message
-        else:
-            self.trouble = ""
-            self._kept.memory.put(ADOPTION, adoptions.worded(adoption))
+            self._adopter.trouble = f"JuiceBox {self.plan.box_id} is not adopted: nothing is sent to it."
+        elif self._adopter.adopt(self.station.started_at):
             self._say_nobody()
 
     def _say_nobody(self) -> None:

@@ -155,6 +155,11 @@ class BridgeDesk:
         """Return the last messages of a unit's line, the newest last, ``IN`` is its own word; secrets are masked."""
         return tuple(self._messages.get(identity, ()))
 
+    @property
+    def recording(self) -> Path | None:
+        """Return the trace that is being written, of all lines; ``None`` while there is none."""
+        return self._runtime.recorder.path if self._runtime is not None else None
+
     async def start(self) -> BridgeStatus:
         """Bridge what is chosen. Running: take up what has changed.
 
@@ -210,23 +215,34 @@ class BridgeDesk:
 
     # The small box
 
-    def files(self) -> SiteFiles:
+    def _plan_there(self, address: str) -> SitePlan:
+        """Return the plan of the small box at ``address``, empty = that of this computer."""
+        plan = self.plan()
+        return replace(plan, address=address) if address else plan
+
+    def small_box_problems(self, *, address: str = "") -> tuple[str, ...]:
+        """Name why the small box would refuse its site file. Raises StoreError."""
+        from app.service.reading import problems_of
+
+        return tuple(str(problem) for problem in problems_of(self._plan_there(address)))
+
+    def files(self, *, address: str = "") -> SiteFiles:
         """Return the site file for the small box, as text, with the secrets it needs by name. Raises StoreError."""
         from app.service.writing import files_of
 
-        return files_of(self.plan())
+        return files_of(self._plan_there(address))
 
-    def export(self, folder: Path, *, with_secrets: bool = False) -> tuple[Path, ...]:
+    def export(self, folder: Path, *, address: str = "", with_secrets: bool = False) -> tuple[Path, ...]:
         """Write the site file and what it points to; returns the files. Raises StoreError, DiskFull."""
         from app.service.writing import save
 
-        return save(self.plan(), folder, with_secrets=with_secrets)
+        return save(self._plan_there(address), folder, with_secrets=with_secrets)
 
-    def recipe(self, kind: str) -> Recipe:
+    def recipe(self, kind: str, *, address: str = "") -> Recipe:
         """Return how the small box is made to run it for good: ``systemd``, ``launchd`` or ``windows``."""
         from app.service.installing import small_box
 
-        return small_box(kind, self.plan())
+        return small_box(kind, self._plan_there(address))
 
     async def close(self) -> None:
         """End it. Idempotent."""

@@ -151,6 +151,7 @@ def _windows(plan: SitePlan, config: Path, called: tuple[str, ...]) -> Recipe:
         text="",
         commands=(
             f"{line} --service install",
+            f'icacls "{PureWindowsPath(config).parent}" /grant "NT AUTHORITY\\LocalService:(OI)(CI)M"',
             *firewall,
             f"sc.exe failure {WINDOWS_NAME} reset= 86400 actions= restart/5000/restart/5000/restart/60000",
             f"sc.exe start {WINDOWS_NAME}",

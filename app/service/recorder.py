@@ -56,6 +56,11 @@ class Recorder:
         self.trouble = ""
         self.dropped = 0
 
+    @property
+    def path(self) -> Path | None:
+        """Return the file that is being written, ``None`` while there is none."""
+        return self._path if self._file is not None else None
+
     async def run(self) -> None:
         """Record until cancelled."""
         waiting = self._frames.subscribe(QUEUE)

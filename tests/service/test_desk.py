@@ -103,3 +103,15 @@ async def test_choices_outlive_the_program_and_hold_no_password(tmp_path: Path) 
         assert bench.bridge.choices == (choice,)
     texts = [path.read_bytes() for path in (tmp_path / "bridge").rglob("*") if path.is_file()]
     assert not any(b"correct horse" in text for text in texts)
+
+
+async def test_the_small_boxs_file_has_its_own_address_and_is_judged_by_it(tmp_path: Path) -> None:
+    async with bench_in(tmp_path) as bench:
+        bench.bridge.choose([Choice(kind=UnitKind.RELAY, unit="OLD-7", identity="NEW-7")])
+        assert 'address = "192.168.7.5"' in bench.bridge.files(address="192.168.7.5").text
+        assert bench.bridge.small_box_problems(address="192.168.7.5") == ()
+        assert "site.address" in bench.bridge.small_box_problems(address="the box")[0]
+        written = bench.bridge.export(tmp_path / "stick", address="192.168.7.5")
+        assert "192.168.7.5" in written[0].read_text()
+        assert "192.168.7.5" in " ".join(bench.bridge.recipe("windows", address="192.168.7.5").commands)
+        assert bench.bridge.recording is None
