@@ -150,8 +150,8 @@ class Station16(Station):
             "chargePointVendor": equipment.vendor[: LIMITS["vendor"]] or "Rehome",
             "chargePointModel": equipment.model[: LIMITS["model"]] or "Bridge",
         }
-        if equipment.serial:
-            told["chargePointSerialNumber"] = equipment.serial[: LIMITS["serial"]]
+        if equipment.serial:  # a JuiceBox has 28 digits: the last ones tell boxes apart
+            told["chargePointSerialNumber"] = equipment.serial[-LIMITS["serial"] :]
         if equipment.firmware:
             told["firmwareVersion"] = equipment.firmware[: LIMITS["firmware"]]
         return told
