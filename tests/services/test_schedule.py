@@ -123,6 +123,7 @@ def test_a_charger_that_obeys_disagrees_nowhere() -> None:
     assert compare(expected, told((0, 16), (600, 8))) == ()
     assert compare(expected, told((0, 16.02), (300, 16), (600, 8))) == ()
     assert compare(expected, told((0, 16), (590, 8), start=NOON + timedelta(seconds=10))) == ()
+    assert compare(expected, told((0, 16), (599, 8))) == ()  # whole seconds of a start between two
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ STATION = ("ChargePointMaxProfile", "ChargingStationMaxProfile", "ChargingStatio
 DEFAULT, TX = "TxDefaultProfile", "TxProfile"
 TOLERANCE = 0.05
 """Limits this close are the same: chargers round to tenths of an ampere, the finest OCPP 1.6 allows."""
+ROUNDING_S = 1
+"""Periods begin at whole seconds of a start that may stand between two: what differs no longer is rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,12 +195,23 @@ def compare(expected: Composite, told: Composite) -> tuple[Disagreement, ...]:
     first = max(0.0, offset)
     for edge in sorted(moment for moment in edges | {first} if first <= moment < end):
         ours, theirs = expected.limit_at(edge), told.limit_at(edge - offset)
-        if ours is None or _is_same(ours.limit, theirs.limit if theirs is not None else None):
+        if ours is None or _agree(ours, theirs) or _agree_soon(expected, told, edge, offset, end):
             continue
         found.append(
             Disagreement(start_s=int(edge), expected=ours.limit, told=theirs.limit if theirs is not None else None)
         )
     return tuple(found)
+
+
+def _agree_soon(expected: Composite, told: Composite, edge: float, offset: float, end: float) -> bool:
+    """Say whether both are of one mind a second after an edge: one of them only changed earlier."""
+    later = edge + ROUNDING_S
+    ours = expected.limit_at(later)
+    return edge > 0 and later < end and ours is not None and _agree(ours, told.limit_at(later - offset))
+
+
+def _agree(ours: Period, theirs: Period | None) -> bool:
+    return _is_same(ours.limit, theirs.limit if theirs is not None else None)
 
 
 def _is_same(ours: float, theirs: float | None) -> bool:
