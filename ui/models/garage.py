@@ -7,6 +7,7 @@ import io
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from app.model.address import JuiceAddress, NetAddress, OcppAddress
@@ -21,6 +22,7 @@ from ui.models.plain import clock_text, counted, visible
 if TYPE_CHECKING:
     from app.standin.names import Choice, KnownHost, NameBook
 
+TIME_PORT = 123
 DEAD = ("closed", "replaced")
 """States of a known host that make it worth standing in for."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -48,7 +50,7 @@ SERVICES: Mapping[Stand, Words] = {
     Stand.NTP: Words(
         title="Time (NTP)",
         short="Time",
-        what="Chargers get the time of this computer's clock, where no time server can be reached.",
+        what="Chargers that reach no time server get this computer's time.",
         icon="clock",
         ports="123",
     ),
@@ -90,7 +92,7 @@ def place_text(state: StandState) -> str:
 def count_text(state: StandState) -> str:
     """Say how often a service was asked."""
     if not state.asked:
-        return worded("Nobody asked yet") if state.is_on else ""
+        return worded("No question yet") if state.is_on else ""
     return counted(state.asked, worded("1 question"), worded("{count} questions"))
 
 
@@ -165,6 +167,34 @@ def standing_in(book: NameBook, choice: Choice, name: str) -> Wish:
     if found is not None and found.id not in wish.sets:
         return replace(wish, sets=(*wish.sets, found.id), refused=refused)
     return replace(wish, names=(*wish.names, name), refused=refused)
+
+
+class Kin(Enum):
+    """What whoever asks for a name will want next."""
+
+    TIME = "time"
+    JUICEBOX = "juicebox"
+    OCPP = "ocpp"
+
+
+NEXT: Mapping[Kin, str] = {
+    Kin.TIME: "Names and time are started where they are off. Chargers then take this computer's clock for right.",
+    Kin.JUICEBOX: (
+        "Names and web answers are started where they are off, and Rehome listens for JuiceBoxes: they appear in the "
+        "tab “JuiceBoxes”. Nothing is sent to a box before you adopt it there."
+    ),
+    Kin.OCPP: (
+        "Names, web answers and the endpoint are started where they are off. A charger that dials over ws, or over "
+        "wss without checking the certificate, then appears on the endpoint, ready to be moved for good."
+    ),
+}
+
+
+def kin_of(found: NameSet | None) -> Kin:
+    """Tell what a ready set's families want next by the UDP ports they dial; a name of no set is a backend's."""
+    if found is None or not found.ports:
+        return Kin.OCPP
+    return Kin.TIME if TIME_PORT in found.ports else Kin.JUICEBOX
 
 
 # Who asked

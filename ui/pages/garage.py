@@ -97,6 +97,7 @@ class GaragePage(Page):
         layout = holder.layout()
         assert layout is not None  # made with the holder
         layout.addWidget(panel)
+        panel.show()  # in a page that is shown already, the layout would do it in the next turn only
         return panel
 
     def _turned(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QTabWidget, QVBoxLayout, QWidget
 from app.errors import AppError
 from app.model.garage import Asked, Stand, StandState
 from ui.dialogs import Button, ask
-from ui.models.garage import ORDER, host_named, set_of, standing_in
+from ui.models.garage import NEXT, ORDER, Kin, host_named, kin_of, set_of, standing_in
 from ui.models.plain import visible
 from ui.pages.garage_services_card import ServiceCard
 from ui.pages.garage_services_log import LogPanel
@@ -260,17 +260,25 @@ class ServicesPanel(Page):
         wish = standing_in(garage.book, garage.choice, name)
         try:
             garage.choose(wish.sets, names=wish.names, refused=wish.refused, forward_to=wish.forward_to)
-            if not self.bench.server.state.is_listening:
-                await self.bench.start_endpoint()
+            kin = await self._make_ready(name)
         except AppError as error:
             self.log.say(visible(f"{error.message} {error.advice}"), "fault")
             return
-        for stand in (Stand.DNS, Stand.WEB):
+        for stand in (Stand.DNS, Stand.NTP if kin is Kin.TIME else Stand.WEB):
             self.cards[stand].start()
         self.names.refresh()
         self.log.show_again()
         words = self.tr("{name} now leads here. A charger asks again by itself, at the latest after its restart.")
         self.log.say(words.format(name=visible(name, 80)), "good")
+
+    async def _make_ready(self, name: str) -> Kin:
+        """Listen for what those who ask for a name will want next, and say what that is. Raises AppError."""
+        kin = kin_of(set_of(self.bench.garage.book, name))
+        if kin is Kin.JUICEBOX and self.bench.juice.peer is None:
+            await self.bench.juice.start(self.host)
+        elif kin is Kin.OCPP and not self.bench.server.state.is_listening:
+            await self.bench.start_endpoint()
+        return kin
 
     def _consequences(self, name: str) -> str:
         book = self.bench.garage.book
@@ -280,13 +288,7 @@ class ServicesPanel(Page):
         if found is not None:
             used = self.tr("The ready set “{title}” is used: {note}")
             parts.append(used.format(title=found.title, note=found.note))
-        parts.append(
-            self.tr(
-                "Names, web answers and the endpoint are started where they are off. A charger that dials over ws, or "
-                "over wss without checking the certificate, then appears on the endpoint, ready to be moved for good. "
-                "A JuiceBox appears in the tab “JuiceBoxes”."
-            )
-        )
+        parts.append(self.tr(NEXT[kin_of(found)]))
         if host is not None and host.state.value == "live":
             parts.append(self.tr("Somebody still runs this service: do it on the owner's order only."))
         return "\n\n".join(parts)

@@ -60,7 +60,7 @@ class ServiceCard(QFrame):
         self.adapter.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.adapter.setMinimumContentsLength(8)
         self.adapter.setMinimumWidth(110)
-        self.adapter.setPlaceholderText(self.tr("Choose the cable's adapter"))
+        self.adapter.setPlaceholderText(self.tr("Choose the cable"))
         self.adapter.activated.connect(self._chosen)
         self.switch = QPushButton(self)
         self.switch.clicked.connect(self._switch)

@@ -72,7 +72,6 @@ class ChosenBar(QFrame):
         self.stand_in = QPushButton(self.tr("Stand in for it"), self)
         self.stand_in.clicked.connect(self._stand_in)
         self.find_button = QPushButton(self)
-        icons.dress(self.find_button, "ev-charger")
         self.find_button.clicked.connect(self._find)
         for line in (self.words, self.more):
             line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -107,6 +106,7 @@ class ChosenBar(QFrame):
         self.stand_in.setVisible(can_stand_in(garage.book, garage.choice, row.name))
         set_role(self.stand_in, "primary" if row.is_dead else "")
         self.find_button.setText(self.tr("Show this charger") if row.unit_id else self.tr("Find this charger"))
+        icons.dress(self.find_button, "ev-charger")
         self.find_button.setToolTip(
             row.charger if row.unit_id else self.tr("Ask {client} what it is").format(client=visible(row.asked.client))
         )
