@@ -59,7 +59,8 @@ START_AFTER_S = 1.0
 class DemoGarage:
     """Seven chargers and a backend. Use it as an async context manager; then ``dial`` the tool's endpoint.
 
-    An eighth, a JuiceBox left at 0 A by its former backend, has nobody to send to until it is led somewhere.
+    Two JuiceBoxes more have nobody to send to until they are led somewhere: one was left at 0 A by its former backend,
+    the other charges. A car is plugged into each.
 
     ``time_scale`` shortens the chargers' own times (restart, redial).
     """
@@ -85,6 +86,8 @@ class DemoGarage:
         self.newer = Station2(OLD_BACKEND, NEWER, evses=2, time_scale=time_scale, redial_s=10.0)
         self.newer.dial_url = ""  # until somebody leads the old name, looking it up is in vain
         self.juicebox = JuiceBox("jb2", offline_a=0, time_scale=time_scale)
+        self.healthy_box = JuiceBox("jb1", rating_a=40, offline_a=32, time_scale=time_scale)
+        self.boxes = (self.juicebox, self.healthy_box)
         self.diallers: tuple[OcppStation | Station2, ...] = (*self.stations, self.newer, self.secured)
         self.identities = ("STALL-01", *(station.identity for station in self.diallers))
         for identity in self.identities:
@@ -99,15 +102,16 @@ class DemoGarage:
             await stack.enter_async_context(self.backend)
             await stack.enter_async_context(self.gateway)
             await stack.enter_async_context(self.controller)
-            await stack.enter_async_context(self.juicebox)
+            for box in self.boxes:
+                await stack.enter_async_context(box)
             for station in self.diallers:
                 await stack.enter_async_context(station)
             await stack.enter_async_context(self._scope)
             self._stack = stack.pop_all()
         self.gateway.plug_in()
         self.controller.plug_in()
-        for station in self.diallers:
-            station.plug_in()
+        for thing in (*self.diallers, *self.boxes):
+            thing.plug_in()
         for identity in self.identities:
             self._scope.isolated(f"operator/{identity}", self._operate(identity))
         return self
@@ -133,7 +137,7 @@ class DemoGarage:
             station.dial(url)
 
     async def follow(self, desk: JuiceDesk) -> None:
-        """Lead the JuiceBox to where somebody listens for it, as a site's DNS would, and away when nobody does."""
+        """Lead the JuiceBoxes to where somebody listens for them, as a site's DNS would, and away when nobody does."""
         with desk.changes.subscribe() as changes:
             await self._lead(desk.state)
             async for state in changes:
@@ -141,8 +145,9 @@ class DemoGarage:
 
     async def _lead(self, state: PeerState) -> None:
         target = (state.host, state.ports[0]) if state.is_listening and state.ports else None
-        if target is not None or self.juicebox.dialling:
-            await self.juicebox.lead(target)
+        for box in self.boxes:
+            if target is not None or box.dialling:
+                await box.lead(target)
 
     async def _operate(self, identity: str) -> None:
         """Start a charge on the new backend whenever this charger arrives there, as its operator would."""
@@ -184,5 +189,5 @@ async def demo(settings: Settings, *, home: Path, time_scale: float = 0.2) -> As
             bench.change_settings(replace(bench.settings, endpoint_on=True))
             garage.dial(state.url)
             async with Scope("sim/names") as names:
-                names.isolated("JuiceBox", garage.follow(bench.juice))
+                names.isolated("JuiceBoxes", garage.follow(bench.juice))
                 yield bench
