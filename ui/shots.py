@@ -32,7 +32,7 @@ async def take_shots(bench: Workbench, window: MainWindow, folder: Path) -> None
     """Write ``<page>-<look>.png`` for every page, and the first also at 200 % (``<page>-<look>-200.png``).
 
     In the demo one whole job is done first, in the light look, with a picture of each of its steps; then how chargers
-    are found, judged and typed into, and the endpoint, screen by screen.
+    are found, judged and typed into, the endpoint, and the garage's network services, screen by screen.
     """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     window.resize(SIZE)
@@ -40,6 +40,7 @@ async def take_shots(bench: Workbench, window: MainWindow, folder: Path) -> None
     unit_id = ""
     if bench.is_demo:
         from ui.endpointtour import EndpointTour
+        from ui.garagetour import GarageTour
         from ui.jobtour import JobTour
         from ui.sitetour import SiteTour
 
@@ -47,6 +48,7 @@ async def take_shots(bench: Workbench, window: MainWindow, folder: Path) -> None
         unit_id = job.unit_id
         await SiteTour(bench, window, folder, suffix="-light").run()
         await EndpointTour(bench, window, folder, suffix="-light").run()
+        await GarageTour(bench, window, folder, suffix="-light").run()
     for look in LOOKS:
         theme().choose(look)  # type: ignore[arg-type]  # LOOKS are choices
         for entry in RAIL:

@@ -26,6 +26,11 @@ WAY = (
     "Its “Rehome” button starts the guided job: back up, choose the new backend, look at the plan, apply, prove, "
     "hand over. You can leave at any step and resume later from Jobs."
 )
+GARAGE = (
+    "Garage stands in for what a site lacks: names, time, addresses and web answers for chargers without internet. "
+    "Its list of who asks betrays the backend a charger still dials. It also wakes JuiceBoxes and bridges what can't "
+    "speak to the new backend itself."
+)
 
 
 class HelpSheet(QDialog):
@@ -40,6 +45,7 @@ class HelpSheet(QDialog):
         layout.setSpacing(SPACE_16)
         layout.addWidget(self._text(translate("The way through"), "heading"))
         layout.addWidget(self._text(translate(WAY), ""))
+        layout.addWidget(self._text(translate(GARAGE), ""))
         layout.addWidget(self._text(translate("Keys"), "heading"))
         layout.addLayout(self._keys())
         close = QPushButton(translate("Close"), self)
