@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from app.model.frame import SourceHealth, SourceState
 from app.settings import Settings
 from ui.pages.catalogue import RAIL
+from ui.pages.garage import TABS
 from ui.theme import TARGET
 from ui.widgets.topbar import TopBar
 from ui.window import MainWindow
@@ -66,7 +67,8 @@ def known(bench: Any) -> dict[str, str]:
 
 def places(bench: Any) -> list[tuple[str, object]]:
     unit_id = next(unit_id for unit_id, profile_id in known(bench).items() if profile_id == "openevse-wifi")
-    return [*((entry.page_id, None) for entry in RAIL), ("unit", unit_id)]
+    tabs = [("garage", tab.key) for tab in TABS if tab.is_there]
+    return [*((entry.page_id, None) for entry in RAIL), *tabs, ("unit", unit_id)]
 
 
 def controls(window: QWidget) -> list[QWidget]:
