@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 from app.bridge.corrections import UNAVOIDABLE, catalogue
 from app.bridge.station import Start
-from app.errors import SiteError
+from app.errors import SiteError, ValueRejected
 from app.model.backend import SAFE_IDENTITY, SecurityProfile
 from app.model.secret import Secret
 from app.service.secrets import SecretProblem, secret_from
 from app.service.site import JUICENET_PORTS, BackendPlan, BoxPlan, RelayPlan, SitePlan, StandPlan
 from app.service.tables import Table
+from app.standin import names
 
 if TYPE_CHECKING:
     from app.service.writing import SiteFiles
@@ -216,6 +217,11 @@ class _Reader:
             ntp=table.flag("ntp", False),
             web=table.flag("web", False),
         )
+        try:
+            if plan.dns:
+                names.read().choice(plan.name_sets, forward_to=plan.forward_to)
+        except ValueRejected as error:
+            table.problem("name_sets", f"{error.message} {error.advice}")
         table.done()
         return plan
 

@@ -26,7 +26,7 @@ url = "ws://old.example:8080"
 
 [standin]
 dns = true
-name_sets = ["juicebox-us"]
+name_sets = ["juicebox-enel-us"]
 ntp = true
 
 [[box]]

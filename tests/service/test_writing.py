@@ -34,7 +34,7 @@ def plan(folder: Path) -> SitePlan:
     )  # fmt: skip
     return SitePlan(
         name="Harbour", address="192.0.2.10", folder=folder / "state", backends=(main, proved), boxes=(box,),
-        relays=(relay,), standin=StandPlan(dns=True, name_sets=("juicebox-us",)),
+        relays=(relay,), standin=StandPlan(dns=True, name_sets=("juicebox-enel-us",)),
     )  # fmt: skip
 
 
