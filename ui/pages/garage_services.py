@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from app.errors import AppError
 from app.model.garage import Asked, Stand, StandState
@@ -30,6 +30,8 @@ ADAPTERS_MS = 5000
 LOOK_MS = 1000
 FOUR_FROM, TWO_FROM = 960, 520
 """From these widths on, that many cards stand side by side."""
+LEAST_HEIGHT = 290
+"""Of the part below the cards: a filter on one line, four questions and what can be done about one."""
 LOG, NAMES, ROUTER, RIGHTS = range(4)
 
 
@@ -101,6 +103,9 @@ class ServicesPanel(Page):
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
+        # The wrapped line above asks for heights by width: the tabs' own wish would make the page higher than needed.
+        self.tabs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.tabs.setMinimumHeight(LEAST_HEIGHT)
         home = pages_of(self.tabs)
         self.log = LogPanel(bench, self.tasks, home)
         self.names = NamesPanel(bench, home)

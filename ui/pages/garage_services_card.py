@@ -20,6 +20,7 @@ from ui.tasks import Tasks
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.elided import ElidedLabel
+from ui.widgets.flow import Flow
 from ui.widgets.frameview import plain_label
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ class ServiceCard(QFrame):
         column.setSpacing(SPACE_4)
         column.addLayout(head)
         column.addWidget(what)
-        column.addStretch(1)
         column.addLayout(act)
         column.addWidget(self.about)
         self._add_trouble(column)
+        column.addStretch(1)
 
     def _add_trouble(self, column: QVBoxLayout) -> None:
         self.trouble = plain_label(self, "", is_wrapped=True)
@@ -90,8 +91,9 @@ class ServiceCard(QFrame):
         self.rights.clicked.connect(self._want_rights)
         self.router = QPushButton(self.tr("On the site's router"), self)
         self.router.clicked.connect(self.router_wanted)
-        ways = _row(self.rights, self.router)
-        ways.addStretch(1)
+        ways = Flow()
+        ways.addWidget(self.rights)
+        ways.addWidget(self.router)
         column.addWidget(self.trouble)
         column.addLayout(ways)
         for widget in (self.trouble, self.rights, self.router):
