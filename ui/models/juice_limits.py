@@ -71,6 +71,8 @@ def _then(adoption: Adoption, box: BoxState, most: int) -> tuple[str, ...]:
         most=str(CHANGES_A_DAY),
         count=str(box.changes_today),
     )
+    if box.adoption is not None and box.adoption.ceiling_a == adoption.ceiling_a:
+        return (changes,)
     free = worded("With its next report it is told {amps} A and charges whoever plugs in.", amps=str(most))
     if adoption.is_revived and box.adoption is None:
         free = worded("It was at 0 A. {then}", then=free)

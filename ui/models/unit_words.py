@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.model.unit import Adoption, Health, SourceKind
+from app.model.address import JuiceAddress
+from app.model.unit import Adoption, Health, SourceKind, Unit
 from ui.i18n import worded
 
 
@@ -54,3 +55,9 @@ SOURCES = {
     SourceKind.JUICENET: Words("JuiceNet", "radio-tower", "text2", "sends us its JuiceNet datagrams"),
     SourceKind.MANUAL: Words("By hand", "keyboard", "text2", "added by its address"),
 }
+
+
+def box_of(unit: Unit) -> str:
+    """Return the serial under which a JuiceBox sends to us now; empty for every other charger."""
+    ways = (way.address for way in unit.ways if way.is_present)
+    return next((address.box_id for address in ways if isinstance(address, JuiceAddress)), "")

@@ -15,7 +15,7 @@ from app.model.job import JobState
 from app.model.unit import Adoption, Health, SourceKind, Unit, Way
 from ui.i18n import worded
 from ui.models.plain import tooltip, visible
-from ui.models.unit_words import ADOPTION, HEALTH, SOURCES
+from ui.models.unit_words import ADOPTION, HEALTH, SOURCES, box_of
 
 Index = QModelIndex | QPersistentModelIndex
 UNIT_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -65,7 +65,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """The one thing to do next: where it leads (``job``, ``resume``, ``unit``), its words and icon."""
+    """The one thing to do next: where it leads (``job``, ``resume``, ``unit``, ``garage``), its words and icon."""
 
     verb: str
     text: str
@@ -91,6 +91,8 @@ def next_step(row: UnitRow) -> NextStep:
         return NextStep(verb="resume", text=worded("Resume the job"), icon="play", is_primary=True)
     if not row.unit.is_present:
         return NextStep(verb="unit", text=worded("Why is it gone?"), icon="stethoscope")
+    if box_of(row.unit):
+        return NextStep(verb="garage", text=worded("Open in the garage"), icon="warehouse", is_primary=True)
     step = _STEPS[Adoption.ORPHANED if _waits_here(row) else row.unit.adoption]
     return replace(step, text=worded(step.text))
 

@@ -63,8 +63,8 @@ class FactsView(ScrollColumn):
         super().__init__(parent)
         self.setAccessibleName(self.tr("Details of this box"))
         self._content = self.widget()
-        own = Section(self.tr("The box"), "ev-charger", self._content)
-        told = Section(self.tr("What it reported last"), "activity", self._content)
+        own = self.own = Section(self.tr("The box"), "ev-charger", self._content)
+        told = self.told = Section(self.tr("What it reported last"), "activity", self._content)
         asked = Section(self.tr("Names it asked our DNS for"), "search", self._content)
         self._self = Facts(own, SELF)
         self._told = Facts(told, TOLD)
@@ -72,7 +72,7 @@ class FactsView(ScrollColumn):
         asked.add_wide(self.names)
         self.column.setContentsMargins(0, SPACE_8, SPACE_8, SPACE_8)
         self.column.setSpacing(SPACE_12)
-        for card in (own, told, self._console(), asked):
+        for card in (own, self._console(), told, asked):
             self.column.addWidget(card)
         self.column.addStretch(1)
 
@@ -105,6 +105,8 @@ class FactsView(ScrollColumn):
     def show_case(self, case: Case, said: Said, family: str) -> None:
         """Show what is known of a box."""
         box = case.box
+        self.own.setVisible(box is not None)
+        self.told.setVisible(box is not None)
         self._self.show({"Serial": visible(case.box_id), "Family": family, **(_own(box) if box is not None else {})})
         self._told.show(_reported(box) if box is not None else {})
         self._read.show(_console_read(said.console) if said.console is not None else {})

@@ -38,7 +38,7 @@ class HonestList(ScrollColumn):
         head.setSpacing(SPACE_8)
         head.addWidget(plain(self.tr("What can't be brought back this way"), "heading", content), 1)
         head.addWidget(self.back)
-        self.column.setContentsMargins(0, SPACE_8, SPACE_8, SPACE_8)
+        self.column.setContentsMargins(SPACE_8, SPACE_8, SPACE_8, SPACE_8)
         self.column.setSpacing(SPACE_12)
         self.column.addLayout(head)
         self.column.addWidget(plain(self.tr(BOARD), "subtle", content))

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSpinBox,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -27,7 +28,7 @@ from ui.models.juice import Case
 from ui.models.juice_limits import HINT, Outlook, outlook, withdrawal_text
 from ui.models.plain import moment_text
 from ui.tasks import Tasks
-from ui.theme import SPACE_8, SPACE_12, set_look, set_role
+from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 from ui.widgets.column import ScrollColumn
 from ui.widgets.section import Section, plain
 
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
     from app.workbench import Workbench
 
 FIELD_WIDTH = 96
+REVIVAL = (
+    "Its former backend left this box at 0 A and unlocked it for each session (“unlock to charge”). It is not broken. "
+    "Until a backend decides who may charge, everybody can."
+)
+LIFTING = "Tick this only if an electrician has looked at the circuit: a limit may be all that protects it."
 
 
 class LimitForm(ScrollColumn):
@@ -52,18 +58,17 @@ class LimitForm(ScrollColumn):
         self._content = self.widget()
         self.none = plain("", "subtle", self._content)
         self.enter = self._enter()
-        self.means = self._means()
         self.now = self._now()
         self.column.setContentsMargins(0, SPACE_8, SPACE_8, SPACE_8)
         self.column.setSpacing(SPACE_12)
-        for part in (self.none, self.enter, self.means, self.now):
+        for part in (self.none, self.enter, self.now):
             self.column.addWidget(part)
         self.column.addStretch(1)
 
     # Parts
 
     def _enter(self) -> Section:
-        card = Section(self.tr("The circuit"), "cable", self._content)
+        card = Section(self.tr("The circuit's limit"), "cable", self._content)
         self.circuit = self._amps(self.tr("Highest continuous current of the circuit, in ampere"))
         self.rating = self._amps(self.tr("Rating on its type label, in ampere"))
         card.add_row(self.tr("Highest continuous current of the circuit"), self._line(self.circuit), self.tr(HINT))
@@ -79,6 +84,7 @@ class LimitForm(ScrollColumn):
         set_look(self.problem, tone="fault")
         self.problem.setAccessibleName(self.tr("What is wrong with the limit"))
         card.add_wide(self.problem)
+        self._add_meaning(card)
         return card
 
     def _amps(self, name: str) -> QLineEdit:
@@ -102,8 +108,8 @@ class LimitForm(ScrollColumn):
         holder.setFocusProxy(field)
         return holder
 
-    def _means(self) -> Section:
-        card = Section(self.tr("What this means"), "info", self._content)
+    def _add_meaning(self, card: Section) -> None:
+        """Add what will be sent, and why, above the button that agrees to it."""
         self.headline = plain("", "strong", card)
         self.bounds = plain("", "", card)
         self.then = plain("", "subtle", card)
@@ -111,36 +117,29 @@ class LimitForm(ScrollColumn):
         self.lift = QCheckBox(card)
         for box in (self.revive, self.lift):
             box.toggled.connect(self._judge)
-        self.revive_note = plain(
-            self.tr(
-                "Its former backend left this box at 0 A and unlocked it for each session (“unlock to charge”). It is "
-                "not broken. Until a backend decides who may charge, everybody can."
-            ),
-            "caption",
-            card,
-        )
-        self.lift_note = plain(
-            self.tr("Tick this only if an electrician has looked at the circuit: a limit may be all that protects it."),
-            "caption",
-            card,
-        )
+        self.revive_note = plain(self.tr(REVIVAL), "caption", card)
+        self.lift_note = plain(self.tr(LIFTING), "caption", card)
         self.apply = QPushButton(card)
         set_role(self.apply, "primary")
         self.apply.clicked.connect(self._apply)
         self.applied = plain("", "", card)
-        for widget in (
-            *(self.headline, self.bounds),
-            *(self.revive, self.revive_note, self.lift, self.lift_note, self.then),
-        ):
-            card.add_wide(widget)
         row = QWidget(card)
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACE_12)
         line.addWidget(self.apply)
         line.addWidget(self.applied, 1)
+        words = QWidget(card)
+        column = QVBoxLayout(words)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE_4)
+        for widget in (
+            *(self.headline, self.bounds, self.then),
+            *(self.revive, self.revive_note, self.lift, self.lift_note),
+        ):
+            column.addWidget(widget)
+        card.add_wide(words)
         card.add_wide(row)
-        return card
 
     def _now(self) -> Section:
         card = Section(self.tr("What it may draw now"), "gauge", self._content)
@@ -170,8 +169,8 @@ class LimitForm(ScrollColumn):
     # Showing
 
     def show_case(self, case: Case) -> None:
-        """Show a box; what is being typed stays while it is the same one."""
-        is_other = case.key != self._case.key
+        """Show a box; what is being typed stays while it is the same one, and nobody has agreed to anything else."""
+        is_other = case.key != self._case.key or case.adoption != self._case.adoption
         self._case = case
         if is_other:
             self._fill(case)
@@ -221,7 +220,6 @@ class LimitForm(ScrollColumn):
         can = case.can_be_told
         self.none.setVisible(not can)
         self.enter.setVisible(can)
-        self.means.setVisible(can)
         if not can or case.box is None:
             self.none.setText(self._why_not(case))
             self.proposed = None
@@ -278,10 +276,8 @@ class LimitForm(ScrollColumn):
             self.headline.setText(self.tr("Nothing is sent to this box before you have entered its circuit's limit."))
             return
         self.headline.setText(found.headline)
-        lines = [
-            f"{'•' if bound.counts else '–'}  {bound.name}: {bound.amps:g} A ({bound.origin})" for bound in found.bounds
-        ]
-        self.bounds.setText("\n".join(lines))
+        lines = [f"{bound.name} {bound.amps:g} A ({bound.origin})" for bound in found.bounds]
+        self.bounds.setText(" · ".join(lines))
         self.then.setText("\n".join(found.then))
 
     def _show_apply(

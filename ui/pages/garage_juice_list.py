@@ -118,7 +118,7 @@ class BoxList(QWidget):
         self.view.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.view.picked.connect(self.picked)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(0, 0, SPACE_4, 0)
         layout.setSpacing(SPACE_8)
         layout.addWidget(self.search)
         layout.addWidget(self.view, 1)

@@ -24,6 +24,7 @@ from app.model.job import STEPS, Job, JobState
 from app.model.unit import Unit, UnitChange
 from ui import icons
 from ui.models.plain import visible
+from ui.models.unit_words import box_of
 from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
 from ui.pages import site_filters
 from ui.pages.page import Page
@@ -369,6 +370,8 @@ class SitePage(Page):
         verb = next_step(row).verb
         if verb == "unit":
             self.go.emit("unit", unit_id)
+        elif verb == "garage":
+            self.go.emit("garage", ("juice", box_of(row.unit)))
         else:
             self.rehome(unit_id)
 

@@ -24,6 +24,7 @@ from app.model.unit import Unit, UnitChange
 from ui.dialogs import Button, ask
 from ui.models.plain import visible
 from ui.models.triage import described, words_of
+from ui.models.unit_words import box_of
 from ui.pages.page import Page
 from ui.pages.unit_diagnosis import DiagnosisTab
 from ui.pages.unit_header import UnitHeader
@@ -315,7 +316,8 @@ class UnitPage(Page):
         )
         jobs = jobs_of(self.bench, unit.unit_id)
         open_job = max((job for job in jobs if not job.is_final), key=lambda job: job.created_at, default=None)
-        self.header.show_job(open_job, is_done=any(job.state is JobState.DONE for job in jobs))
+        is_done = any(job.state is JobState.DONE for job in jobs)
+        self.header.show_job(open_job, is_done=is_done, is_box=bool(box_of(unit)))
         known = gather(
             self.bench,
             unit,
@@ -390,7 +392,12 @@ class UnitPage(Page):
         self.go.emit("chargers", f"type:{self.unit_id}")
 
     def _rehome(self) -> None:
-        self.go.emit("jobs", f"unit:{self.unit_id}")
+        has_job = any(not job.is_final for job in jobs_of(self.bench, self.unit_id))
+        box_id = box_of(self.unit) if self.unit is not None else ""
+        if box_id and not has_job:
+            self.go.emit("garage", ("juice", box_id))
+        else:
+            self.go.emit("jobs", f"unit:{self.unit_id}")
 
     def _open_job(self, job_id: str) -> None:
         self.go.emit("jobs", job_id)
