@@ -4,13 +4,18 @@ Starts it headless and in a window, from an empty folder with a data folder of i
 (drivers, profiles, schemas, icons, failures, every folder of facts, libraries imported late) with the source tree.
 """
 
+import contextlib
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +41,33 @@ CARRIED = ("drivers", "profiles", "schemas", "icons", "failures", "resources", "
 
 FAMILIES_AT_LEAST = 100
 
+BOX = "0910000000000000000000000000"
+REPORTS = (
+    f"{BOX}:v07,s0001,u30048,V2400,L0024880114,S2,T62,M40,m40,t09,i78,e-001,f6001,X0,Y0,E006804,A0394,p0992!KKD:",
+    f"{BOX}:v07,s0002,u30057,V2400,L0024880114,S2,T62,M40,m40,t09,i78,e-001,f6001,X0,Y0,E006804,A0394,p0992!38F:",
+)
+"""A JuiceBox's published report (home-assistant/core issue 86588) and the one after it; the second is answered."""
+
+SITE_FILE = """
+[site]
+name = "Smoke"
+address = "127.0.0.1"
+juicenet_ports = [{juicenet}]
+[status]
+port = {status}
+[backend.main]
+url = "{url}"
+[[box]]
+id = "{box}"
+identity = "STALL-1"
+circuit_a = 24
+start = "free"
+id_tag = "FREE"
+"""
+
+PATIENCE_S = 30.0
+"""How long a bridge may take to come to what is waited for."""
+
 
 @dataclass
 class Frozen:
@@ -46,10 +78,37 @@ class Frozen:
 
     def start(self, name: str, *arguments: str) -> str:
         """Run an executable to its end and return its standard output."""
+        return finish([self.program(name), *arguments], cwd=self.work, env=environment(self.work))
+
+    def program(self, name: str) -> str:
+        """Return an executable's path."""
         program = self.folder / (name + (".exe" if os.name == "nt" else ""))
         if not program.is_file():
             raise Failed(f"{program} is missing")
-        return finish([str(program), *arguments], cwd=self.work, env=environment(self.work))
+        return str(program)
+
+    @contextlib.contextmanager
+    def running(self, *arguments: str) -> Iterator[dict[str, object]]:
+        """Run a command that serves, from its first line on (which is returned) until the end of the block."""
+        command = [self.program("rehome"), *arguments, "--json", "--home", str(self.work / arguments[0])]
+        with (self.work / f"{arguments[0]}.err").open("w+", encoding="utf-8", errors="replace") as errors:
+            process = subprocess.Popen(
+                command, cwd=self.work, env=environment(self.work), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+            patience = threading.Timer(LIMIT_S, process.kill)
+            patience.start()
+            try:
+                assert process.stdout is not None
+                first = process.stdout.readline()
+                if not first.strip():
+                    errors.seek(0)
+                    raise Failed(f"{' '.join(command)} said nothing:\n{errors.read()[-4000:]}")
+                yield json.loads(first)
+            finally:
+                patience.cancel()
+                process.terminate()
+                process.communicate()
 
 
 def environment(work: Path) -> dict[str, str]:
@@ -209,6 +268,104 @@ def listed(home: Path) -> Path:
     return home
 
 
+def bridge(frozen: Frozen) -> str:
+    """A site's file is checked; a box that reports gets its limit, and is a charge point of the frozen endpoint."""
+    with frozen.running("serve", *OWN) as endpoint:
+        port = endpoint["state"]["port"]  # type: ignore[index]
+        juicenet, status = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
+        file = frozen.work / "site.toml"
+        text = SITE_FILE.format(juicenet=juicenet, status=status, url=f"ws://127.0.0.1:{port}", box=BOX)
+        file.write_text(text.replace("24", "240"), encoding="utf-8")
+        refuse(frozen, file)
+        file.write_text(text, encoding="utf-8")
+        frozen.start("rehome", "bridge", "--config", str(file), "--check")
+        with frozen.running("bridge", "--config", str(file)) as told:
+            return bridged(str(told["status"]), juicenet)
+
+
+def refuse(frozen: Frozen, file: Path) -> None:
+    """Have a file with a mistake checked."""
+    try:
+        frozen.start("rehome", "bridge", "--config", str(file), "--check")
+    except Failed as error:
+        if "circuit_a" in str(error):
+            return
+        raise
+    raise Failed("a circuit of 240 A was accepted")
+
+
+def bridged(page: str, port: int) -> str:
+    """Report as a box does, and read what the bridge makes of it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as box:
+        box.settimeout(PATIENCE_S)
+        box.connect(("127.0.0.1", port))
+        box.send(REPORTS[0].encode())
+        awaited(page, lambda unit: unit["is_present"])
+        box.send(REPORTS[1].encode())
+        order = box.recv(200).decode()
+    if not order.startswith("CMD") or "A24M24" not in order:
+        raise Failed(f"the box was told {order!r}")
+    unit = awaited(page, lambda unit: unit["line"] == "online" and unit["delivered"])
+    metrics, html = fetched(f"{page}metrics"), fetched(page)
+    if not metrics.rstrip().endswith("# EOF") or "STALL-1" not in metrics or "STALL-1" not in html:
+        raise Failed(f"the status page or the metrics are not whole:\n{html[:500]}\n{metrics[-500:]}")
+    return f"a box told {order.strip()}, its charge point {unit['state']} and {unit['line']}"
+
+
+def awaited(page: str, is_there: Callable[[dict[str, object]], object]) -> dict[str, object]:
+    """Read the only unit's status until it is as wanted."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        unit = json.loads(fetched(f"{page}status.json"))["units"][0]
+        if is_there(unit):
+            return dict(unit)
+        if time.monotonic() > until:
+            raise Failed(f"the bridged box stayed at {unit}")
+        time.sleep(0.2)
+
+
+def fetched(url: str) -> str:
+    """Read a page of this computer."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=PATIENCE_S) as answer:
+        return str(answer.read().decode("utf-8"))
+
+
+def free_port(kind: int) -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def standin(frozen: Frozen) -> str:
+    """The DNS gives our address for a name of a ready set, and refuses the directory's."""
+    arguments = ("standin", "dns", "--host", "127.0.0.1", "--port", "0", "--set", "juicebox-enel-us")
+    names = {item["id"]: item for item in json.loads(frozen.start("rehome", "standin", "names", "--json"))}
+    known = names["juicebox-enel-us"]
+    with frozen.running(*arguments) as told:
+        port = told["state"]["port"]  # type: ignore[index]
+        answered, refused = (asked(known[key][0], port) for key in ("answered", "refused"))
+    if answered[0] or not answered[1].endswith(socket.inet_aton("127.0.0.1")) or refused[0] != NO_SUCH_NAME:
+        raise Failed(f"the DNS answered {answered} and {refused}")
+    return f"{known['answered'][0]} is here, {known['refused'][0]} is nowhere, {len(names)} sets"
+
+
+NO_SUCH_NAME = 3
+"""RFC 1035 §4.1.1."""
+
+
+def asked(name: str, port: int) -> tuple[int, bytes]:
+    """Ask a DNS for a name's IPv4 address; return the code of its answer, and the answer."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    question = struct.pack("!6H", 4711, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", 1, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE_S)
+        client.sendto(question, ("127.0.0.1", port))
+        answer = client.recv(4096)
+    return answer[3] & 0x0F, answer
+
+
 def window(frozen: Frozen) -> str:
     """The window opens on the demo garage and shows every page."""
     return frozen.start("rehome-gui", "--demo", "--smoke").strip() or "opened and closed"
@@ -226,6 +383,8 @@ CHECKS: Sequence[Callable[[Frozen], str]] = (
     card,
     explain,
     triage,
+    bridge,
+    standin,
     window,
 )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ui.main import Options
 from ui.pages.catalogue import RAIL
+from ui.pages.garage import TABS, GaragePage
 from ui.shots import take_shots
 from ui.window import MainWindow
 
@@ -31,7 +32,8 @@ async def drive(options: Options, bench: Workbench, window: MainWindow) -> None:
 
 
 async def open_everything(window: MainWindow) -> None:
-    """Show every page once."""
-    for entry in RAIL:
-        window.go(entry.page_id)
+    """Show every page once, and every tab of the garage."""
+    places: list[tuple[str, object]] = [(entry.page_id, None) for entry in RAIL]
+    for page_id, argument in [*places, *((GaragePage.page_id, tab.key) for tab in TABS)]:
+        window.go(page_id, argument)
         await asyncio.sleep(TURN_S)

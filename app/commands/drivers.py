@@ -15,10 +15,14 @@ from app.ocpp import schema
 LATE = (
     "aiohttp",
     "bleak.backends.client",
+    "dnslib",
     "openpyxl",
+    "prometheus_client.openmetrics.exposition",
     "pymodbus.framer",
     "pymodbus.pdu.register_message",
     "serial.tools.list_ports",
+    "servicemanager",
+    "win32serviceutil",
     "zeroconf.asyncio",
     "zxingcpp",
 )
