@@ -11,6 +11,7 @@ from app.model.bridge import BridgeStatus, Correction, Knocking, LineState, Unit
 from app.model.frame import Direction, Frame, FrameKind
 from app.service.choosing import OURS, Choice
 from app.service.reading import PlanProblem
+from app.service.site import SitePlan
 from ui.i18n import worded
 from ui.models.frame_words import summary
 from ui.models.listing import Field
@@ -25,11 +26,11 @@ LINES: Mapping[LineState, tuple[str, str]] = {
 }
 STATES = {
     "Available": "Free",
-    "Preparing": "Car there, not started",
+    "Preparing": "Car there",
     "Charging": "Charging",
-    "SuspendedEV": "Car takes nothing",
+    "SuspendedEV": "Car is full or waits",
     "SuspendedEVSE": "Held at 0 A",
-    "Finishing": "Ended, car still there",
+    "Finishing": "Ended, car there",
     "Reserved": "Reserved",
     "Unavailable": "Out of service",
     "Faulted": "Fault",
@@ -75,13 +76,14 @@ def key_of(choice: Choice) -> tuple[UnitKind, str]:
 
 
 def rows_of(
-    choices: Sequence[Choice], status: BridgeStatus | None, problems: Iterable[PlanProblem] = ()
+    choices: Sequence[Choice],
+    status: BridgeStatus | None,
+    wrong: Mapping[tuple[UnitKind, str], tuple[str, ...]],
 ) -> list[Bridged]:
-    """Lay choices and what is known of them side by side, in the order of the choices."""
+    """Lay choices and what is known of them side by side, in the order of the choices; ``wrong`` as of ``by_unit``."""
     units = status.units if status is not None else ()
     boxes = {unit.unit: unit for unit in units if unit.kind is UnitKind.BOX}
     relays = {unit.identity: unit for unit in units if unit.kind is UnitKind.RELAY}
-    wrong = by_unit(choices, problems)
     return [
         Bridged(
             choice=choice,
@@ -93,16 +95,21 @@ def rows_of(
     ]
 
 
-def by_unit(choices: Sequence[Choice], problems: Iterable[PlanProblem]) -> dict[tuple[UnitKind, str], tuple[str, ...]]:
-    """Sort problems by the unit they belong to: ``box[2].id_tag`` is that of the second box."""
-    places: dict[str, tuple[UnitKind, str]] = {}
-    for kind, word in ((UnitKind.BOX, "box"), (UnitKind.RELAY, "relay")):
-        mine = [choice for choice in choices if choice.kind is kind]
-        places |= {f"{word}[{number}]": key_of(choice) for number, choice in enumerate(mine, start=1)}
+def by_unit(plan: SitePlan, problems: Iterable[PlanProblem]) -> dict[tuple[UnitKind, str], tuple[str, ...]]:
+    """Sort problems by the units they belong to: ``box[2].id_tag`` is that of the second box.
+
+    What is wrong with a backend belongs to all its units; what belongs to no unit is left out.
+    """
+    places: dict[str, list[tuple[UnitKind, str]]] = {}
+    for number, box in enumerate(plan.boxes, start=1):
+        places[f"box[{number}]"] = [(UnitKind.BOX, box.box_id)]
+        places.setdefault(f"backend.{box.backend}", []).append((UnitKind.BOX, box.box_id))
+    for number, relay in enumerate(plan.relays, start=1):
+        places[f"relay[{number}]"] = [(UnitKind.RELAY, relay.unit_identity)]
+        places.setdefault(f"backend.{relay.backend}", []).append((UnitKind.RELAY, relay.unit_identity))
     found: dict[tuple[UnitKind, str], tuple[str, ...]] = {}
     for problem in problems:
-        key = places.get(problem.place.rpartition(".")[0])
-        if key is not None:
+        for key in places.get(problem.place.rpartition(".")[0], ()):
             found[key] = (*found.get(key, ()), problem_text(problem))
     return found
 
@@ -127,16 +134,19 @@ FIELDS = {
 
 def problem_text(problem: PlanProblem) -> str:
     """Write what is wrong with a field as a sentence."""
+    if problem.key == "url" and problem.place.startswith("backend.") and "empty" in problem.text:
+        return worded("Its backend is no preset any more: choose another one.")
+    if problem.key == "id_tag" and "needed" in problem.text:
+        return worded("Enter the tag under which sessions are told to the backend.")
     name = FIELDS.get(problem.key, problem.key)
     text = f"{worded('The')} {worded(name)} {problem.text}" if name else problem.text
     return visible(text[:1].upper() + text[1:], 300).rstrip(".") + "."
 
 
-def unmatched(choices: Sequence[Choice], problems: Iterable[PlanProblem]) -> tuple[str, ...]:
-    """Return the problems that belong to no single unit, in words."""
-    listed = tuple(problems)
-    whole = tuple(one for one in listed if not one.place.startswith(("box[", "relay[")))
-    return tuple(dict.fromkeys(problem_text(one) for one in whole)) if choices else ()
+def unmatched(problems: Iterable[PlanProblem]) -> tuple[str, ...]:
+    """Return the problems that belong to no unit, in words."""
+    whole = (one for one in problems if not one.place.startswith(("box[", "relay[", "backend.")))
+    return tuple(dict.fromkeys(problem_text(one) for one in whole))
 
 
 # Words of one unit
@@ -162,9 +172,9 @@ def line_text(row: Bridged) -> tuple[str, str]:
     """Say how the line to the backend stands, and in which tone."""
     status = row.status
     if status is None:
-        return (worded("Starts with the next start"), "idle") if row.is_running else (worded("Not bridged"), "idle")
+        return (worded("Not taken up yet"), "idle") if row.is_running else (worded("Not bridged"), "idle")
     if status.kind is UnitKind.RELAY and status.line is LineState.OFF and not status.is_present:
-        return worded("Waits for the charger"), "attention"
+        return worded("Charger is away"), "attention"
     word, tone = LINES[status.line]
     return worded(word), tone
 
@@ -196,7 +206,7 @@ def session_text(row: Bridged) -> str:
     if status is None or session is None or session.ended_at is not None:
         return ""
     power = f" · {power_text(status.power_w)}" if status.power_w else ""
-    return f"{energy_text(session.energy_wh)}{power}"
+    return f"{session.energy_wh / 1000:.2f} kWh{power}"
 
 
 def queue_text(row: Bridged) -> str:
@@ -222,12 +232,12 @@ def notice_of(row: Bridged) -> tuple[str, str]:
 
 
 ROW_FIELDS: tuple[Field[Bridged], ...] = (
-    Field("Identity", lambda row: visible(row.choice.identity, 60), 18),
-    Field("Line", lambda row: line_text(row)[0], 20, lambda row: line_text(row)[1]),
-    Field("State", state_text, 20),
+    Field("Identity", lambda row: visible(row.choice.identity, 60), 14),
+    Field("Line", lambda row: line_text(row)[0], 14, lambda row: line_text(row)[1]),
+    Field("State", state_text, 12),
     Field("Session", session_text, 18),
-    Field("Waiting", queue_text, 9, help="Messages that wait for the backend"),
-    Field("Notice", lambda row: notice_of(row)[0], 24, lambda row: notice_of(row)[1]),
+    Field("Waits", queue_text, 6, help="Messages that wait for the backend"),
+    Field("Notice", lambda row: notice_of(row)[0], 16, lambda row: notice_of(row)[1]),
 )
 
 
@@ -251,9 +261,8 @@ def status_facts(row: Bridged, now: datetime) -> list[tuple[str, str]]:
     status = row.status
     if status is None:
         return []
-    since = span_text(max(0.0, (now - status.line_since).total_seconds()))
     return [
-        (worded("Line"), f"{line_text(row)[0]} · {since}"),
+        (worded("Line"), worded("{line} since {time}", line=line_text(row)[0], time=moment_text(status.line_since))),
         (worded("State"), state_text(row)),
         *_electric(status),
         *_session(status),
@@ -286,18 +295,22 @@ def _session(status: UnitStatus) -> list[tuple[str, str]]:
 
 
 def _told(status: UnitStatus, now: datetime) -> list[tuple[str, str]]:
-    waiting = worded("none")
+    waiting = worded("nothing")
     if status.queued:
-        waiting = counted(status.queued, worded("1 message"), worded("{count} messages"))
+        waiting = _messages(status.queued)
         if status.oldest_queued_at is not None:
             age = span_text(max(0.0, (now - status.oldest_queued_at).total_seconds()))
             waiting = worded("{count}, the oldest from {age}", count=waiting, age=age)
-    facts = [(worded("Waiting"), waiting), (worded("Delivered"), f"{status.delivered:,}")]
+    facts = [(worded("Waiting"), waiting), (worded("Delivered"), _messages(status.delivered))]
     if status.unmetered_wh:
         facts.append(
             (worded("Not told"), worded("{energy} outside of sessions", energy=energy_text(status.unmetered_wh)))
         )
     return facts
+
+
+def _messages(count: int) -> str:
+    return counted(count, worded("1 message"), worded("{count} messages"))
 
 
 def correction_texts(correction: Correction) -> tuple[str, str, str]:

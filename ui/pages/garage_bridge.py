@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import AppError
@@ -13,7 +13,16 @@ from app.model.bridge import BridgeStatus, UnitKind
 from app.service.choosing import OURS, Choice
 from ui import icons
 from ui.dialogs import Button, ask
-from ui.models.bridge import ROW_FIELDS, Bridged, knocking_text, rows_of, summary_text, unmatched, waits_at_zero
+from ui.models.bridge import (
+    ROW_FIELDS,
+    Bridged,
+    by_unit,
+    knocking_text,
+    rows_of,
+    summary_text,
+    unmatched,
+    waits_at_zero,
+)
 from ui.models.listing import Listing
 from ui.models.plain import visible
 from ui.pages.garage_bridge_export import SmallBoxView
@@ -30,7 +39,6 @@ from ui.widgets.keptsplitter import SIDEWAYS, UPRIGHT, KeptSplitter
 from ui.widgets.listview import ListView
 
 if TYPE_CHECKING:
-    from app.service.reading import PlanProblem
     from app.workbench import Workbench
 
 TICK_MS = 1000
@@ -45,7 +53,8 @@ class BridgePanel(Page):
     def __init__(self, bench: Workbench, parent: QWidget | None = None) -> None:
         super().__init__(bench, parent)
         self._desk = bench.bridge
-        self._problems: tuple[PlanProblem, ...] = ()
+        self._wrong: dict[tuple[UnitKind, str], tuple[str, ...]] = {}
+        self._wrong_at_all: tuple[str, ...] = ()
         self._status: BridgeStatus | None = None
         self._is_changed = False
         """Whether what runs is not what is chosen."""
@@ -140,7 +149,7 @@ class BridgePanel(Page):
         self.table = ListView(self.model, self.tr("Bridged units"), self)
         self.unit = UnitPane(self.bench, self)
         self.split = KeptSplitter(
-            self.bench.home / "window.ini", "bridge", {UPRIGHT: (200, 300), SIDEWAYS: (660, 480)}, self
+            self.bench.home / "window.ini", "bridge", {UPRIGHT: (200, 300), SIDEWAYS: (700, 460)}, self
         )
         self.split.addWidget(self.table)
         self.split.addWidget(self.unit)
@@ -159,12 +168,15 @@ class BridgePanel(Page):
         self.unit.removed.connect(self._ask_remove)
         self.unit.handed_over.connect(self._ask_hand_over)
         self.unit.traffic_wanted.connect(self._to_traffic)
-        gone = QShortcut(QKeySequence(Qt.Key.Key_Delete), self.table)
-        gone.setContext(Qt.ShortcutContext.WidgetShortcut)
-        gone.activated.connect(self._remove_current)
-        back = QShortcut(QKeySequence(Qt.Key.Key_Escape), self.stack)
-        back.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        back.activated.connect(self.show_units)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape leaves the form, Delete asks whether the unit shall go."""
+        if event.key() == Qt.Key.Key_Escape and self.stack.currentIndex() != 0:
+            self.show_units()
+        elif event.key() == Qt.Key.Key_Delete and self.table.hasFocus():
+            self._remove_current()
+        else:
+            super().keyPressEvent(event)
 
     # Page life
 
@@ -192,7 +204,9 @@ class BridgePanel(Page):
         """Read what is chosen, and judge it."""
         try:
             choices = self.choices
-            self._problems = self._desk.problems() if choices else ()
+            problems = self._desk.problems() if choices else ()
+            self._wrong = by_unit(self._desk.plan(), problems)
+            self._wrong_at_all = unmatched(problems)
         except AppError as error:
             self.fault.say(f"{error.message} {error.advice}", "fault")
         self._show()
@@ -224,7 +238,7 @@ class BridgePanel(Page):
     def _show(self) -> None:
         self._status = self._desk.status
         try:
-            rows = rows_of(self._desk.choices, self._status, self._problems)
+            rows = rows_of(self._desk.choices, self._status, self._wrong)
         except AppError:
             rows = []  # told by refresh
         self.model.show(rows)
@@ -254,6 +268,7 @@ class BridgePanel(Page):
         self.export.setEnabled(has_any)
         self.release.setVisible(any(row.choice.kind is UnitKind.BOX for row in self.model.items))
         status = self._status
+        self.intro.setVisible(not is_on)
         self.chip.setVisible(has_any)
         self.summary.setVisible(has_any)
         if status is not None:
@@ -267,7 +282,7 @@ class BridgePanel(Page):
         status = self._status
         if status is not None:
             self.fault.say(visible(status.trouble, 400), "fault")
-        whole = unmatched([row.choice for row in self.model.items], self._problems)
+        whole = self._wrong_at_all
         zero = self.tr(
             "Boxes that wait for a session hold 0 A. Before the bridge is taken away, let them charge freely: a box "
             "whose bridge just disappears stays at 0 A."
@@ -435,8 +450,8 @@ class BridgePanel(Page):
             "lets it go. A session that runs goes on: its number is the backend's own."
         ).format(remedies=remedies_text(row, nothing))
         buttons = (
-            Button(key="wait", text=self.tr("When its session has ended"), role="primary"),
-            Button(key="now", text=self.tr("At the next quiet moment")),
+            Button(key="wait", text=self.tr("After its session"), role="primary"),
+            Button(key="now", text=self.tr("Now")),
             Button(key="cancel", text=self.tr("Cancel")),
         )
         title = self.tr("Hand {name} over to its backend?").format(name=visible(row.choice.identity, 60))

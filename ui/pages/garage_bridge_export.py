@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
-    QTabWidget,
+    QTabBar,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -32,7 +32,6 @@ from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_look, set_role
 from ui.widgets.column import ScrollColumn
 from ui.widgets.copy import CopyField
 from ui.widgets.section import Section, plain
-from ui.widgets.tabhome import pages_of
 
 if TYPE_CHECKING:
     from app.workbench import Workbench
@@ -172,7 +171,10 @@ class SmallBoxView(ScrollColumn):
         column.addWidget(plain(intro, "", self))
         for widget in (self.fault, self.warning, self._file(), self._passwords(), self._install(), self._then()):
             column.addWidget(widget)
-        self.column.addWidget(inside)
+        middle = QHBoxLayout()  # a limit of width alone would cost wrapped texts their height
+        middle.addWidget(inside, 100)
+        middle.addStretch(1)
+        self.column.addLayout(middle)
         self.column.addStretch(1)
 
     def _head(self) -> QHBoxLayout:
@@ -195,11 +197,7 @@ class SmallBoxView(ScrollColumn):
         self.address.setAccessibleName(self.tr("IP address of the small box"))
         set_role(self.address, "mono")
         self.address.textEdited.connect(self._due.start)
-        section.add_row(
-            self.tr("IP address of the small box"),
-            self.address,
-            self.tr("Of the adapter the chargers reach it at; give it a fixed one in the router."),
-        )
+        self.address_note = section.add_row(self.tr("Address of the small box"), self.address, " ")
         self.text = TextBox(self.tr("the site file"), TEXT_LINES, self)
         self.save = QPushButton(self.tr("Save the files…"), self)
         set_role(self.save, "primary")
@@ -229,17 +227,23 @@ class SmallBoxView(ScrollColumn):
 
     def _install(self) -> QWidget:
         section = Section(self.tr("Run it for good"), "server-cog", self)
-        self.tabs = QTabWidget(self)
-        self.tabs.setDocumentMode(True)
+        self.tabs = QTabBar(self)  # no QTabWidget: it would cost wrapped lines their height for their width
+        self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
         self.tabs.setAccessibleName(self.tr("System of the small box"))
-        self.recipes: dict[str, RecipeTab] = {}
-        home = pages_of(self.tabs)
-        for kind, title in KINDS:
-            tab = RecipeTab(kind, home)
-            self.recipes[kind] = tab
-            self.tabs.addTab(tab, QCoreApplication.translate("SmallBoxView", title))
         section.add_wide(self.tabs)
+        self.recipes: dict[str, RecipeTab] = {}
+        for kind, title in KINDS:
+            self.recipes[kind] = RecipeTab(kind, self)
+            self.tabs.addTab(QCoreApplication.translate("SmallBoxView", title))
+            section.add_wide(self.recipes[kind])
+        self.tabs.currentChanged.connect(self._show_kind)
+        self._show_kind()
         return section
+
+    def _show_kind(self) -> None:
+        for index, (kind, _) in enumerate(KINDS):
+            self.recipes[kind].setVisible(index == self.tabs.currentIndex())
 
     def _then(self) -> QWidget:
         section = Section(self.tr("Then"), "flag", self)
@@ -281,7 +285,15 @@ class SmallBoxView(ScrollColumn):
         leaves = self.tr("{count}, which leaves with you. Choose their backend first.")
         self.warning.say(leaves.format(count=counted(len(ours), one, many)) if ours else "", "attention")
         self.save.setEnabled(not problems)
+        self._show_address()
         self._show_then()
+
+    def _show_address(self) -> None:
+        is_here = self.address.text().strip() == self._desk.plan().address
+        here = self.tr("This is this computer's own address: enter that of the small box, if it is another one.")
+        there = self.tr("Of the adapter the chargers reach it at; give it a fixed one in the router.")
+        self.address_note.setText(here if is_here else there)
+        set_look(self.address_note, tone="attention" if is_here else "")
 
     def _show_then(self) -> None:
         plan = self._desk.plan()
@@ -323,6 +335,7 @@ class SmallBoxView(ScrollColumn):
             more = self.tr("… and {n} more, all named in the site file.").format(n=len(names) - MOST_SECRETS)
             layout.addWidget(plain(more, "subtle", self.secrets))
         self.with_secrets.setVisible(bool(names))
+        self.secrets.setVisible(bool(names))
 
     # Saving
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -28,7 +28,7 @@ from ui.models.bridge import backend_text, doubled, problem_text, start_text
 from ui.models.plain import visible
 from ui.pages.garage_bridge_corrects import CorrectsFold
 from ui.pages.garage_bridge_secret import Keeping, PemField, SecretField
-from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, set_role
+from ui.theme import SPACE_8, SPACE_12, SPACE_16, SPACE_24, TARGET, set_role
 from ui.widgets.column import ScrollColumn
 from ui.widgets.copy import CopyField
 from ui.widgets.section import plain
@@ -138,16 +138,21 @@ class UnitForm(ScrollColumn):
         head.addStretch(1)
         inside = QWidget(self)
         inside.setMaximumWidth(WIDTH)
-        self._form = QFormLayout(inside)
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setVerticalSpacing(SPACE_8)
-        self._form.setHorizontalSpacing(SPACE_16)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._grid = QGridLayout(inside)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(SPACE_8)
+        self._grid.setHorizontalSpacing(SPACE_16)
+        self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        self._grid.setColumnStretch(1, 1)
+        self._labels: dict[QWidget, QLabel] = {}
         self._add_rows()
+        middle = QHBoxLayout()
+        middle.addWidget(inside, 100)
+        middle.addStretch(1)
         self.column.setContentsMargins(SPACE_12, SPACE_12, SPACE_24, SPACE_16)
         self.column.setSpacing(SPACE_12)
         self.column.addLayout(head)
-        self.column.addWidget(inside)
+        self.column.addLayout(middle)
         self.column.addLayout(self._foot())
         self.column.addStretch(1)
 
@@ -166,18 +171,30 @@ class UnitForm(ScrollColumn):
             (self.tr("&Who may charge"), "start", self.start),
             (self.tr("Ta&g it is told under"), "id_tag", self.tag),
         ):
-            label = QLabel(text, self)
-            label.setMinimumWidth(LABEL_WIDTH)
-            label.setBuddy(focus)
             if not focus.accessibleName():
                 focus.setAccessibleName(text.replace("&", ""))
-            self._form.addRow(label, self.fields[field])
+            self._add_row(text, self.fields[field], focus)
             if field in self.notes:
-                self._form.addRow("", self.notes[field])
+                self._add_row("", self.notes[field])
             if field == "password":
-                self._form.addRow("", self.is_hex)
-        self._form.addRow(self.tr("Enter in the charger"), self.dials)
-        self._form.addRow("", self.corrects)
+                self._add_row("", self.is_hex)
+        self._add_row(self.tr("Enter in the charger"), self.dials)
+        self._add_row("", self.corrects)
+
+    def _add_row(self, text: str, content: QWidget, focus: QWidget | None = None) -> None:
+        row = self._grid.rowCount()
+        if text:
+            label = QLabel(text, self)
+            label.setMinimumHeight(TARGET)
+            label.setBuddy(focus or content)
+            self._labels[content] = label
+            self._grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addWidget(content, row, 1)
+
+    def _show_row(self, content: QWidget, *, is_shown: bool) -> None:
+        content.setVisible(is_shown)
+        if (label := self._labels.get(content)) is not None:
+            label.setVisible(is_shown)
 
     def _foot(self) -> QHBoxLayout:
         self.save = QPushButton(self.tr("Save"), self)
@@ -190,7 +207,8 @@ class UnitForm(ScrollColumn):
         row.setSpacing(SPACE_8)
         row.addWidget(self.save)
         row.addWidget(self.cancel)
-        row.addWidget(self.hindrance, 1)
+        row.addWidget(self.hindrance, 100)
+        row.addStretch(1)
         return row
 
     def _connect(self) -> None:
@@ -332,7 +350,7 @@ class UnitForm(ScrollColumn):
             self.corrects: not is_box,
         }
         for widget, is_shown in shown.items():
-            self._form.setRowVisible(widget, is_shown)
+            self._show_row(widget, is_shown=is_shown)
         self._show_notes(start)
         self._due.start()
 
@@ -389,6 +407,9 @@ class UnitForm(ScrollColumn):
                     wrong.setdefault(self._field_of(problem), problem_text(problem))
         except AppError as error:
             wrong[""] = f"{error.message} {error.advice}"
+        needs_password = choice.security_profile in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
+        if needs_password and not self.password.is_there:
+            wrong["password"] = self.tr("A password is needed for this security profile.")
         wrong |= doubled(choice, self._others)
         if choice.kind is UnitKind.BOX and not choice.unit:
             wrong["id"] = self.tr("Adopt a JuiceBox first: enter its circuit's limit in the tab JuiceBoxes.")
