@@ -60,6 +60,8 @@ class StateStore:
         self._made = self._kept = 0
         """How many changes were noted, how many of them are on disk."""
         self._last_seq = 0
+        self._goal = (0, 0)
+        """Up to which message, and which change, the write under way goes."""
         self._is_closed = False
         self.changes = Changes()
         self.trouble: StoreError | None = None
@@ -149,6 +151,9 @@ class StateStore:
         goal = self._made
         while self._kept < goal:
             write = self._under_way or self._begin()
+            if write.done():  # its callback waits for its turn in the loop, which this one would never give back
+                self._ended(write)
+                continue
             try:
                 async with asyncio.timeout(FLUSH_LIMIT_S):
                     await asyncio.shield(write)
@@ -177,14 +182,17 @@ class StateStore:
     def _begin(self) -> asyncio.Future[None]:
         """Hand over what has changed to the thread."""
         self._writing, self.changes = self.changes, Changes()
-        through, made = self._last_seq, self._made
+        self._goal = (self._last_seq, self._made)
         write = asyncio.get_running_loop().run_in_executor(self._thread, self._writing.write, self._writer)
-        write.add_done_callback(lambda done: self._ended(done, through, made))
+        write.add_done_callback(self._ended)
         self._under_way = write
         return write
 
-    def _ended(self, write: asyncio.Future[None], through: int, made: int) -> None:
+    def _ended(self, write: asyncio.Future[None]) -> None:
+        if write is not self._under_way:
+            return
         self._under_way = None
+        through, made = self._goal
         error = write.exception()
         if error is None:
             written, self._kept, self.trouble = self._writing, made, None
@@ -264,6 +272,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -4000")
+        connection.execute("PRAGMA journal_size_limit = 16000000")
     except sqlite3.Error:
         connection.close()
         raise

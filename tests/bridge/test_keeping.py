@@ -473,3 +473,16 @@ async def test_a_file_of_an_older_program_is_brought_up_to_date(
         assert store.sessions("CP").running() == session()
     monkeypatch.undo()
     _refused(path, NewerFile)
+
+
+async def test_who_comes_just_when_a_write_ends_does_not_wait_for_ever(path: Path) -> None:
+    async with opened(path) as store:
+        for number in range(50):
+            store.outbox("CP").put(message(number))
+            write = store._begin()
+            while not write.done():  # noqa: ASYNC110 - between the end of the write and its callback
+                await asyncio.sleep(0)
+            store.outbox("CP").put(message(1000 + number))
+            await store.flush()
+        assert len(store.outbox("CP")) == 100
+        assert len(store.changes.puts) == 0
