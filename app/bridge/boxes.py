@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -12,6 +13,8 @@ from app.bridge.station import Kept
 from app.errors import ValueRejected
 from app.juicenet.peer import JuicePeer
 from app.model.juicebox import LEAST_A, BoxReport
+
+log = logging.getLogger(__name__)
 
 KEY = "outlet"
 """Where the register and the stays lie in the charge point's memory."""
@@ -43,6 +46,7 @@ class BoxOutlet:
         self._is_wished = False
         self._ceiling_a = self.ceiling_a
         self._marks: tuple[object, ...] = ()
+        self._told_notes = self.notes[-1:]
         self._kept_at: datetime | None = None
 
     @property
@@ -119,6 +123,9 @@ class BoxOutlet:
         uncounted = None if report.lifetime_wh is not None else now.register_wh
         marks = (now.plug, now.is_plugged, now.is_charging, self.notes, uncounted)
         is_fresh = self._kept_at is not None and timedelta(0) <= report.at - self._kept_at < KEEP_EVERY
+        if self.notes[-1:] != self._told_notes:
+            self._told_notes = self.notes[-1:]
+            log.warning("JuiceBox %s: %s. Its register goes on as it was.", self.box_id, self.notes[-1])
         if marks != self._marks or not is_fresh:
             self._marks, self._kept_at = marks, report.at
             self._keep_now()

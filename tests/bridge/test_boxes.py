@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,6 +53,12 @@ class Rig:
         """Let the box report; return the command it gets, without its checksum."""
         self.at += timedelta(seconds=after_s)
         self.number += 1
+        heard = self.peer.book.received(self.words(mode, lifetime_wh, session_wh), SOURCE, self.at)
+        assert heard.report is not None
+        self.outlet.heard(heard.report, self.note)
+        return (heard.reply or b"").decode().partition("!")[0]
+
+    def words(self, mode: int, lifetime_wh: int, session_wh: int = 0) -> bytes:
         told = Told(
             mode=mode,
             counter=self.number,
@@ -67,10 +74,7 @@ class Rig:
             period_s=9,
             interval=3,
         )
-        heard = self.peer.book.received(report(SERIAL, Form.V09U, told), SOURCE, self.at)
-        assert heard.report is not None
-        self.outlet.heard(heard.report, self.note)
-        return (heard.reply or b"").decode().partition("!")[0]
+        return report(SERIAL, Form.V09U, told)
 
     def note(self, state: OutletState) -> None:
         assert state is self.outlet.state
@@ -174,4 +178,22 @@ async def test_little_is_written_while_nothing_changes(rig: Rig) -> None:
     assert rig.store._made == made
     rig.says(2, 6000, 1000, after_s=900)
     assert rig.store._made == made + 1
+    await rig.store.close()
+
+
+async def test_a_board_that_was_swapped_is_noted_and_the_register_goes_on(
+    rig: Rig, allowed_log: Callable[[str], None]
+) -> None:
+    allowed_log("lifetime energy fell from 5000 to 12 Wh")
+    rig.says(0, 5000)
+    for _ in range(40):  # an old count is refused until the box has not been believed for ten minutes
+        rig.at += timedelta(seconds=20)
+        rig.number += 1
+        heard = rig.peer.book.received(rig.words(0, 12), SOURCE, rig.at)
+        if heard.report is not None:
+            rig.outlet.heard(heard.report, rig.note)
+    assert rig.outlet.state.register_wh == 5000
+    assert "fell from 5000 to 12 Wh" in rig.outlet.notes[-1]
+    rig.says(2, 112, 100)
+    assert rig.outlet.state.register_wh == 5100
     await rig.store.close()
