@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.bridge.station import Start
+from app.model.bridge import UnitKind
 from app.model.garage import Stand
+from app.service.choosing import Choice
 from ui.pages.garage_services import LOG, NAMES, RIGHTS, ROUTER, ServicesPanel
 from ui.shots import SETTLE_S, save
 from ui.window import MainWindow
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 STEP_S = 60.0
 POLL_S = 0.1
+CIRCUIT_A = 32.0
+"""A 40 A breaker's continuous current."""
 ASKED = ("pool.ntp.org", "directory-api.emotorwerks.com", "ocpp.example.com", "jbv1.emotorwerks.com")
 """What the chargers of the picture look for, the last one being the one to stand in for."""
 
@@ -48,6 +53,43 @@ class GarageTour:
         await self._until(lambda: panel.rights.sections)
         await self._shoot("garage-rights")
         await self._leave(panel)
+        await self._bridge()
+
+    async def _bridge(self) -> None:
+        """Bridge a simulated JuiceBox to our own endpoint, show the way to the small box, and take it away again."""
+        from ui.pages.garage_bridge import BridgePanel
+
+        self._window.go("garage", "bridge")
+        panel: BridgePanel = self._window.page.panels["bridge"]  # type: ignore[union-attr]
+        await self._shoot("garage-bridge-empty")
+        juice, desk = self._bench.juice, self._bench.bridge
+        await juice.start()
+        await self._until(lambda: any(box.report for box in juice.boxes.values() if not box.is_locked))
+        box_id = next(key for key, box in juice.boxes.items() if box.report and not box.is_locked)
+        before, was_adopted = desk.choices, box_id in desk.adopted
+        if not was_adopted:
+            juice.adopt(juice.propose(box_id, CIRCUIT_A))
+        desk.choose(
+            (
+                Choice(kind=UnitKind.BOX, unit=box_id, identity="STALL-01", start=Start.FREE, id_tag="GARAGE"),
+                Choice(kind=UnitKind.RELAY, unit="CP_7", identity="STALL-07"),
+            )
+        )
+        panel.refresh()
+        panel.start.click()
+        await self._until(lambda: desk.status and desk.status.units[0].is_present)
+        await self._shoot("garage-bridge")
+        panel.export.click()
+        await self._shoot("garage-bridge-small-box")
+        panel.show_units()
+        panel.add_relay.click()
+        await self._shoot("garage-bridge-form")
+        panel.show_units()
+        await desk.stop()
+        desk.choose(before)
+        if not was_adopted:
+            juice.withdraw(box_id)
+        panel.refresh()
 
     async def _ask(self, panel: ServicesPanel) -> None:
         """Let a simulated charger ask for its names."""

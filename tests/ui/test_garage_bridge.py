@@ -201,6 +201,14 @@ async def test_the_identity_of_a_list_is_proposed_and_a_double_one_refused(open_
 # Passwords
 
 
+async def test_the_presets_password_is_proposed(open_bench: Callable[..., Any]) -> None:
+    async with open_bench(settings=settings()) as bench, opened(bench) as page:
+        bench.vault.set("preset/Harbour", Secret("of the preset"))
+        click(page.add_relay)
+        assert page.form.password.typed == "of the preset"
+        assert page.form.password.line.echoMode() is QLineEdit.EchoMode.Password
+
+
 async def test_a_password_goes_into_the_vault_follows_the_unit_and_goes_with_it(open_bench: Callable[..., Any]) -> None:
     async with open_bench(settings=settings()) as bench, opened(bench) as page:
         form = page.form
@@ -306,7 +314,7 @@ async def test_corrections_of_a_relayed_unit_say_what_must_change_before_it_is_h
         page.refresh()
         click(page.start)
         await until(lambda: page.chip.text == "Bridging")
-        await until(lambda: page.model.index(0, 1).data() == "Charger is away")
+        await until(lambda: page.model.index(0, 1).data() == "Charger away")
         async with charger(bench, "OLD-7"):
             await until(lambda: page.model.index(0, 1).data() == "Online")
             cards = await until(lambda: page.unit._shown_corrections)

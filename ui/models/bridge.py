@@ -174,7 +174,7 @@ def line_text(row: Bridged) -> tuple[str, str]:
     if status is None:
         return (worded("Not taken up yet"), "idle") if row.is_running else (worded("Not bridged"), "idle")
     if status.kind is UnitKind.RELAY and status.line is LineState.OFF and not status.is_present:
-        return worded("Charger is away"), "attention"
+        return worded("Charger away"), "attention"
     word, tone = LINES[status.line]
     return worded(word), tone
 
@@ -185,7 +185,7 @@ def state_text(row: Bridged) -> str:
     if status is None:
         return ""
     if not status.is_present:
-        return worded("Not heard")
+        return worded("Not heard") if status.kind is UnitKind.BOX else ""
     return worded(STATES[status.state]) if status.state in STATES else visible(status.state, 40)
 
 
@@ -233,7 +233,7 @@ def notice_of(row: Bridged) -> tuple[str, str]:
 
 ROW_FIELDS: tuple[Field[Bridged], ...] = (
     Field("Identity", lambda row: visible(row.choice.identity, 60), 14),
-    Field("Line", lambda row: line_text(row)[0], 14, lambda row: line_text(row)[1]),
+    Field("Line", lambda row: line_text(row)[0], 15, lambda row: line_text(row)[1]),
     Field("State", state_text, 12),
     Field("Session", session_text, 18),
     Field("Waits", queue_text, 6, help="Messages that wait for the backend"),
@@ -263,7 +263,7 @@ def status_facts(row: Bridged, now: datetime) -> list[tuple[str, str]]:
         return []
     return [
         (worded("Line"), worded("{line} since {time}", line=line_text(row)[0], time=moment_text(status.line_since))),
-        (worded("State"), state_text(row)),
+        (worded("State"), state_text(row) or "–"),
         *_electric(status),
         *_session(status),
         *_told(status, now),
@@ -275,9 +275,8 @@ def _electric(status: UnitStatus) -> list[tuple[str, str]]:
     if status.limit_a is not None:
         most = worded("of {n} A at most", n=f"{status.ceiling_a:g}") if status.ceiling_a else ""
         facts.append((worded("May draw"), f"{status.limit_a:g} A {most}".strip()))
-    if status.power_w or status.register_wh is not None:
+    if status.is_present and status.register_wh is not None:
         facts.append((worded("Power"), power_text(status.power_w)))
-    if status.register_wh is not None:
         facts.append((worded("Meter"), energy_text(status.register_wh)))
     return facts
 
@@ -330,6 +329,8 @@ class MessageRow:
 
     seq: int
     frame: Frame
+    action: str
+    """Of the request, where the message is its answer."""
 
 
 def _direction(row: MessageRow) -> str:
@@ -345,20 +346,25 @@ def _what(row: MessageRow) -> str:
         FrameKind.BROKEN: worded("broken"),
     }
     mark = kinds.get(frame.kind, "")
-    return " ".join(part for part in (visible(frame.action, 60), mark) if part)
+    return " ".join(part for part in (visible(row.action, 60), mark) if part)
 
 
 MESSAGE_FIELDS: tuple[Field[MessageRow], ...] = (
-    Field("Time", lambda row: clock_text(row.frame.at)[:-4], 9, lambda _: "text2"),
+    Field("Time", lambda row: clock_text(row.frame.at)[:-4], 10, lambda _: "text2"),
     Field("From", _direction, 9),
-    Field("Message", _what, 22),
+    Field("Message", _what, 24),
     Field("Content", lambda row: summary(row.frame), 40, lambda _: "text2"),
 )
 
 
 def message_rows(frames: Sequence[Frame], most: int) -> list[MessageRow]:
     """Return the last messages, the newest first."""
-    return [MessageRow(frame.seq, frame) for frame in reversed(frames[-most:])]
+    asked = {(frame.direction, frame.uid): frame.action for frame in frames if frame.kind is FrameKind.CALL}
+    other = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
+    return [
+        MessageRow(frame.seq, frame, frame.action or asked.get((other[frame.direction], frame.uid), ""))
+        for frame in reversed(frames[-most:])
+    ]
 
 
 # The whole bridge

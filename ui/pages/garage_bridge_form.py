@@ -319,6 +319,10 @@ class UnitForm(ScrollColumn):
         name = self.backend.currentData()
         preset = next((one for one in self._bench.settings.presets if one.name == name), None)
         self.profile.setCurrentIndex(preset.security_profile if preset is not None else 0)
+        if self._old is None and preset is not None and not self.password.typed:
+            vault = self._bench.vault
+            known = vault.get(f"identity/{self.identity.text()}") or vault.get(f"preset/{preset.name}")
+            self.password.line.setText(known.reveal() if known is not None else "")
 
     def _edited(self) -> None:
         name = str(self.sender().property("field"))
