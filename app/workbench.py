@@ -38,6 +38,7 @@ from app.experiment.desk import Experimenter
 from app.feed import Feed
 from app.jobs import checking
 from app.jobs.editing import EditDesk
+from app.jobs.landing import LandingDesk
 from app.jobs.runner import JobDesk
 from app.juicenet.desk import JuiceDesk
 from app.links.real import RealLinks
@@ -133,6 +134,7 @@ class Workbench:
         self.files: FileService
         self.garage: GarageDesk
         self.bridge: BridgeDesk
+        self.old_backend: LandingDesk
         self.rescue: RescueDesk
         self.triage: TriageBoard
         self.services: ServiceDesk
@@ -212,6 +214,7 @@ class Workbench:
             now=self.now,
         )
         self.bridge = BridgeDesk(self)
+        self.old_backend = LandingDesk(self, self.garage, self.desk, self.store, self.vault, report=self._trouble)
         self.services = ServiceDesk(
             server=self.server,
             shelf=self.store.cards,
@@ -241,6 +244,8 @@ class Workbench:
         await stack.enter_async_context(self.server)
         stack.push_async_callback(self.files.close)
         stack.push_async_callback(self.garage.close)
+        stack.push_async_callback(self.old_backend.close)
+        self.old_backend.open()
         stack.push_async_callback(self.juice.stop)
         stack.push_async_callback(self.bridge.close)
         stack.push_async_callback(self.desk.close)

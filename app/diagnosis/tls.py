@@ -24,7 +24,7 @@ _NAME_WORDS = ("unrecognized name", "hostname", "unknown name")
 
 def at_tls_failure(seen: TlsFailed) -> Iterator[Finding]:
     """Judge a TLS handshake that came to nothing."""
-    code = _cause(seen)
+    code = cause(seen)
     if code == "TLS-NAME":
         yield _name(seen)
     elif code == "TLS-SUITE":
@@ -37,7 +37,8 @@ def at_tls_failure(seen: TlsFailed) -> Iterator[Finding]:
         yield _no_certificate(seen)
 
 
-def _cause(seen: TlsFailed) -> str:
+def cause(seen: TlsFailed) -> str:
+    """Return the code of what made a handshake fail, empty where nothing tells."""
     if seen.end is TlsEnd.REFUSED_BY_US:
         return _our_reason(seen.reason.lower())
     code = decode.alert(seen.alert).code if seen.alert is not None else ""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from app.diagnosis import commands, dialled, history, mobile, network, settings, spoken, tls
+from app.diagnosis import commands, dialled, history, mobile, network, oldhost, settings, spoken, tls
 from app.diagnosis.history import History
 from app.diagnosis.thresholds import Thresholds, standard
 from app.errors import BadCertificate
@@ -69,12 +69,14 @@ class Watch:
                 yield from history.twin_address(self._history(seen.identity), seen)
                 yield from self._look_alike(seen)
                 yield from tls.at_session(seen, self.limits)
+                yield from oldhost.at_handshake(seen)
                 yield from self._taken_at_last(seen)
             case Knock():
                 yield from dialled.at_knock(seen)
                 yield from self._silent_knock(seen)
             case see.TlsFailed():
                 yield from tls.at_tls_failure(seen)
+                yield from oldhost.at_tls_failure(seen)
                 _put(self._refused, _host(seen.remote), seen)
 
     def _words(

@@ -79,6 +79,19 @@ class TlsSession:
     """Its certificate was issued by our CA."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldHost:
+    """The name of a former backend under which a unit came to us, because a name server led it here.
+
+    ``told_by`` says what shows it: ``TLS name``, ``Host header`` or ``DNS log``; ``knows`` whose name it is, empty for
+    a stranger's.
+    """
+
+    name: str
+    told_by: str
+    knows: str = ""
+
+
 @dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Frame:
     """A text as it went over the wire. ``seq`` counts up within this program's database and never repeats.
@@ -131,6 +144,13 @@ class Handshake:
     tls: TlsSession | None = None
     is_strict: bool = False
     """It came to a listener that refuses what the standard refuses."""
+    old_host: OldHost | None = None
+    """Whose name brought it here, where that is a former backend's."""
+
+    @property
+    def host(self) -> str:
+        """Return the Host header as sent (RFC 9112 §3.2), empty where there is none."""
+        return next((value for name, value in self.headers if name.lower() == "host"), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +183,17 @@ class Knock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MorePort:
+    """A further port of our endpoint. If it is not open, ``trouble`` and ``advice`` say why, ``owner`` who has it."""
+
+    port: int
+    is_open: bool
+    trouble: str = ""
+    advice: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenState:
     """Where our endpoint listens. ``trouble``/``advice`` say why it does not; ``suggestion`` is a free port."""
 
@@ -175,6 +206,8 @@ class ListenState:
     suggestion: int = 0
     has_tls: bool = False
     """TLS is answered on the same port."""
+    more: tuple[MorePort, ...] = ()
+    """Further ports that were asked for, open or not."""
 
     @property
     def secure_url(self) -> str:

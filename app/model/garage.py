@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.model.frame import MorePort
+
 
 class Stand(Enum):
     """A service that can stand in."""
@@ -88,3 +90,57 @@ class Recipe:
     note: str = ""
     source: str = ""
     grade: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """A unit that dialled a former backend's name and came to us. ``refusal`` empty = it was let in.
+
+    ``url`` is what it dials, as far as one can tell from here; ``told_by`` and ``knows`` as in ``OldHost``.
+    """
+
+    at: datetime
+    remote: str
+    name: str
+    port: int
+    told_by: str
+    identity: str = ""
+    url: str = ""
+    knows: str = ""
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldBackendState:
+    """How we stand in for old backends: the names, our ports for them, and the name server (``dns``)."""
+
+    names: tuple[str, ...] = ()
+    ports: tuple[MorePort, ...] = ()
+    dns: StandState
+
+    @property
+    def is_on(self) -> bool:
+        """Say whether any name is stood in for."""
+        return bool(self.names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A name one could stand in for: of a known host, or of the DNS log. ``asked`` counts the questions for it."""
+
+    name: str
+    knows: str = ""
+    asked: int = 0
+    clients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What became of saving a unit that landed: how many settings its backup holds, or why there is none."""
+
+    at: datetime
+    identity: str
+    unit_id: str = ""
+    settings: int = 0
+    trouble: str = ""
+    advice: str = ""

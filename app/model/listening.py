@@ -41,5 +41,8 @@ class ListenPlan:
     personality: str = "auto"
     tls: bool = True
     """Answer TLS on the same port."""
+    more_ports: tuple[int, ...] = ()
+    """Further ports on the same address: those that the addresses of dead backends name. One that can't be opened is
+    told in ``ListenState.more`` and stops none of the others."""
     keeps_login: bool = False
     """Keep what a charger sent as ``Authorization`` with its open connection (``Channel.login``), to pass it on."""

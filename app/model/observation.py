@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from app.model.finding import Finding
-from app.model.frame import Boot, Certificate, Frame, Handshake, Hello, Knock
+from app.model.frame import Boot, Certificate, Frame, Handshake, Hello, Knock, OldHost
 from app.model.mobile import MobileLink
 
 
@@ -72,6 +72,8 @@ class TlsFailed:
     reason: str = ""
     served: Certificate | None = None
     """The certificate we showed."""
+    old_host: OldHost | None = None
+    """Whose name brought it here, where that is a former backend's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

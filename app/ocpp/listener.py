@@ -33,6 +33,17 @@ REMEMBERED = 500
 """Addresses whose client certificate we could not take; they are not asked again."""
 
 
+async def opened(make: Callable[[], asyncio.Protocol], host: str, port: int) -> asyncio.Server:
+    """Open a port for whoever comes. Raises OSError."""
+    ports.allow_many()
+    server = await asyncio.get_running_loop().create_server(make, host, port, backlog=ACCEPTED_AT_ONCE)
+    for listening in server.sockets:
+        # asyncio takes its backlog also as the number it accepts in one go; the queue itself may be longer.
+        with listening.dup() as same:
+            same.listen(QUEUED)
+    return server
+
+
 class Listener:
     """One open port. ``plan`` may be replaced at any time; it counts for those who come from then on.
 
@@ -71,13 +82,7 @@ class Listener:
 
     async def open(self, host: str, port: int) -> None:
         """Listen. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        ports.allow_many()
-        self._server = await loop.create_server(lambda: Visitor(self), host, port, backlog=ACCEPTED_AT_ONCE)
-        for listening in self._server.sockets:
-            # asyncio takes its backlog also as the number it accepts in one go; the queue itself may be longer.
-            with listening.dup() as same:
-                same.listen(QUEUED)
+        self._server = await opened(lambda: Visitor(self), host, port)
         self.host, self.port = self._server.sockets[0].getsockname()[:2]
 
     def stop_accepting(self) -> None:

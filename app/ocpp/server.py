@@ -15,18 +15,21 @@ from app.errors import PortInUse, ServerError, TimedOut
 from app.feed import Feed
 from app.links import ports
 from app.model.finding import Finding
-from app.model.frame import Frame, Handshake, Hello, Knock, ListenState
+from app.model.frame import Frame, Handshake, Hello, Knock, ListenState, OldHost
 from app.model.listening import ListenPlan
 from app.model.observation import Ended, Judge, Observation, Replaced, SelfTested, TlsFailed, no_opinion
 from app.model.reading import Sampled
 from app.model.secret import Secret
 from app.model.unit import Sighting
 from app.ocpp import schema, selftest
+from app.ocpp.channel import host_of
 from app.ocpp.endpoint import Endpoint
 from app.ocpp.host import Answerer, Authoriser, Replier, Times, accept_all
 from app.ocpp.knocks import KnockList
 from app.ocpp.listener import Bounds, Channel, Listener, Receiver
 from app.ocpp.manner import Manner
+from app.ocpp.moreports import MorePorts
+from app.ocpp.oldnames import NoNames, OldNames
 from app.ocpp.past import Past
 from app.ocpp.shelf import Shelf
 from app.ocpp.sightings import on_boot, on_dial, on_hang_up
@@ -89,6 +92,9 @@ class OcppServer:
         """TLS handshakes that came to nothing."""
         self.expected = expected
         self.scope = Scope("ocpp", report=report)
+        self.old_names: OldNames = NoNames()
+        """Who knows which names are former backends', and which our own name server answers."""
+        self._more = MorePorts(self.visitor)
         self._sighted = sighted
         self.personality_for: dict[str, str] = {}
         """Address (without port) → TLS personality that its next connections get instead of the plan's."""
@@ -154,6 +160,7 @@ class OcppServer:
     async def stop(self) -> None:
         """Stop listening and close all connections (1001, so that units redial). Idempotent."""
         async with self._moving:
+            self._more.close()
             listener, self._listener = self._listener, None
             if listener is not None:
                 await listener.close("the endpoint stops")
@@ -175,6 +182,7 @@ class OcppServer:
             if old is not None:
                 await old.close("the endpoint moves")
             self._count()
+            await self._settle_more()
             return self._state
 
     @property
@@ -195,6 +203,7 @@ class OcppServer:
         if self._listener is not None:
             self._listener.plan = plan
             self._tell(replace(self._state, has_tls=self._listener.has_tls))
+            await self._settle_more()
         return self._state
 
     async def self_test(self, address: str = "") -> SelfTested:
@@ -258,7 +267,7 @@ class OcppServer:
 
     def admit(self, handshake: Handshake, channel: Channel) -> Receiver:
         """Take a WebSocket peer in; it replaces an older connection of its identity (failures 12)."""
-        handshake = replace(handshake, at=self.now())
+        handshake = replace(handshake, at=self.now(), old_host=self._old_host(handshake))
         handshake = replace(handshake, findings=tuple(self.judge(handshake)))
         identity = handshake.identity
         books = self._shelf.opened(identity)
@@ -297,6 +306,8 @@ class OcppServer:
 
     def tls_failed(self, failed: TlsFailed) -> tuple[Finding, ...]:
         """Have a TLS handshake judged that came to nothing."""
+        name = failed.hello.server_name if failed.hello is not None else ""
+        failed = replace(failed, old_host=self.old_names.recognise(host_of(failed.remote), name, ""))
         self.refusals.publish(failed)
         return self.observed(failed)
 
@@ -369,6 +380,17 @@ class OcppServer:
             raise problem from error
         listener.plan = replace(self._plan, host=listener.host, port=listener.port)
         return listener
+
+    async def _settle_more(self) -> None:
+        """Open the plan's further ports and close those it does not name any more."""
+        wanted = [port for port in self._plan.more_ports if port != self._plan.port]
+        await self._more.settle(self._plan.host, wanted)
+        if self._state.more != self._more.states:
+            self._tell(replace(self._state, more=self._more.states))
+
+    def _old_host(self, shake: Handshake) -> OldHost | None:
+        name = shake.tls.hello.server_name if shake.tls is not None else ""
+        return self.old_names.recognise(host_of(shake.remote), name, shake.host)
 
     def _troubled(self, problem: ServerError, host: str, port: int) -> None:
         self._tell(

@@ -87,6 +87,8 @@ class Dialler(ABC):
         self.faults = faults if faults is not None else set()
         self.boots_on_redial = boots_on_redial
         self.tls = replace(tls) if tls is not None else DialTls(verifies=False)
+        self.resolver: tuple[str, int] | None = None
+        """The name server it asks, as DHCP told it; ``None``: this computer's way."""
         self.registration = ""
         self.connected = asyncio.Event()
         self.booted = asyncio.Event()
@@ -303,9 +305,8 @@ class Dialler(ABC):
 
     async def _connect_once(self) -> None:
         try:
-            link = await opened(
-                self.dial_url, headers=self.headers, subprotocols=self.subprotocols, tls=self.tls, faults=self.faults
-            )
+            way = (self.headers, self.subprotocols, self.tls, self.faults)
+            link = await opened(self.dial_url, *way, resolver=self.resolver)
         except InvalidStatus as error:
             self.last_error = f"HTTP error {error.response.status_code}"
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:

@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from app.sim.dialtls import DialTls
 from app.sim.fault import Fault
+from app.sim.juicebox_names import resolved
 
 OPEN_LIMIT_S = 10.0
 
@@ -53,17 +54,24 @@ def led(url: str, old: str, here: str) -> str:
 
 
 async def opened(
-    url: str, *, headers: Sequence[tuple[str, str]], subprotocols: Sequence[str], tls: DialTls, faults: set[Fault]
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    subprotocols: Sequence[str],
+    tls: DialTls,
+    faults: set[Fault],
+    *,
+    resolver: tuple[str, int] | None = None,
 ) -> ClientConnection:
-    """Dial; raises OSError (ssl.SSLError too), TimeoutError, ValueError, or a WebSocketException such as InvalidStatus.
+    """Dial; ``resolver`` looks the name up, else this computer does.
 
-    The TCP connection is made here, so that a TLS alert can be sent on it (``dialtls``).
+    Raises OSError (ssl.SSLError too), TimeoutError, ValueError, or a WebSocketException such as InvalidStatus. The TCP
+    connection is made here, so that a TLS alert can be sent on it (``dialtls``).
     """
     target = urlsplit(url)
     host, is_tls = target.hostname or "", target.scheme.lower() == "wss"
     port = target.port or (443 if is_tls else 80)
     async with asyncio.timeout(OPEN_LIMIT_S):
-        line = await _reached(host, port)
+        line = await _reached(await _address(host, resolver), port)
         made: list[Line] = []
 
         def make(*args: Any, **options: Any) -> Line:
@@ -96,6 +104,16 @@ async def opened(
             else:
                 line.close()
             raise
+
+
+async def _address(host: str, resolver: tuple[str, int] | None) -> str:
+    """Ask the unit's own resolver. Raises OSError where it knows no such name."""
+    if resolver is None:
+        return host
+    found = await resolved(host, resolver, timeout_s=OPEN_LIMIT_S / 2)
+    if not found:
+        raise OSError(f"the name {host} can't be resolved")
+    return found
 
 
 async def _reached(host: str, port: int) -> socket.socket:

@@ -131,6 +131,11 @@ class GarageDesk:
             cast("DnsStand", dns).choice = choice
         return choice
 
+    def answers(self, name: str) -> bool:
+        """Say whether our name server, which runs, answers a name with our address."""
+        is_on = self._states[Stand.DNS].is_on
+        return is_on and self._choice.verdict(name.lower().rstrip(".")) is Verdict.ANSWERED
+
     def privileges(self) -> tuple[Privilege, ...]:
         """Say what each service needs on this computer and how to allow it: one entry for each way."""
         return privileges.read()

@@ -41,6 +41,8 @@ class KnownHost:
     note: str
     source: str
     grade: str
+    ports: tuple[int, ...] = ()
+    """The TCP ports on which it is dialled for OCPP; none where it speaks something else."""
 
     @property
     def words(self) -> str:
@@ -205,6 +207,6 @@ def _name_set(item: dict[str, Any]) -> NameSet:
 
 
 def _host(item: dict[str, Any]) -> KnownHost:
-    found = KnownHost(**{**item, "state": HostState(item["state"])})
+    found = KnownHost(**{**item, "state": HostState(item["state"]), "ports": tuple(item.get("ports", ()))})
     Grade(found.grade)
     return found

@@ -48,6 +48,17 @@ def read(*, system: str = "", program: str = "", may: MayOpen = may_open) -> tup
     )
 
 
+def of_port(port: int, *, system: str = "", program: str = "") -> str:
+    """Say in one sentence how this program may be allowed a TCP port that the system keeps for itself."""
+    texts = tomllib.loads(resources.path("standin", "privileges.toml").read_text(encoding="utf-8"))
+    name = system or system_name()
+    path = program or str(Path(sys.executable).resolve())
+    values = {"program": path if name == "windows" else shlex.quote(path), "stand": Stand.WEB.value, "port": port}
+    way = texts[name]["ways"][0]
+    commands = " or ".join(line.format_map({**values, "protocol": TCP}) for line in way["commands"])
+    return f"{way['how']} {commands}"
+
+
 def system_name(platform: str = sys.platform) -> str:
     """Return the name the texts have for a platform."""
     return {"win32": "windows", "darwin": "darwin"}.get(platform, "linux")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 
 from app.driver.capability import ReportsStatus, SetsBackend
 from app.errors import LinkError, LinkLost, NotReachable, NotSupported, StepBlocked, TimedOut
 from app.jobs.fallback import fell_back, outlast_trial, recall_slots, tries_addresses, watch_s
+from app.jobs.homing import came_home, dials_new, heard_here, report_own_dns
 from app.jobs.leaving import closed_for_sessions, rescue
 from app.jobs.stepping import StepRun, is_dialled_in
 from app.jobs.steps.restart import introduces_itself_late, needs_restart, restart
@@ -30,13 +32,24 @@ async def run(step: StepRun) -> None:
             "Nothing is written without a backup.", "Go back to the backup, or do this by hand and leave the step out."
         )
     backend = step.backend
+    _need_a_way_out(step, backend)
     identity = str(step.job.facts.get("rehearsal", {}).get("identity", "")) or backend.identity
     began = step.clock()
     over_us = await _point(step, backend, identity)
     if _wants_restart(step) and (not over_us or step.bench.server.endpoint(identity) is not None):
         await restart(step)
-    await (_prove_gone(step, identity) if over_us else _prove_connected(step, backend, identity))
+    await (_prove_gone(step, backend, identity) if over_us else _prove_connected(step, backend, identity))
     await _confirm(step, backend, began)
+
+
+def _need_a_way_out(step: StepRun, backend: Backend) -> None:
+    """Refuse a new backend whose name we answer ourselves: the unit would come back here, and nothing be proved."""
+    if step.bench.server.old_names.answers(backend.host):
+        report_own_dns(step, backend, ("answered by", "the name server of this program"))
+        raise StepBlocked(
+            f"This computer's own name server answers “{backend.host}”, the new backend's name.",
+            "Take it out of the names that are answered here (Garage, DNS), then continue. Nothing was written.",
+        )
 
 
 def _wants_restart(step: StepRun) -> bool:
@@ -98,20 +111,24 @@ def _address_writes(step: StepRun) -> list[Write]:
 
 async def _prove_connected(step: StepRun, backend: Backend, identity: str) -> None:
     await _prove_left(step, identity)
+    since = step.clock()
     timing = step.timing
     step.progress(
         "Waiting until the charger says that it is connected",
         expected_s=timing.redial_s,
         patience_s=timing.patience_s,
     )
-    if not await _is_connected(step, backend):
+    if not await _is_connected(step, backend, lambda: heard_here(step, backend, identity, since)):
         step.note("It does not say whether it is connected.", strength=Strength.OPEN)
         if tries_addresses(step.profile):
             await outlast_trial(step, backend, identity)
 
 
-async def _is_connected(step: StepRun, backend: Backend) -> bool:
-    """Ask the unit itself until it is connected (``True``); ``False`` where it never says; raises TimedOut."""
+async def _is_connected(step: StepRun, backend: Backend, is_here: Callable[[], bool]) -> bool:
+    """Ask the unit itself until it is connected (``True``); ``False`` where it never says; raises TimedOut.
+
+    A connection to ourselves (``is_here``) is none to the new backend, whatever the unit says.
+    """
     loop = asyncio.get_running_loop()
     deadline, pause_s = loop.time() + step.timing.patience_s, FIRST_POLL_S
     is_checked = False
@@ -128,9 +145,11 @@ async def _is_connected(step: StepRun, backend: Backend) -> bool:
             connected = False
         if connected is None:
             return False
-        if connected:
+        if connected and not is_here():
             step.note("It says that it is connected to the new backend.", strength=Strength.CLAIMED)
             return True
+        if loop.time() >= deadline and is_here():
+            raise came_home(step, backend)
         if loop.time() >= deadline:
             raise TimedOut(
                 f"It gets no connection to the new backend within {step.timing.patience_s / 60:.0f} minutes.",
@@ -174,7 +193,7 @@ async def _prove_left(step: StepRun, identity: str) -> bool:
     return True
 
 
-async def _prove_gone(step: StepRun, identity: str) -> None:
+async def _prove_gone(step: StepRun, backend: Backend, identity: str) -> None:
     """Prove by absence: the unit hung up and does not come back within its redial time."""
     if not await _prove_left(step, identity):
         raise StepBlocked(
@@ -190,6 +209,9 @@ async def _prove_gone(step: StepRun, identity: str) -> None:
         text = "Whether the new backend took it can't be seen from here."
         step.note(text, detail="It has no other interface that says so.", strength=Strength.OPEN)
         return
+    if dials_new(back.handshake, backend):
+        report_own_dns(step, backend, ("came back here", back.handshake.request_line), ("as", back.handshake.host))
+        raise came_home(step, backend)
     error = await fell_back(step, back, asyncio.get_running_loop().time() - began)
     if error is not None:
         raise error
