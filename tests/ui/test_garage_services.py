@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websockets
 from dnslib import DNSRecord
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton
@@ -25,6 +26,7 @@ from tests.standin.kit import HOST, ask
 from ui.dialogs import Question
 from ui.pages.garage import TABS, GaragePage
 from ui.pages.garage_services import LOG, NAMES, RIGHTS, ROUTER, ServicesPanel
+from ui.pages.garage_services_standin import OldAddress
 from ui.pages.page import Page
 
 LIMIT_S = 10
@@ -93,7 +95,7 @@ async def answer(panel: ServicesPanel, key: str) -> str:
 async def test_a_tab_is_built_when_it_is_first_looked_at(bench: Any) -> None:
     async with opened(bench) as (page, _panel):
         assert list(page.panels) == ["services"]
-        assert [page.tabs.tabText(index) for index in range(page.tabs.count())] == [tab.title for tab in page.listed]
+        assert [page.tabs.tabText(index) for index in range(page.tabs.count())] == [tab.title for tab in TABS]
 
 
 async def test_navigation_reaches_a_tab_and_what_it_shall_show(bench: Any) -> None:
@@ -113,7 +115,7 @@ async def test_the_panels_navigation_leaves_the_page(bench: Any) -> None:
 
 
 def test_every_tab_is_a_page_of_its_own() -> None:
-    assert all(issubclass(tab.load(), Page) for tab in TABS if tab.is_there)
+    assert all(issubclass(tab.load(), Page) for tab in TABS)
 
 
 async def test_everything_is_off_at_first_and_says_what_to_do(bench: Any) -> None:
@@ -150,19 +152,62 @@ async def test_who_asked_is_listed_and_a_dead_backend_stands_out(bench: Any) -> 
         assert panel.tabs.tabText(LOG) == "Who asks (2)"
 
 
-async def test_standing_in_for_a_backend_answers_its_name_and_opens_the_endpoint(bench: Any) -> None:
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+async def stood_in(panel: ServicesPanel, *, saves: bool = False) -> tuple[int, str]:
+    """Let a charger ask for its dead backend and stand in for it; return the port it dials, and what was asked."""
+    port = free_port()
+    await running(panel, Stand.DNS)
+    await asked(panel, STRANGER)
+    panel.log.table.selectRow(0)
+    assert panel.log.bar.stand_in.isVisible()
+    panel.log.bar.stand_in.click()
+    detail = await until(lambda: next(iter(panel.findChildren(OldAddress)), None))
+    detail.address.setText(f"ws://{STRANGER}:{port}/ocpp")
+    detail.saves.setChecked(saves)
+    text = await answer(panel, "yes")
+    await until(lambda: not panel.tasks.is_running("stand in"))
+    return port, text
+
+
+async def test_standing_in_for_a_backend_answers_its_name_and_opens_its_port(bench: Any) -> None:
     async with opened(bench) as (_page, panel):
-        await running(panel, Stand.DNS)
-        await asked(panel, STRANGER)
-        panel.log.table.selectRow(0)
-        assert panel.log.bar.stand_in.isVisible()
-        panel.log.bar.stand_in.click()
-        assert f"asks this computer for {STRANGER} gets {HOST}" in await answer(panel, "yes")
-        await until(lambda: bench.garage.states[Stand.WEB].is_on)
-        assert bench.server.state.is_listening
+        port, text = await stood_in(panel)
+        assert f"asks this computer for {STRANGER} gets {HOST}" in text
         assert await address_of(panel, STRANGER) == HOST
+        await until(lambda: panel.standing.isVisible())
+        assert panel.standing.words.text() == f"Standing in for {STRANGER} on port {port}"
         assert not panel.log.bar.stand_in.isVisible()
         assert panel.names.names.toPlainText() == STRANGER
+
+
+async def test_a_charger_that_lands_by_the_old_name_is_told_saved_and_shown(bench: Any) -> None:
+    led: list[tuple[str, object]] = []
+    async with opened(bench) as (page, panel):
+        page.go.connect(lambda page_id, argument: led.append((page_id, argument)))
+        port, _ = await stood_in(panel, saves=True)
+        assert bench.old_backend.saver.is_on
+        url = f"ws://{STRANGER}:{port}/ocpp/CP-7"
+        async with websockets.connect(url, host=HOST, port=port, subprotocols=["ocpp1.6"], proxy=None):  # type: ignore[list-item]
+            await until(lambda: f"CP-7 came by {STRANGER}" in panel.standing.landed.text())
+            panel.standing.show_charger.click()
+    assert led == [("endpoint", "CP-7")]
+
+
+async def test_standing_in_ends_on_request(bench: Any) -> None:
+    async with opened(bench) as (_page, panel):
+        port, _ = await stood_in(panel)
+        await until(lambda: panel.standing.isVisible())
+        panel.standing.stop.click()
+        await until(lambda: not panel.standing.isVisible())
+        assert await address_of(panel, STRANGER) == ""
+        assert panel.names.names.toPlainText() == ""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            assert probe.connect_ex((HOST, port)) != 0
 
 
 async def test_standing_in_for_a_juicebox_takes_its_whole_set_and_listens(
@@ -208,7 +253,9 @@ async def test_a_name_that_a_set_keeps_out_is_not_offered(bench: Any) -> None:
 
 
 async def test_a_client_that_is_a_known_charger_is_named_and_shown(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    way = Way(address=NetAddress(host="10.1.2.3", port=80), source=SourceKind.MANUAL, driver_id="x", seen_at=bench.now())
+    way = Way(
+        address=NetAddress(host="10.1.2.3", port=80), source=SourceKind.MANUAL, driver_id="x", seen_at=bench.now()
+    )
     unit = Unit(unit_id="u1", identity=Identity(name="Stall 7"), ways=(way,))
     monkeypatch.setattr(type(bench.finder), "units", property(lambda _: {"u1": unit}))
     led: list[tuple[str, object]] = []

@@ -67,7 +67,7 @@ def known(bench: Any) -> dict[str, str]:
 
 def places(bench: Any) -> list[tuple[str, object]]:
     unit_id = next(unit_id for unit_id, profile_id in known(bench).items() if profile_id == "openevse-wifi")
-    tabs = [("garage", tab.key) for tab in TABS if tab.is_there]
+    tabs = [("garage", tab.key) for tab in TABS]
     return [*((entry.page_id, None) for entry in RAIL), *tabs, ("unit", unit_id)]
 
 

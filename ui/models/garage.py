@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.model.address import JuiceAddress, NetAddress, OcppAddress
 from app.model.frame import Adapter
-from app.model.garage import Asked, NameSet, Privilege, Stand, StandState
+from app.model.garage import Asked, Landing, NameSet, OldBackendState, Privilege, Saved, Stand, StandState
 from app.model.proof import host_of
 from app.model.unit import Unit
 from ui.i18n import worded
@@ -184,8 +184,8 @@ NEXT: Mapping[Kin, str] = {
         "tab “JuiceBoxes”. Nothing is sent to a box before you adopt it there."
     ),
     Kin.OCPP: (
-        "Names, web answers and the endpoint are started where they are off. A charger that dials over ws, or over "
-        "wss without checking the certificate, then appears on the endpoint, ready to be moved for good."
+        "Names and the endpoint are started where they are off, with the ports the charger dials. One that dials over "
+        "ws, or over wss without checking the certificate, then appears on the endpoint, ready to be moved for good."
     ),
 }
 
@@ -195,6 +195,53 @@ def kin_of(found: NameSet | None) -> Kin:
     if found is None or not found.ports:
         return Kin.OCPP
     return Kin.TIME if TIME_PORT in found.ports else Kin.JUICEBOX
+
+
+def standing_text(state: OldBackendState) -> str:
+    """Say whom we stand in for, and on which ports."""
+    names = visible(", ".join(state.names), 200)
+    ports = [str(item.port) for item in state.ports if item.is_open]
+    if not ports:
+        return worded("Standing in for {names}; no port is open for it", names=names)
+    text = "Standing in for {names} on port {ports}" if len(ports) == 1 else "Standing in for {names} on ports {ports}"
+    return worded(text, names=names, ports=", ".join(ports))
+
+
+def trouble_text(state: OldBackendState) -> str:
+    """Say which ports could not be opened, why, and what to do; empty where all are."""
+    lines = [
+        worded("Port {port}: {trouble} {advice}", port=item.port, trouble=item.trouble, advice=item.advice)
+        for item in state.ports
+        if not item.is_open and item.trouble
+    ]
+    if not state.dns.is_on and state.dns.trouble:
+        lines.append(f"{state.dns.trouble} {state.dns.advice}")
+    return "\n".join(visible(line).strip() for line in lines)
+
+
+def landed_text(landing: Landing) -> str:
+    """Say who came by an old name, and what can be done with it."""
+    if landing.refusal:
+        words = (
+            "{who} came by {name}, but checks certificates and refused ours ({why}). Standing in ends here for it; "
+            "the Knocks of the endpoint say what else can be tried."
+        )
+        return worded(words, who=_who(landing), name=visible(landing.name, 80), why=visible(landing.refusal, 120))
+    words = "{who} came by {name} and is on the endpoint now, ready to be moved for good. It dials {url}"
+    return worded(words, who=_who(landing), name=visible(landing.name, 80), url=visible(landing.url, 200))
+
+
+def _who(landing: Landing) -> str:
+    return visible(landing.identity or landing.remote, 80)
+
+
+def saved_text(saved: Saved) -> str:
+    """Say what became of saving who landed."""
+    who = visible(saved.identity, 80)
+    if saved.trouble:
+        why = visible(f"{saved.trouble} {saved.advice}")
+        return worded("{who} could not be saved: {why}", who=who, why=why)
+    return worded("{who} is saved: {count} settings, in a backup of its own", who=who, count=saved.settings)
 
 
 # Who asked

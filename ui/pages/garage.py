@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
@@ -31,11 +30,6 @@ class Tab:
     title: str
     target: str
 
-    @property
-    def is_there(self) -> bool:
-        """Say whether this program has the panel."""
-        return find_spec(self.target.partition(":")[0]) is not None
-
     def load(self) -> type[Page]:
         """Import the panel's class."""
         module, _, name = self.target.partition(":")
@@ -59,13 +53,12 @@ class GaragePage(Page):
 
     def __init__(self, bench: Workbench, parent: QWidget | None = None) -> None:
         super().__init__(bench, parent)
-        self.listed = tuple(tab for tab in TABS if tab.is_there)
         self.panels: dict[str, Page] = {}
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
         home = pages_of(self.tabs)
-        for tab in self.listed:
+        for tab in TABS:
             holder = QWidget(home)
             QVBoxLayout(holder).setContentsMargins(0, 0, 0, 0)
             self.tabs.addTab(holder, self.tr(tab.title))
@@ -82,9 +75,7 @@ class GaragePage(Page):
     @property
     def panel(self) -> Page | None:
         """Return the panel that is shown, built if it was not; ``None`` where building failed."""
-        if not self.listed:
-            return None
-        tab = self.listed[self.tabs.currentIndex()]
+        tab = TABS[self.tabs.currentIndex()]
         if tab.key not in self.panels:
             with guarded(f"tab {tab.key}"):
                 self.panels[tab.key] = self._built(tab)
@@ -109,7 +100,7 @@ class GaragePage(Page):
     def open(self, argument: object) -> None:
         """Show a tab: its key, or (key, what the panel shall show)."""
         key, inner = argument if isinstance(argument, tuple) and len(argument) == 2 else (argument, None)
-        index = next((i for i, tab in enumerate(self.listed) if tab.key == key), None)
+        index = next((i for i, tab in enumerate(TABS) if tab.key == key), None)
         if index is None:
             return
         self.tabs.setCurrentIndex(index)

@@ -9,15 +9,15 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from app.errors import AppError
-from app.model.garage import Asked, Stand, StandState
-from ui.dialogs import Button, ask
-from ui.models.garage import NEXT, ORDER, Kin, host_named, kin_of, set_of, standing_in
+from app.model.garage import Asked, Landing, OldBackendState, Saved, Stand, StandState
+from ui.models.garage import ORDER
 from ui.models.plain import visible
 from ui.pages.garage_services_card import ServiceCard
 from ui.pages.garage_services_log import LogPanel
 from ui.pages.garage_services_names import NamesPanel
 from ui.pages.garage_services_rights import RightsPanel
 from ui.pages.garage_services_router import RouterPanel
+from ui.pages.garage_services_standin import StandInBar, stand_in
 from ui.pages.page import Page
 from ui.theme import SPACE_8
 from ui.widgets.frameview import plain_label
@@ -30,8 +30,8 @@ ADAPTERS_MS = 5000
 LOOK_MS = 1000
 FOUR_FROM, TWO_FROM = 960, 520
 """From these widths on, that many cards stand side by side."""
-LEAST_HEIGHT = 290
-"""Of the part below the cards: a filter on one line, four questions and what can be done about one."""
+LEAST_HEIGHT = 260
+"""Of the part below the cards: a filter on one line, a few questions and what can be done about one."""
 LOG, NAMES, ROUTER, RIGHTS = range(4)
 
 
@@ -100,6 +100,7 @@ class ServicesPanel(Page):
         self.cards = {stand: ServiceCard(bench, self.tasks, stand, box) for stand in ORDER}
         for card in self.cards.values():
             box.add(card)
+        self.standing = StandInBar(bench, self.tasks, self)
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
@@ -123,6 +124,7 @@ class ServicesPanel(Page):
         layout.setSpacing(SPACE_8)
         layout.addWidget(self.intro)
         layout.addWidget(box)
+        layout.addWidget(self.standing)
         layout.addWidget(self.tabs, 1)
         self._connect()
 
@@ -140,6 +142,10 @@ class ServicesPanel(Page):
         self.log.bar.find_wanted.connect(self._find)
         self.listen(self.bench.garage.changes, self._states)
         self.listen(self.bench.garage.asked, self._asked)
+        self.standing.charger_wanted.connect(self._show_charger)
+        self.listen(self.bench.old_backend.names.changes, self._old_backends)
+        self.listen(self.bench.old_backend.names.landed, self._landed)
+        self.listen(self.bench.old_backend.saver.saved, self._saved)
         self.every(LOOK_MS, self._look)
         self.every(ADAPTERS_MS, self._refresh_adapters)
 
@@ -159,6 +165,7 @@ class ServicesPanel(Page):
         """Read adapters, states, names and questions again."""
         self._refresh_adapters()
         self._states(list(self.bench.garage.states.values()))
+        self.standing.show_state(self.bench.old_backend.names.state)
         self.names.refresh()
         self._refresh_log()
         self._turned()
@@ -254,46 +261,31 @@ class ServicesPanel(Page):
         self.tasks.start_once("stand in", self._standing_in(name), busy=self.log.bar.stand_in)
 
     async def _standing_in(self, name: str) -> None:
-        garage = self.bench.garage
-        buttons = (
-            Button(key="yes", text=self.tr("Stand in"), role="primary"),
-            Button(key="", text=self.tr("Leave it")),
-        )
-        title = self.tr("Stand in for {name}?").format(name=visible(name, 80))
-        if await ask(self, title, self._consequences(name), buttons, icon_name="waypoints") != "yes":
-            return
-        wish = standing_in(garage.book, garage.choice, name)
         try:
-            garage.choose(wish.sets, names=wish.names, refused=wish.refused, forward_to=wish.forward_to)
-            kin = await self._make_ready(name)
+            is_wanted = await stand_in(self.bench, self, name, self.host, self._start)
         except AppError as error:
             self.log.say(visible(f"{error.message} {error.advice}"), "fault")
             return
-        for stand in (Stand.DNS, Stand.NTP if kin is Kin.TIME else Stand.WEB):
-            self.cards[stand].start()
         self.names.refresh()
         self.log.show_again()
-        words = self.tr("{name} now leads here. A charger asks again by itself, at the latest after its restart.")
-        self.log.say(words.format(name=visible(name, 80)), "good")
+        if is_wanted:
+            words = self.tr("{name} now leads here. A charger asks again by itself, at the latest after its restart.")
+            self.log.say(words.format(name=visible(name, 80)), "good")
 
-    async def _make_ready(self, name: str) -> Kin:
-        """Listen for what those who ask for a name will want next, and say what that is. Raises AppError."""
-        kin = kin_of(set_of(self.bench.garage.book, name))
-        if kin is Kin.JUICEBOX and self.bench.juice.peer is None:
-            await self.bench.juice.start(self.host)
-        elif kin is Kin.OCPP and not self.bench.server.state.is_listening:
-            await self.bench.start_endpoint()
-        return kin
+    def _start(self, stand: Stand) -> None:
+        self.cards[stand].start()
 
-    def _consequences(self, name: str) -> str:
-        book = self.bench.garage.book
-        host, found = host_named(book, name), set_of(book, name)
-        leads = self.tr("Whoever asks this computer for {name} gets {address}.")
-        parts = [leads.format(name=visible(name, 80), address=self.host)]
-        if found is not None:
-            used = self.tr("The ready set “{title}” is used: {note}")
-            parts.append(used.format(title=found.title, note=found.note))
-        parts.append(self.tr(NEXT[kin_of(found)]))
-        if host is not None and host.state.value == "live":
-            parts.append(self.tr("Somebody still runs this service: do it on the owner's order only."))
-        return "\n\n".join(parts)
+    # Who lands by an old name
+
+    def _old_backends(self, states: list[OldBackendState]) -> None:
+        self.standing.show_state(states[-1])
+        self.names.refresh()
+
+    def _landed(self, landings: list[Landing]) -> None:
+        self.standing.show_landing(landings[-1])
+
+    def _saved(self, saved: list[Saved]) -> None:
+        self.standing.show_saved(saved[-1])
+
+    def _show_charger(self, identity: str) -> None:
+        self.go.emit("endpoint", identity)

@@ -51,7 +51,7 @@ from ui.widgets.listview import ListView
 if TYPE_CHECKING:
     from app.workbench import Workbench
 
-LEAST_HEIGHT = 150
+LEAST_HEIGHT = 110
 
 
 class ChosenBar(QFrame):
