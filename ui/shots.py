@@ -42,6 +42,7 @@ async def take_shots(bench: Workbench, window: MainWindow, folder: Path) -> None
         from ui.endpointtour import EndpointTour
         from ui.garagetour import GarageTour
         from ui.jobtour import JobTour
+        from ui.juicetour import JuiceTour
         from ui.sitetour import SiteTour
 
         job = await JobTour(bench, window, folder, suffix="-light", keeps_report=False).run()
@@ -49,6 +50,7 @@ async def take_shots(bench: Workbench, window: MainWindow, folder: Path) -> None
         await SiteTour(bench, window, folder, suffix="-light").run()
         await EndpointTour(bench, window, folder, suffix="-light").run()
         await GarageTour(bench, window, folder, suffix="-light").run()
+        await JuiceTour(bench, window, folder, suffix="-light").run()
     for look in LOOKS:
         theme().choose(look)  # type: ignore[arg-type]  # LOOKS are choices
         for entry in RAIL:

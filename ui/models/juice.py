@@ -78,7 +78,8 @@ class Case:
     @property
     def can_be_told(self) -> bool:
         """Say whether a limit can be entered for it now."""
-        return self.is_followed and self.box is not None and self.box.report is not None
+        box = self.box
+        return self.is_followed and box is not None and box.report is not None and not box.is_encrypted
 
     def known(self, said: Said, *, at: datetime, our_address: str) -> Known:
         """Return all that is known of it, for the guided rescue."""

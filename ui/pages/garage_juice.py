@@ -14,7 +14,7 @@ from app.errors import AppError
 from app.juicenet.readings import readings_of
 from app.juicenet.rescue import REFUSED, ConsoleSeen, console_seen
 from app.model.juicebox import BoxReport, BoxState, PeerState
-from ui.models.juice import NOTHING_SAID, UNLISTED, Case, Said, cases_of
+from ui.models.juice import CONSOLES, NOTHING_SAID, UNLISTED, Case, Said, cases_of
 from ui.pages.garage_juice_box import DETAILS, LIMIT, BoxPanel
 from ui.pages.garage_juice_honest import HonestList
 from ui.pages.garage_juice_list import BoxList
@@ -279,6 +279,8 @@ class JuicePanel(Page):
         if not unit_id:
             found: Unit = await self.bench.finder.add(host if ":" in host else f"{host}:{CONSOLE_PORT}")
             unit_id = found.unit_id
-        async with self.bench.open(unit_id, capability=ReadsSettings) as session:
+        ways = self.bench.unit(unit_id).ways
+        driver_id = next((way.driver_id for way in ways if way.driver_id in CONSOLES), min(CONSOLES))
+        async with self.bench.open(unit_id, capability=ReadsSettings, driver_id=driver_id) as session:
             identity = await session.ask(Identifies).identify()
             return console_seen(identity, await session.ask(ReadsSettings).read_settings())

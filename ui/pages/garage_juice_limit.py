@@ -177,7 +177,7 @@ class LimitForm(ScrollColumn):
         drawn = (
             case.key,
             case.can_be_told,
-            case.box and (case.box.adoption, case.box.changes_today, case.box.is_locked),
+            case.box and (case.box.adoption, case.box.changes_today, case.box.is_locked, case.box.is_encrypted),
         )
         if is_other or drawn != self._drawn:
             self._drawn = drawn
