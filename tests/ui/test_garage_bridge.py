@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdi
 
 from app.bridge.corrections import BOOT, TLS_ADDED
 from app.bridge.station import Start
+from app.errors import StoreError
+from app.model.backend import SecurityProfile
 from app.model.bridge import LineState, UnitKind
 from app.model.secret import Secret
 from app.service.choosing import OURS, Choice
@@ -28,6 +31,7 @@ from ui.dialogs import Question
 from ui.pages import garage_bridge_export
 from ui.pages.garage_bridge import BridgePanel
 from ui.pages.garage_bridge_form import UnitForm
+from ui.pages.traffic import TrafficPage
 
 PACE = 0.02
 SERIAL = "0910042001260513476122621631"
@@ -339,7 +343,55 @@ async def test_who_knocks_and_is_held_off_is_named(open_bench: Callable[..., Any
         await until(lambda: "STRANGER" in page.knocking.text)
 
 
+async def test_what_was_said_to_another_backend_is_opened_from_the_bridges_recording(
+    open_bench: Callable[..., Any],
+) -> None:
+    async with open_bench(settings=settings()) as bench, opened(bench) as page:
+        state = await bench.server.start("127.0.0.1", 0)
+        named = replace(bench.settings, presets=(Preset(name="Far", url=state.url),))
+        bench.settings = named
+        bench.bridge.choose([relay(backend="Far")])
+        page.refresh()
+        click(page.start)
+        await until(lambda: page.chip.text == "Bridging")
+        async with charger(bench, "OLD-7"):
+            await until(lambda: bench.bridge.recording)
+            await until(page.unit.traffic.isEnabled)
+            went: list[Any] = []
+            page.go.connect(lambda *where: went.append(where))
+            click(page.unit.traffic)
+            assert went == [("traffic", bench.bridge.recording)]
+            traffic = TrafficPage(bench)
+            traffic.show()
+            traffic.open(went[0][1])
+            await until(lambda: traffic.replay is not None)
+            await traffic.stop()
+            traffic.close()
+            traffic.deleteLater()
+
+
 # What goes wrong
+
+
+async def test_a_choice_that_cant_be_kept_leaves_the_old_one_with_its_password(
+    open_bench: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_bench(settings=settings()) as bench, opened(bench) as page:
+        old = relay(backend="Harbour", security_profile=SecurityProfile.TLS_BASIC)
+        bench.vault.set(old.password_name, Secret("correct horse battery"))
+        bench.bridge.choose([old])
+        page.refresh()
+        page._activated()
+        typed(page.form.identity, "STALL-9")
+
+        def full(_: object) -> None:
+            raise StoreError("choices.json can't be written: no room.", "Make room on the disk.")
+
+        monkeypatch.setattr(bench.bridge, "choose", full)
+        click(page.form.save)
+        assert "Make room" in page.fault.text
+        assert bench.bridge.choices == (old,)
+        assert bench.vault.get(old.password_name).reveal() == "correct horse battery"
 
 
 async def test_what_hinders_the_start_stands_beside_the_unit(open_bench: Callable[..., Any]) -> None:
@@ -376,6 +428,9 @@ async def test_a_damaged_list_of_choices_is_told_and_left_alone(open_bench: Call
         async with opened(bench) as page:
             assert "damaged" in page.fault.text
             assert not page.start.isEnabled()
+            assert not page.add_relay.isEnabled(), "a new choice would overwrite the file"
+            page.open(SERIAL)
+            assert page.stack.currentIndex() == 0
         assert (bench.bridge.folder / "choices.json").read_text() == "[{"
 
 

@@ -58,6 +58,8 @@ class BridgePanel(Page):
         self._status: BridgeStatus | None = None
         self._is_changed = False
         """Whether what runs is not what is chosen."""
+        self._is_readable = True
+        """Whether what was chosen before could be read: else nothing is added, which would overwrite it."""
         self.model: Listing[Bridged] = Listing(ROW_FIELDS, lambda row: row.key, self)
         self.form = UnitForm(bench, self)
         self.small_box = SmallBoxView(bench, self.tasks, self)
@@ -85,14 +87,13 @@ class BridgePanel(Page):
                 "here on site; for good it runs on a small box that stays in the garage."
             )
         )
-        self.fault, self.warning = Notice(page), Notice(page)
-        self.knocking = Notice(page)
+        self.fault, self.trouble, self.warning, self.knocking = (Notice(page) for _ in range(4))
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_8)
         layout.addWidget(self.intro)
         layout.addLayout(self._ways(page))
-        for notice in (self.fault, self.warning, self.knocking):
+        for notice in (self.fault, self.trouble, self.warning, self.knocking):
             layout.addWidget(notice)
         self.body = QStackedWidget(page)
         self.body.addWidget(self._empty())
@@ -185,6 +186,8 @@ class BridgePanel(Page):
         if not isinstance(argument, str) or not argument:
             return
         self.refresh()
+        if not self._is_readable:
+            return
         choice = next((one for one in self.choices if argument in (one.unit, one.identity)), None)
         if choice is not None:
             self.show_units()
@@ -202,8 +205,10 @@ class BridgePanel(Page):
 
     def refresh(self) -> None:
         """Read what is chosen, and judge it."""
+        self._is_readable = False
         try:
             choices = self.choices
+            self._is_readable = True
             problems = self._desk.problems() if choices else ()
             self._wrong = by_unit(self._desk.plan(), problems)
             self._wrong_at_all = unmatched(problems)
@@ -259,6 +264,8 @@ class BridgePanel(Page):
     def _show_ways(self) -> None:
         is_on, has_any = self._desk.is_running, bool(self.model.items)
         is_busy = self.tasks.is_running("start") or self.tasks.is_running("stop")
+        self.add_box.setEnabled(self._is_readable)
+        self.add_relay.setEnabled(self._is_readable)
         self.start.setVisible(not is_on)
         self.start.setEnabled(has_any and not is_busy)
         self.stop_button.setVisible(is_on)
@@ -280,8 +287,7 @@ class BridgePanel(Page):
 
     def _show_notices(self) -> None:
         status = self._status
-        if status is not None:
-            self.fault.say(visible(status.trouble, 400), "fault")
+        self.trouble.say(visible(status.trouble, 400) if status is not None else "", "fault")
         whole = self._wrong_at_all
         zero = self.tr(
             "Boxes that wait for a session hold 0 A. Before the bridge is taken away, let them charge freely: a box "
@@ -308,7 +314,6 @@ class BridgePanel(Page):
             )
             action = self.tr("Go to JuiceBoxes")
         self.empty.show_texts(self.tr("No unit is bridged yet"), text, "waypoints", action)
-        self.add_box.setEnabled(True)
 
     def _picked(self, _: Bridged | None) -> None:
         self._show_unit()
@@ -316,7 +321,7 @@ class BridgePanel(Page):
     # Choosing
 
     def _first_step(self) -> None:
-        if self._desk.adopted:
+        if self._desk.adopted and self._is_readable:
             self._add_box()
         else:
             self.go.emit("garage", "juice")
@@ -345,6 +350,8 @@ class BridgePanel(Page):
         choices = self.choices
         changed = tuple(choice if one == old else one for one in choices) if old in choices else (*choices, choice)
         if self._choose(changed):
+            if old is not None:
+                Keeping(self.bench.vault, changed).forget(old)
             self.show_units()
             self.table.select_key((choice.kind, choice.unit))
 
@@ -355,6 +362,7 @@ class BridgePanel(Page):
             self.show_units()
             self.fault.say(f"{error.message} {error.advice}", "fault")
             return False
+        self.fault.say("")
         self._is_changed = self._desk.is_running
         self.refresh()
         return True

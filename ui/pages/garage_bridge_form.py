@@ -43,10 +43,12 @@ LABEL_WIDTH = 190
 CHECK_MS = 200
 """Pause after a key before everything is checked."""
 VERSIONS = ("1.6", "2.0.1")
+CHOSEN = ("id", "backend", "security_profile")
+"""Fields that say something from the start: what is wrong with them is told at once."""
 
 
 class UnitForm(ScrollColumn):
-    """``saved`` carries the choice and the one it replaces (or ``None``); secrets are in the vault by then.
+    """``saved`` carries the choice and the one it replaces (or ``None``); its secrets are in the vault by then.
 
     ``left`` when it is closed without.
     """
@@ -432,7 +434,7 @@ class UnitForm(ScrollColumn):
 
     def _show_wrong(self, wrong: Mapping[str, str]) -> None:
         for name, field in self.fields.items():
-            is_due = name in self._touched or bool(self._text_of(name))
+            is_due = name in self._touched or name in CHOSEN or bool(self._text_of(name))
             text = wrong.get(name, "") if is_due else ""
             field.show_problems([Problem(field=name, message=text)] if text else [])
         self.blocking = tuple(wrong.values())
@@ -442,7 +444,7 @@ class UnitForm(ScrollColumn):
 
     def _text_of(self, name: str) -> str:
         line = {"unit_identity": self.unit, "identity": self.identity, "id_tag": self.tag}.get(name)
-        return line.text() if line is not None else "chosen" if name in ("id", "backend", "security_profile") else ""
+        return line.text() if line is not None else ""
 
     # Saving
 

@@ -144,15 +144,16 @@ class Keeping:
         self._used = {name for other in others for name in names_of(other)}
 
     def put(self, name: str, old_name: str, typed: str, *, is_forgotten: bool = False) -> None:
-        """Bring one to what was typed; a secret follows a unit that gets another name."""
+        """Bring one to what was typed; a secret is copied for a unit that gets another name.
+
+        ``forget`` the old choice once the new one is kept.
+        """
         if typed:
             self._vault.set(name, Secret(typed))
         elif is_forgotten:
             self._forget(old_name)
         elif name != old_name and (kept := self._vault.get(old_name)) is not None:
             self._vault.set(name, kept)
-        if name != old_name:
-            self._forget(old_name)
 
     def forget(self, choice: Choice) -> None:
         """Take a unit's secrets out of the vault, unless another one uses them."""

@@ -122,6 +122,7 @@ class UnitPane(ScrollColumn):
         self._facts.setContentsMargins(0, 0, 0, 0)
         self._facts.setHorizontalSpacing(SPACE_12)
         self._facts.setVerticalSpacing(SPACE_4)
+        self._facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.column.addLayout(head)
         self.column.addWidget(self.notice)
         self.column.addLayout(self._ways())
