@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from app.commands import FAILED, OK
+from app.commands import FAILED, OK, backend
 from app.commands.bench import add_listening, workbench
 from app.commands.console import Console, add_common, visible
 from app.errors import ValueRejected
@@ -32,6 +32,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     web.add_argument("--directory", choices=("reset", "404"), default="reset", help="how the directory is refused")
     web.add_argument("--endpoint-port", type=int, default=0, help="the endpoint's own port (default: any free one)")
     add_listening(web)
+    dead = parts.add_parser("backend", help=backend.TEXT, description=backend.TEXT[0].upper() + backend.TEXT[1:] + ".")
+    common(dead)
+    backend.add(dead)
     common(parts.add_parser("names", help="list the ready sets of names"))
     common(parts.add_parser("privileges", help="say what each service needs on this computer, and how to allow it"))
     recipes = parts.add_parser("recipes", help="say how the site's own router does what our DNS does")
@@ -76,6 +79,8 @@ async def run(args: argparse.Namespace, console: Console) -> int:
             bench.garage.choose(args.sets, names=args.name, refused=args.refuse, forward_to=forward_to)
         if args.part in SERVICES:
             return await _serve(bench, args, console)
+        if args.part == "backend":
+            return await backend.serve(bench, args, console)
         {"names": _names, "privileges": _privileges, "recipes": _recipes}[args.part](bench, args, console)
     return OK
 
