@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tomllib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +24,12 @@ from app.errors import StoreError
 from app.model.backend import SecurityProfile
 from app.model.bridge import LineState, UnitKind
 from app.model.secret import Secret
+from app.service import choosing
 from app.service.choosing import OURS, Choice
+from app.service.site import SitePlan
 from app.settings import Listed, Preset, Settings
 from app.sim.juicebox import JuiceBox
+from tests.ports import free_port
 from ui.dialogs import Question
 from ui.pages import garage_bridge_export
 from ui.pages.garage_bridge import BridgePanel
@@ -48,6 +51,18 @@ async def until(wanted: Callable[[], Any]) -> Any:
 def settings(**more: Any) -> Settings:
     presets = (Preset(name="Harbour", url="wss://csms.example/ocpp", security_profile=2),)
     return Settings(endpoint_on=False, endpoint_port=0, presets=presets, **more)
+
+
+@pytest.fixture(autouse=True)
+def relay_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let relayed chargers dial a port of this test's own."""
+    port, made = free_port(), choosing.plan_of
+
+    def plan_of(choices: Iterable[Choice], grounds: choosing.Grounds) -> SitePlan:
+        return replace(made(choices, grounds), relay_port=port)
+
+    monkeypatch.setattr(choosing, "plan_of", plan_of)
+    return port
 
 
 @asynccontextmanager
@@ -469,7 +484,7 @@ async def test_the_site_file_is_shown_judged_and_saved_without_passwords(
         assert "this computer's own address" in view.address_note.text()
         typed(view.address, "192.168.7.5")
         await until(lambda: 'address = "192.168.7.5"' in view.text.view.toPlainText())
-        assert "ws://192.168.7.5:9000/" in view.then.text()
+        assert f"ws://192.168.7.5:{bench.bridge.plan().relay_port}/" in view.then.text()
         typed(view.address, "the box")
         await until(lambda: "would refuse this file" in view.fault.text)
         assert not view.save.isEnabled()
