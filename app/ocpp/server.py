@@ -58,6 +58,9 @@ class OcppServer:
            └───────stop───────┘
     """
 
+    old_names: OldNames = NoNames()
+    """Who knows which names are former backends', and which our own name server answers."""
+
     def __init__(
         self,
         *,
@@ -92,8 +95,6 @@ class OcppServer:
         """TLS handshakes that came to nothing."""
         self.expected = expected
         self.scope = Scope("ocpp", report=report)
-        self.old_names: OldNames = NoNames()
-        """Who knows which names are former backends', and which our own name server answers."""
         self._more = MorePorts(self.visitor)
         self._sighted = sighted
         self.personality_for: dict[str, str] = {}

@@ -64,13 +64,13 @@ async def opened(
 ) -> ClientConnection:
     """Dial; ``resolver`` looks the name up, else this computer does.
 
-    Raises OSError (ssl.SSLError too), TimeoutError, ValueError, or a WebSocketException such as InvalidStatus. The TCP
-    connection is made here, so that a TLS alert can be sent on it (``dialtls``).
+    Raises OSError (ssl.SSLError too), TimeoutError, ValueError, or a WebSocketException such as InvalidStatus.
     """
     target = urlsplit(url)
     host, is_tls = target.hostname or "", target.scheme.lower() == "wss"
     port = target.port or (443 if is_tls else 80)
     async with asyncio.timeout(OPEN_LIMIT_S):
+        # The TCP connection is made here, so that a TLS alert can be sent on it (``dialtls``).
         line = await _reached(await _address(host, resolver), port)
         made: list[Line] = []
 
@@ -96,14 +96,21 @@ async def opened(
                 **secured,
             )
         except BaseException:
-            if made:
-                # Its transport closes it, having read the end. Closed under it, the number would go to the next
-                # socket, and asyncio would take that one for this transport's.
-                with suppress(OSError):
-                    line.shutdown(socket.SHUT_RDWR)
-            else:
-                line.close()
+            _give_up(line, is_owned=bool(made))
             raise
+
+
+def _give_up(line: socket.socket, *, is_owned: bool) -> None:
+    """End a TCP connection; ``is_owned``: a transport has it already.
+
+    The transport closes it then, having read the end. Closed under it, the number would go to the next socket, and
+    asyncio would take that one for this transport's.
+    """
+    if not is_owned:
+        line.close()
+        return
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 async def _address(host: str, resolver: tuple[str, int] | None) -> str:
