@@ -129,10 +129,10 @@ class JuicePanel(Page):
 
     def _has_to_choose(self, cases: list[Case]) -> bool:
         """Say whether the first box is to be shown: nobody has chosen, or the guide stood in for the first."""
+        stood_in, self._stands_in = self._stands_in, len(cases) == 1
         current = self.list.current()
         if current is None:
             return not self.list.search.text()
-        stood_in, self._stands_in = self._stands_in, len(cases) == 1
         return stood_in and current.key == UNLISTED and len(cases) > 1 and not self._said
 
     def focus_search(self) -> bool:

@@ -223,6 +223,7 @@ class LimitForm(ScrollColumn):
         if not can or case.box is None:
             self.none.setText(self._why_not(case))
             self.proposed = None
+            self.apply.setEnabled(False)
             return
         report = case.box.report
         self.rating_line.setVisible(report is not None and report.rating_a is None)
