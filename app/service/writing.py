@@ -44,11 +44,14 @@ def files_of(plan: SitePlan) -> SiteFiles:
     document["standin"] = {key: value for key, value in standin.items() if value}
     if plan.boxes:
         document["site"]["juicenet_ports"] = list(plan.juicenet_ports)
-        document["box"] = [_box(box, certificates, secrets) for box in plan.boxes]
     if plan.relays:
         document["site"]["relay_port"] = plan.relay_port
-        document["relay"] = [_relay(relay, certificates, secrets) for relay in plan.relays]
-    text = "# Written by Rehome; docs/bridge.md lists all keys.\n\n" + tomli_w.dumps(document)
+    units = [("box", _box(box, certificates, secrets)) for box in plan.boxes]
+    units += [("relay", _relay(relay, certificates, secrets)) for relay in plan.relays]
+    # the library would put short units into one line
+    written = [f"[[{kind}]]\n{tomli_w.dumps(unit)}" for kind, unit in units]
+    top = "# Written by Rehome; docs/bridge.md lists all keys.\n\n" + tomli_w.dumps(document)
+    text = "\n".join([top, *written])
     return SiteFiles(text=text, certificates=certificates, secrets=secrets)
 
 

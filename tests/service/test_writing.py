@@ -42,6 +42,8 @@ def test_what_is_written_is_read_as_the_same_plan(tmp_path: Path) -> None:
     made = writing.save(plan(tmp_path), tmp_path, with_secrets=True)
     assert made[0] == tmp_path / "site.toml"
     assert load(made[0], environment={}) == plan(tmp_path)
+    lines = made[0].read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("[[")] == ["[[box]]", "[[relay]]"]
     assert {path.stat().st_mode & 0o077 for path in made if path.parent.name == "secrets"} == {0}
 
 
