@@ -117,6 +117,15 @@ class Runtime:
             trouble=" ".join(text for text in trouble if text),
         )
 
+    def concern(self, name: str, text: str) -> bool:
+        """Show something of the whole bridge that is wrong, or with an empty text no more; says whether that is new."""
+        is_new = self._troubles.get(name, "") != text
+        if text:
+            self._troubles[name] = text
+        else:
+            self._troubles.pop(name, None)
+        return is_new
+
     # Life
 
     async def _open(self, stack: AsyncExitStack) -> None:

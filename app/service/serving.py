@@ -6,13 +6,13 @@ import asyncio
 import hashlib
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.errors import AppError, SiteError
+from app.errors import AppError, ServerError, SiteError
 from app.model.garage import Stand
 from app.scope import Scope
 from app.service.reading import load
@@ -22,11 +22,14 @@ from app.service.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from app.bridge.uplink import Rhythm
+    from app.standin.desk import GarageDesk
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 2.0
 """How often the file is looked at: Windows knows no SIGHUP."""
+STAND_AGAIN_S = 60.0
+"""How often a stand-in that could not be started is tried again [OURS]."""
 STALE_S = 30.0
 """A bridge that has not done its round for so long is not alive; the watchdog then is silent."""
 
@@ -42,13 +45,21 @@ class Serving:
     """
 
     def __init__(
-        self, config: Path, plan: SitePlan, told: Told, *, look_s: float = LOOK_S, rhythm: Rhythm | None = None
+        self,
+        config: Path,
+        plan: SitePlan,
+        told: Told,
+        *,
+        look_s: float = LOOK_S,
+        stand_again_s: float = STAND_AGAIN_S,
+        rhythm: Rhythm | None = None,
     ) -> None:
         self.config = config
         self.runtime = Runtime(plan) if rhythm is None else Runtime(plan, rhythm=rhythm)
         self.watchdog = Watchdog()
         self._told = told
         self._look_s = look_s
+        self._stand_again_s = stand_again_s
         self._ends = asyncio.Event()
         self._reads = asyncio.Event()
 
@@ -67,8 +78,11 @@ class Serving:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(runtime)
             url = await self._open_page(stack, plan)
-            await self._stand_in(stack, plan)
+            desk = self._garage(stack, plan)
+            refused = await self._stand_in(desk, _wanted(plan)) if desk is not None else ()
             scope = await stack.enter_async_context(Scope("serving"))
+            if desk is not None and refused:
+                scope.isolated("stand-ins", self._stand_in_again(desk, refused))
             scope.isolated("watchdog", self.watchdog.run(self._is_alive, self._line))
             scope.isolated("site file", self._follow())
             self.watchdog.ready(self._line())
@@ -98,21 +112,37 @@ class Serving:
         await page.open(plan.status_host, plan.status_port)
         return page.url
 
-    async def _stand_in(self, stack: AsyncExitStack, plan: SitePlan) -> None:
-        chosen = plan.standin
-        wanted = {Stand.DNS: chosen.dns, Stand.NTP: chosen.ntp, Stand.WEB: chosen.web}
-        if not any(wanted.values()):
-            return
+    def _garage(self, stack: AsyncExitStack, plan: SitePlan) -> GarageDesk | None:
+        if not _wanted(plan):
+            return None
         from app.discovery.adapters import networks
         from app.standin.desk import GarageDesk
 
         desk = GarageDesk(networks, lambda: plan.address)
         stack.push_async_callback(desk.close)
-        desk.choose(chosen.name_sets, forward_to=chosen.forward_to)
-        for stand, is_wanted in wanted.items():
-            if is_wanted:
+        desk.choose(plan.standin.name_sets, forward_to=plan.standin.forward_to)
+        return desk
+
+    async def _stand_in(self, desk: GarageDesk, wanted: Sequence[Stand]) -> tuple[Stand, ...]:
+        """Start services; returns those that could not be. One that can't holds up no bridge: boxes would stay dark."""
+        refused = []
+        for stand in wanted:
+            try:
                 state = await desk.start(stand)
+            except ServerError as error:
+                if self.runtime.concern(stand.value, f"{stand.value} does not stand in: {error.message}"):
+                    log.error("%s does not stand in: %s %s", stand.value, error.message, error.advice)
+                refused.append(stand)
+            else:
+                self.runtime.concern(stand.value, "")
                 log.info("%s stands in at %s:%d", stand.value, state.host, state.port)
+        return tuple(refused)
+
+    async def _stand_in_again(self, desk: GarageDesk, refused: tuple[Stand, ...]) -> None:
+        """Try until all stand in: whoever holds the port may go."""
+        while refused:
+            await asyncio.sleep(self._stand_again_s)
+            refused = await self._stand_in(desk, refused)
 
     # While it runs
 
@@ -155,6 +185,12 @@ class Serving:
             log.info("The site file was taken up: %d units", units)
             self._told({"event": "reloaded", "site": plan.name, "units": units}, f"took up {self.config.name}")
         self.watchdog.ready(self._line())
+
+
+def _wanted(plan: SitePlan) -> tuple[Stand, ...]:
+    chosen = plan.standin
+    wanted = {Stand.DNS: chosen.dns, Stand.NTP: chosen.ntp, Stand.WEB: chosen.web}
+    return tuple(stand for stand, is_wanted in wanted.items() if is_wanted)
 
 
 def _mark(path: Path) -> str:
