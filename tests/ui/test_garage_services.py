@@ -195,6 +195,7 @@ async def test_a_charger_that_lands_by_the_old_name_is_told_saved_and_shown(benc
         async with websockets.connect(url, host=HOST, port=port, subprotocols=["ocpp1.6"], proxy=None):  # type: ignore[list-item]
             await until(lambda: f"CP-7 came by {STRANGER}" in panel.standing.landed.text())
             panel.standing.show_charger.click()
+        await until(lambda: not bench.server.state.connections)
     assert led == [("endpoint", "CP-7")]
 
 

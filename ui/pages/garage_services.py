@@ -81,6 +81,14 @@ class Cards(QWidget):
             self.setFixedHeight(height)
 
 
+class Parts(QTabWidget):
+    """Takes the height there is: what its pages wish for would make the whole page higher than the window."""
+
+    def hasHeightForWidth(self) -> bool:
+        """Leave the height to the layout."""
+        return False
+
+
 class ServicesPanel(Page):
     """The services, what they answer, and their log."""
 
@@ -101,10 +109,9 @@ class ServicesPanel(Page):
         for card in self.cards.values():
             box.add(card)
         self.standing = StandInBar(bench, self.tasks, self)
-        self.tabs = QTabWidget(self)
+        self.tabs = Parts(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
-        # The wrapped line above asks for heights by width: the tabs' own wish would make the page higher than needed.
         self.tabs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.tabs.setMinimumHeight(LEAST_HEIGHT)
         home = pages_of(self.tabs)
