@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.bridge.session import Memory
-from app.errors import ValueRejected
+from app.errors import AppError, ValueRejected
 from app.juicenet import adoptions
 from app.juicenet.peer import JuicePeer
+from app.model.juicebox import Adoption
 from app.service.site import BoxPlan
 
 log = logging.getLogger(__name__)
@@ -42,17 +43,34 @@ class Adopter:
 
     def adopt(self, at: datetime) -> bool:
         """Put the plan's word on the box; says whether that was done."""
+        adoption = self.propose(at)
+        return adoption is not None and self.take(adoption)
+
+    def propose(self, at: datetime) -> Adoption | None:
+        """Keep the plan's word on the box for the store's next flush; nothing is adopted yet."""
         plan = self.plan
         try:
             adoption = self._peer.book.proposal(
                 plan.box_id, plan.circuit_a, at=at, is_revived=plan.is_revived, lifts_known=plan.lifts_known
             )
+        except ValueRejected as error:
+            self.refused(error)
+            return None
+        self._memory.put(KEY, adoptions.worded(adoption))
+        return adoption
+
+    def take(self, adoption: Adoption) -> bool:
+        """Adopt the box; says whether that was done. From now on it may be told something."""
+        try:
             self._peer.adopt(adoption)
         except ValueRejected as error:
-            if self.trouble != error.message:
-                log.warning("%s: %s %s", plan.identity, error.message, error.advice)
-            self.trouble = error.message
+            self.refused(error)
             return False
         self.trouble = ""
-        self._memory.put(KEY, adoptions.worded(adoption))
         return True
+
+    def refused(self, error: AppError) -> None:
+        """Say, once, why the box is not adopted."""
+        if self.trouble != error.message:
+            log.warning("%s: %s %s", self.plan.identity, error.message, error.advice)
+        self.trouble = error.message

@@ -16,10 +16,11 @@ from app.bridge.station16 import Station16
 from app.bridge.station201 import Station201
 from app.bridge.target import Target
 from app.bridge.uplink import RHYTHM, Rhythm, Uplink
+from app.errors import StoreError
 from app.juicenet.peer import JuicePeer
 from app.model.bridge import LineState, UnitStatus
 from app.model.frame import Direction
-from app.model.juicebox import BoxReport
+from app.model.juicebox import Adoption, BoxReport
 from app.scope import Scope
 from app.service.adopting import Adopter
 from app.service.site import BackendPlan, BoxPlan
@@ -77,6 +78,8 @@ class BoxUnit:
             rhythm=rhythm,
         )
         self._line: asyncio.Task[None] | None = None
+        self._scope: Scope | None = None
+        self._adopting: asyncio.Task[None] | None = None
         self._kept = kept
         self._adopts = adopts
         self._adopter = Adopter(plan, peer, kept.memory)
@@ -93,17 +96,26 @@ class BoxUnit:
 
     def start(self, scope: Scope) -> None:
         """Begin to hold the line."""
+        self._scope = scope
         self._line = scope.isolated(f"uplink {self.plan.identity}", self.uplink.run())
 
     async def stop(self) -> None:
         """Hang up. What runs and what waits stays on disk."""
+        self.forgo()
         line, self._line = self._line, None
         if line is not None:
             line.cancel()
             await asyncio.wait([line])
 
+    def forgo(self) -> None:
+        """Adopt its box no more."""
+        if self._adopting is not None:
+            self._adopting.cancel()
+        self._scope = None
+
     async def leave(self) -> None:
         """Hang up at a safe point: what was said is answered first, if that comes soon."""
+        self.forgo()
         if self._line is not None and self.uplink.line is not LineState.OFF:
             self.uplink.restart("the bridge's plan was changed")
             with suppress(TimeoutError):
@@ -130,8 +142,20 @@ class BoxUnit:
     def _adopt(self) -> None:
         if not self._adopts:
             self._adopter.trouble = f"JuiceBox {self.plan.box_id} is not adopted: nothing is sent to it."
-        elif self._adopter.adopt(self.station.started_at):
-            self._say_nobody()
+        elif self._scope is not None and (self._adopting is None or self._adopting.done()):
+            adoption = self._adopter.propose(self.station.started_at)
+            if adoption is not None:
+                self._adopting = self._scope.isolated(f"adopt {self.plan.identity}", self._adopt_kept(adoption))
+
+    async def _adopt_kept(self, adoption: Adoption) -> None:
+        """Adopt the box once that is on disk: nobody could tell our own 0 A from its former backend's otherwise."""
+        try:
+            await self._store.flush()
+        except StoreError as error:
+            self._adopter.refused(error)
+        else:
+            if self._adopter.take(adoption):
+                self._say_nobody()
 
     def _say_nobody(self) -> None:
         """Tell the box that nobody is let in yet; in a session, or where all may charge, the station does."""

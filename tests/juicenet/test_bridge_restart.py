@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from app.bridge.station import Start
@@ -48,3 +50,24 @@ async def test_a_box_that_was_held_at_0_a_is_neither_locked_nor_limited_after_a_
                 assert "0 A" not in runtime.status.units[0].trouble
                 (adoption,) = second.book.adoptions
                 assert (adoption.known_a, adoption.is_revived) == (32, False)
+
+
+async def test_nothing_is_told_before_the_adoption_is_on_disk(tmp_path: Path, allowed_log: Callable[[str], None]):
+    """Or a bridge that was killed just then takes its own 0 A for the former backend's."""
+    allowed_log("state can't be written")
+    allowed_log("STALL-1")
+    async with (
+        JuicePeer("127.0.0.1", (0,)) as peer,
+        JuiceBox("jb2", target=("127.0.0.1", peer.state.ports[0]), time_scale=PACE, offline_a=32) as box,
+    ):
+        async with Runtime(plan(tmp_path, box), peer=peer, rhythm=Rhythm(least_s=0.1)) as runtime:
+            await runtime.store.flush()
+            with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                await until(lambda: box.serial in peer.boxes and peer.boxes[box.serial].datagrams >= 4)
+                assert not box.commands
+                other.execute("ROLLBACK")
+            await until(lambda: bool(box.commands))
+            with closing(sqlite3.connect(tmp_path / "bridge.db")) as other:
+                kept = other.execute("SELECT value FROM memory WHERE key = 'adoption'").fetchone()
+            assert kept is not None
