@@ -9,6 +9,7 @@ from datetime import datetime
 from app.bridge.outlet import OutletState
 from app.bridge.station import Station
 from app.bridge.target import Target
+from app.errors import StoreError
 from app.model.backend import redact_url
 from app.model.bridge import LineState, SessionShown, UnitKind, UnitStatus
 
@@ -47,7 +48,7 @@ def standing(
     station: Station, target: Target, *, line: LineState, line_since: datetime, trouble: str, delivered: int
 ) -> UnitStatus:
     """Return how a charge point stands, for the status page."""
-    seen, head = station.outlet.state, station.kept.outbox.head()
+    seen = station.outlet.state
     return UnitStatus(
         identity=station.equipment.identity,
         kind=UnitKind.BOX,
@@ -65,10 +66,18 @@ def standing(
         limit_a=seen.limit_a if seen.limit_a is not None else station.outlet.allowed_a,
         ceiling_a=station.outlet.ceiling_a,
         queued=len(station.kept.outbox),
-        oldest_queued_at=head.at if head else None,
+        oldest_queued_at=_oldest(station),
         delivered=delivered,
         session=_session(station, seen),
     )
+
+
+def _oldest(station: Station) -> datetime | None:
+    try:
+        head = station.kept.outbox.head()
+    except StoreError:  # the line says so; the page must tell it
+        return None
+    return head.at if head else None
 
 
 def _session(station: Station, seen: OutletState) -> SessionShown | None:

@@ -119,7 +119,7 @@ class Uplink:
         try:
             await self._wait_offline(self._rhythm.first_s * random.random())
             while True:
-                pause_s = await self._once()
+                pause_s = await self._attempt()
                 self._become(LineState.DIALLING)
                 await self._wait_offline(pause_s)
         finally:
@@ -189,6 +189,16 @@ class Uplink:
 
     def _in_trouble(self, error: AppError) -> None:
         self.trouble, self.advice = error.message, error.advice
+
+    async def _attempt(self) -> float:
+        """Dial and talk; a disk that gives nothing back costs the line, and not the unit for good."""
+        try:
+            return await self._once()
+        except AppError as error:
+            log.warning("%s: %s", self.target.identity, error.message)
+            self._in_trouble(error)
+            self._failures += 1
+            return self._rhythm.pause_s(self._failures)
 
     async def _once(self) -> float:
         """Dial and talk until the line is gone; returns the pause before the next attempt."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,15 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from app.errors import DiskFull
+from app.bridge.message import Message
+from app.bridge.station import Start
+from app.errors import DiskFull, StoreError
 from app.model.backend import SecurityProfile
 from app.model.bridge import LineState
 from app.model.frame import Direction
 from app.model.secret import Secret
+from tests.acceptance.kit import central
+from tests.bridge.kit import MemoryOutbox, kept
 from tests.bridge.lines import living
 
 BOOT = {"status": "Accepted", "currentTime": "2026-11-22T12:00:00Z", "interval": 300}
@@ -293,3 +298,29 @@ async def test_both_directions_are_told_to_who_listens():
     sides = [direction for direction, _ in unit.texts[:2]]
     assert sides == [Direction.OUT, Direction.IN]
     assert any(direction is Direction.OUT and text.startswith('[3,"c"') for direction, text in unit.texts)
+
+
+class WornOutbox(MemoryOutbox):
+    """Lies on a disk that can't be read for a while."""
+
+    is_worn = False
+
+    def head(self) -> Message | None:
+        if self.is_worn:
+            raise StoreError("The database refused: disk I/O error.", "Check the disk.")
+        return super().head()
+
+
+async def test_a_disk_that_cannot_be_read_costs_no_unit_its_line_for_good(allowed_log: Callable[[str], None]):
+    allowed_log("disk I/O error")
+    outbox = WornOutbox()
+    stored = replace(kept(), outbox=outbox)
+    async with central() as server, living(server.state.url, stored=stored, start=Start.FREE) as unit:
+        await unit.until(lambda: unit.uplink.line is LineState.ONLINE)
+        outbox.is_worn = True
+        unit.plug_in()
+        await unit.until(lambda: "disk I/O error" in unit.uplink.status.trouble)
+        assert unit.uplink.status.queued >= 1
+        outbox.is_worn = False
+        await unit.until(lambda: outbox.delivered)
+        assert not unit.uplink.status.trouble

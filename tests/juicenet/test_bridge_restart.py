@@ -59,15 +59,15 @@ async def test_nothing_is_told_before_the_adoption_is_on_disk(tmp_path: Path, al
     async with (
         JuicePeer("127.0.0.1", (0,)) as peer,
         JuiceBox("jb2", target=("127.0.0.1", peer.state.ports[0]), time_scale=PACE, offline_a=32) as box,
+        Runtime(plan(tmp_path, box), peer=peer, rhythm=Rhythm(least_s=0.1)) as runtime,
     ):
-        async with Runtime(plan(tmp_path, box), peer=peer, rhythm=Rhythm(least_s=0.1)) as runtime:
-            await runtime.store.flush()
-            with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as other:
-                other.execute("BEGIN IMMEDIATE")
-                await until(lambda: box.serial in peer.boxes and peer.boxes[box.serial].datagrams >= 4)
-                assert not box.commands
-                other.execute("ROLLBACK")
-            await until(lambda: bool(box.commands))
-            with closing(sqlite3.connect(tmp_path / "bridge.db")) as other:
-                kept = other.execute("SELECT value FROM memory WHERE key = 'adoption'").fetchone()
-            assert kept is not None
+        await runtime.store.flush()
+        with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await until(lambda: box.serial in peer.boxes and peer.boxes[box.serial].datagrams >= 4)
+            assert not box.commands
+            other.execute("ROLLBACK")
+        await until(lambda: bool(box.commands))
+        with closing(sqlite3.connect(tmp_path / "bridge.db")) as other:
+            kept = other.execute("SELECT value FROM memory WHERE key = 'adoption'").fetchone()
+        assert kept is not None
