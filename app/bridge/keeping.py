@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,7 @@ class StateStore:
             lock.take()
             undo.callback(lock.release)
             inspect(path, latest(FOLDER), mark=APPLICATION_ID, precious=("stations", "sessions", "memory"))
+            _make_private(path)
             with storing():
                 writer = undo.enter_context(contextlib.closing(_connect(path)))
                 migrate(writer, FOLDER, APPLICATION_ID)
@@ -264,6 +266,16 @@ _SWEEP = """DELETE FROM sessions WHERE is_open = 0 AND NOT EXISTS (
 """Sessions that were saved once more after their last message was delivered."""
 
 _LAST = "SELECT max(coalesce((SELECT max(seq) FROM outbox), 0), coalesce((SELECT max(last_seq) FROM sessions), 0))"
+
+
+def _make_private(path: Path) -> None:
+    """Let the owner alone read who charged when; SQLite gives the files beside it the same rights."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise StoreError(f"{path.name} can't be opened: {error.strerror}.", "Check its rights and owner.") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

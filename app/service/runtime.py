@@ -130,7 +130,7 @@ class Runtime:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         plan = self.plan
-        plan.folder.mkdir(parents=True, exist_ok=True)
+        plan.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.store = StateStore.open(plan.folder / "bridge.db")
         stack.push_async_callback(self.store.close)
         self.recorder = Recorder(plan.folder / "records", self.frames, site=plan.name, keep_days=plan.keep_days)

@@ -486,3 +486,15 @@ async def test_who_comes_just_when_a_write_ends_does_not_wait_for_ever(path: Pat
             await store.flush()
         assert len(store.outbox("CP")) == 100
         assert len(store.changes.puts) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps rights otherwise")
+async def test_nobody_else_can_read_who_charged_when(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch(0o644)
+    async with opened(path) as store:
+        store.outbox("CP1").put(message(1))
+        await store.flush()
+        assert {file.name: file.stat().st_mode & 0o077 for file in path.parent.iterdir()} == {
+            path.name + more: 0 for more in ("", "-wal", "-shm", ".lock")
+        }
