@@ -17,6 +17,7 @@ from typing import ClassVar
 from app.bridge.message import Message, Outbox, Payload
 from app.bridge.outlet import Outlet, OutletState
 from app.bridge.session import Memory, Sessions
+from app.bridge.untold import Untold
 from app.model.secret import Secret
 
 
@@ -80,6 +81,7 @@ class Station(ABC):
         self.equipment = equipment
         self.outlet = outlet
         self.kept = kept
+        self.untold = Untold(kept.memory)
         self.started_at = now
         self.say: Callable[[Message], None] = _nobody
         self.woken: Callable[[], None] = _nothing

@@ -188,6 +188,8 @@ class Station16(Station):
         session = self.kept.sessions.get(message.session)
         if session is not None and is_number(session.transaction_id):
             return {**message.payload, "transactionId": int(session.transaction_id)}
+        if message.action == "StopTransaction":
+            self.untold.note(session)
         return message.payload if message.action == "MeterValues" else None
 
     def answered(self, message: Message, payload: Payload, now: datetime) -> None:
@@ -216,6 +218,8 @@ class Station16(Station):
         count = self._refusals.pop(message.uid, 0) + 1
         if count >= self.keys.number("TransactionMessageAttempts"):
             self.refused_messages += 1
+            if message.action == "StopTransaction":
+                self.untold.note(self.kept.sessions.get(message.session))
             return False
         self._refusals[message.uid] = count
         return True

@@ -59,6 +59,7 @@ class Sessions16:
         log.warning("%s: a transaction of OCPP 2.x is left behind", session.identity)
         session.ended_at, session.stop_wh = self._station.started_at, session.last_wh
         self._station.kept.sessions.save(session)
+        self._station.untold.note(session)
         return None
 
     # What others look at

@@ -188,6 +188,8 @@ class Station201(Station):
         is_again = message.action == "TransactionEvent" and self._refused[1] < most
         if not is_again:
             self.tx.delivered(message)
+            if message.payload.get("eventType") == "Ended":
+                self.untold.note(self.kept.sessions.get(message.session))
         return is_again
 
     # The unit and time

@@ -259,4 +259,5 @@ def _ours(station: Station201) -> Session | None:
     log.warning("%s: a session of another OCPP version was closed unsold", station.equipment.identity)
     session.ended_at, session.stop_wh, session.reason = station.started_at, session.last_wh, "Other"
     station.kept.sessions.save(session)
+    station.untold.note(session)
     return None

@@ -85,7 +85,7 @@ class UnitStatus:
     oldest_queued_at: datetime | None = None
     delivered: int = 0
     unmetered_wh: int | None = None
-    """Energy that flowed outside of all sessions, which nobody was told of; ``None`` where the bridge can't know."""
+    """Energy in no backend's books: outside of all sessions, or of refused ones; ``None`` = the bridge can't know."""
     session: SessionShown | None = None
     corrections: tuple[Correction, ...] = ()
     is_watch_only: bool = False

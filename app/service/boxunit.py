@@ -91,7 +91,8 @@ class BoxUnit:
         """Return how it stands; what the box itself lacks comes before what the line lacks."""
         status = self.uplink.status
         unmetered_wh = self.outlet.unmetered_wh(self._store.metered_wh(self.plan.identity))
-        trouble = self._adopter.trouble or status.trouble
+        unmetered_wh += self.station.untold.wh
+        trouble = self._adopter.trouble or status.trouble or self.station.untold.words
         return replace(status, unit=self.plan.box_id, trouble=trouble, unmetered_wh=unmetered_wh)
 
     def start(self, scope: Scope) -> None:

@@ -52,7 +52,7 @@ class _Collector:
             lambda unit: None if unit.register_wh is None else unit.register_wh * JOULES_PER_WH,
         )  # fmt: skip
         yield self._counter(
-            "rehome_bridge_unmetered_joules", "Energy that flowed outside of all sessions",
+            "rehome_bridge_unmetered_joules", "Energy in no backend's books: outside of sessions, or of refused ones",
             lambda unit: None if unit.unmetered_wh is None else unit.unmetered_wh * JOULES_PER_WH,
         )  # fmt: skip
         corrections = CounterMetricFamily(

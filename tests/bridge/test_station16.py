@@ -384,6 +384,26 @@ def test_what_follows_a_start_that_was_refused_for_good_is_not_told_as_somebody_
     assert meter is not None
     assert "transactionId" not in meter
     assert stop is None
+    assert bench.station.rendered(bench.kept.outbox.messages[-1]) is None  # type: ignore[attr-defined]
+    session = next(iter(bench.kept.sessions.saved.values()))  # type: ignore[attr-defined]
+    assert session.stop_wh > session.start_wh
+    assert bench.station.untold.wh == session.stop_wh - session.start_wh
+    assert "Not in the backend's books: 1 session" in bench.station.untold.words
+
+
+def test_a_stop_that_is_refused_for_good_is_counted_as_sold_to_nobody():
+    bench = online()
+    bench.plug_in()
+    bench.order("RemoteStartTransaction", idTag="DRIVER")
+    bench.answer(transactionId=3, **FINE)
+    bench.wait(60)
+    bench.unplug()
+    stop = bench.kept.outbox.messages[-1]  # type: ignore[attr-defined]
+    assert not bench.station.untold.words
+    assert [bench.station.refused(stop, "InternalError", bench.now) for _ in range(3)] == [True, True, False]
+    assert bench.station.untold.wh > 0
+    again = Bench(Start.REMOTE, bench.kept)
+    assert again.station.untold.words == bench.station.untold.words
 
 
 def test_what_ocpp_2_left_behind_is_passed_over_and_the_next_session_is_told(allowed_log: Callable[[str], None]):
