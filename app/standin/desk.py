@@ -15,15 +15,15 @@ from app.feed import Feed
 from app.links import ports
 from app.model.garage import Asked, NameSet, Privilege, Recipe, Stand, StandState
 from app.scope import Scope, Trouble
-from app.standin import captive, names, privileges, recipes
+from app.standin import names, privileges, recipes
 from app.standin.bounds import Ground
-from app.standin.dhcp import DhcpStand
 from app.standin.names import Choice, NameBook, Verdict
-from app.standin.ntp import NtpStand
-from app.standin.web import SECURE_PORT, Directory, WebStand
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the services are imported when one starts: every start of the program would wait for them
+    from app.standin.dhcp import DhcpStand
     from app.standin.dns import DnsStand
+    from app.standin.ntp import NtpStand
+    from app.standin.web import WebStand
 
 KEPT = 2000
 """Questions kept in the log."""
@@ -153,7 +153,7 @@ class GarageDesk:
         host: str = "",
         port: int | None = None,
         secure_port: int | None = None,
-        directory: str = Directory.RESET.value,
+        directory: str = "reset",
     ) -> StandState:
         """Start a service on one adapter's address (default: the one chargers reach us at). Running: as it is.
 
@@ -162,6 +162,8 @@ class GarageDesk:
         answers refuse the JuiceBox directory, ``reset`` or ``404``.
         Raises ServerError (no right to, no such address, another DHCP server), PortInUse, ValueRejected.
         """
+        from app.standin.web import SECURE_PORT, Directory, WebStand
+
         if directory not in (item.value for item in Directory):
             raise ValueRejected(f"“{directory}” is no way to refuse the directory.", "Choose reset or 404.")
         if stand is Stand.DHCP and self._is_demo:
@@ -216,7 +218,7 @@ class GarageDesk:
         return await _opened(self._web_stand(ground, directory), lambda service: service.open(host, port, secure_port))
 
     def _dns_stand(self, ground: Ground) -> DnsStand:
-        from app.standin.dns import DnsStand  # dnslib takes its time to load
+        from app.standin.dns import DnsStand
 
         return DnsStand(
             choice=self._choice,
@@ -228,12 +230,19 @@ class GarageDesk:
         )
 
     def _ntp_stand(self, ground: Ground) -> NtpStand:
+        from app.standin.ntp import NtpStand
+
         return NtpStand(is_near=ground.contains, tell=self._heard, now=self._now)
 
     def _dhcp_stand(self, ground: Ground) -> DhcpStand:
+        from app.standin.dhcp import DhcpStand
+
         return DhcpStand(ground, tell=self._heard, now=self._now, gave_way=self._gave_way, report=self._report)
 
     def _web_stand(self, ground: Ground, directory: str) -> WebStand:
+        from app.standin import captive
+        from app.standin.web import Directory, WebStand
+
         refused = frozenset(name for item in self.name_sets for name in item.refused)
         return WebStand(
             checks=captive.read(),

@@ -240,6 +240,7 @@ async def test_released_boxes_hold_their_ceiling_when_the_bridge_is_gone(tmp_pat
         async with started(*site.words) as program:
             await program.event()
             await until(lambda: site.box.commands and site.box.commands[-1].a == 0)
+            await until(lambda: backend.said("BootNotification"))
             code, told = await told_by("release", *site.words)
             assert code == 1
             assert "Stop the bridge first" in told["error"]["advice"]
@@ -247,7 +248,6 @@ async def test_released_boxes_hold_their_ceiling_when_the_bridge_is_gone(tmp_pat
         code, told = await told_by("release", *site.words)
         assert (code, told["left"]) == (0, {})
         assert (site.box.commands[-1].a, site.box.commands[-1].m) == (24, 24)
-        assert backend.said("BootNotification")
 
 
 async def test_how_the_system_starts_it_is_printed(tmp_path: Path) -> None:

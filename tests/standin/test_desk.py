@@ -85,7 +85,9 @@ class GivesWay:
 
 async def test_a_service_that_gave_way_is_off_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[GivesWay] = []
-    monkeypatch.setattr(desk_file, "DhcpStand", lambda *args, **more: made.append(GivesWay(*args, **more)) or made[0])
+    monkeypatch.setattr(
+        "app.standin.dhcp.DhcpStand", lambda *args, **more: made.append(GivesWay(*args, **more)) or made[0]
+    )
     async with desk() as garage:
         with garage.changes.subscribe() as changes:
             assert (await garage.start(Stand.DHCP, host=HOST)).is_on
