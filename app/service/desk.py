@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.service.runtime import Runtime
     from app.service.writing import SiteFiles
     from app.trust.authority import Authority
+    from app.trust.desk import TrustDesk
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Bench(Protocol):
     vault: Vault
     server: OcppServer
     scope: Scope
+    trust: TrustDesk
 
     @property
     def adapter_address(self) -> str:
@@ -269,7 +271,7 @@ class BridgeDesk:
         from app.service.runtime import Runtime
 
         boxes = {box.box_id for box in plan.boxes}
-        runtime = Runtime(plan, peer=self._bench.juice.peer, adopts=False)
+        runtime = Runtime(plan, peer=self._bench.juice.peer, adopts=False, wardrobe=self._bench.trust.wardrobe)
         try:
             async with runtime:
                 self._runtime = runtime

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from app.bridge.clockwork import Clockwork, utc_now
 from app.bridge.corrections import BOOT
@@ -29,6 +29,11 @@ from app.scope import Scope, Trouble
 from app.service.boxunit import BoxUnit
 from app.service.recorder import Recorder
 from app.service.site import BackendPlan, BoxPlan, RelayPlan, SitePlan, UnitPlan
+from app.storage.vault import MemoryVault
+from app.trust.desk import TrustDesk
+
+if TYPE_CHECKING:
+    from app.trust.wardrobe import Wardrobe
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +61,7 @@ class Runtime:
 
     ``peer`` is one that listens already (the window's own); otherwise it makes and ends one. ``adopts``: the plan is
     a person's word on the boxes; otherwise it was given elsewhere, and boxes without one are told nothing.
+    ``wardrobe``: the faces for units that dial with TLS; otherwise of an authority of its own in ``plan.folder``.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Runtime:
         peer: JuicePeer | None = None,
         rhythm: Rhythm = RHYTHM,
         adopts: bool = True,
+        wardrobe: Callable[[], Wardrobe] | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.plan = plan
@@ -79,6 +86,7 @@ class Runtime:
         self._leaving: list[BoxUnit] = []
         """Taken out of the plan, with messages that wait for their backend."""
         self._has_boxes = False
+        self._wardrobe = wardrobe or TrustDesk(MemoryVault(), plan.folder / "trust", lambda: (plan.address,)).wardrobe
         self._own_peer = peer is None
         self.peer = peer if peer is not None else JuicePeer(plan.address, plan.juicenet_ports)
         self._clockwork = Clockwork(now)
@@ -138,6 +146,7 @@ class Runtime:
             memory=self.store.memory,
             heard=self.frames.publish,
             next_seq=lambda: next(self._seqs),
+            wardrobe=self._wardrobe,
             report=self._failed,
         )
         await stack.enter_async_context(self._scope)

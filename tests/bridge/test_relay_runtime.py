@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,19 @@ async def test_a_bridge_started_anew_knows_what_runs_and_boots_for_nobody(tmp_pa
                 assert actions == ["BootNotification", "StartTransaction", "Heartbeat"]
         records = b"".join(path.read_bytes() for path in (tmp_path / "records").rglob("*") if path.is_file())
         assert b"StartTransaction" in records
+
+
+async def test_a_unit_that_only_dials_with_tls_is_let_in(tmp_path: Path, free_port: int) -> None:
+    face = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    face.check_hostname, face.verify_mode = False, ssl.CERT_NONE
+    async with backend() as csms, Runtime(plan(csms, tmp_path, free_port)) as runtime:
+        csms.answers["Heartbeat"] = {"currentTime": "2026-11-22T12:00:00Z"}
+        url = f"wss://{HOST}:{free_port}/CP-1"
+        async with connect(url, ssl=face, subprotocols=[Subprotocol("ocpp1.6")], proxy=None) as link:
+            await asked(link, "Heartbeat", {})
+        assert "TLS-REMOVED" in {one.code for one in runtime.status.units[0].corrections}
+    keys = [path for path in (tmp_path / "trust").iterdir() if path.stat().st_mode & 0o077]
+    assert not [path for path in keys if b"PRIVATE KEY" in path.read_bytes()]
 
 
 async def test_a_plan_can_forbid_a_boot_and_shows_who_is_held_off(tmp_path: Path, free_port: int) -> None:
