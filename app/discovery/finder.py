@@ -53,8 +53,8 @@ AGAIN = "again"
 CALLING = (OcppAddress, JuiceAddress)
 """Addresses of chargers that call us, and have said who they are."""
 
-CALLS = frozenset({SourceKind.DIAL_IN, SourceKind.JUICENET})
-"""Who sees those."""
+ADOPTED = "adopted"
+"""Hint of a sighting: it obeys us. A unit that only sends to us serves nobody we know of."""
 
 HANGS_UP = "{address} takes the connection and hangs up: it may serve another program. Close the maker's app."
 
@@ -181,8 +181,9 @@ class Finder:
             identity = replace(identity, profile_id=profile.id if profile else "")
         way = Way(driver_id=driver.id, address=sighting.address, source=source, seen_at=sighting.at)
         unit, changes = self._roster.observe(identity, way)
-        ours = replace(unit, adoption=Adoption.OURS)
-        self._publish([*changes[:-1], self._roster.replace(ours)])
+        is_ours = source is SourceKind.DIAL_IN or ADOPTED in sighting.hints
+        judged = replace(unit, adoption=Adoption.OURS if is_ours else Adoption.UNKNOWN)
+        self._publish([*changes[:-1], self._roster.replace(judged)])
 
     def _profile(self, driver: Driver, identity: Identity) -> Profile | None:
         if all(profile.driver != driver.id for profile in self._registry.profiles.values()):
@@ -311,7 +312,7 @@ class Finder:
             return unit
         ways = tuple(replace(way, trouble=trouble) if way.address == address else way for way in current.ways)
         current = replace(apply(current, condition), ways=ways, last_seen_at=_now())
-        if any(way.is_present and way.source in CALLS for way in ways):
+        if any(way.is_present and way.source is SourceKind.DIAL_IN for way in ways):
             current = replace(current, adoption=Adoption.OURS)
         self._publish([self._roster.replace(current)])
         if condition.status is not None:

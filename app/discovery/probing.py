@@ -12,7 +12,7 @@ from app.driver.capability import Identifies, ReportsStatus, SetsBackend, Status
 from app.driver.registry import Driver, Registry
 from app.errors import AppError, LinkError, LoginWall, NotReachable, TimedOut
 from app.links.link import Links
-from app.model.address import Address, NetAddress, OcppAddress, SerialAddress
+from app.model.address import Address, JuiceAddress, NetAddress, OcppAddress, SerialAddress
 from app.model.backend import Backend
 from app.model.profile import Profile
 from app.model.unit import Adoption, Health, Identity, Sighting, SourceKind, Unit, adoption
@@ -276,6 +276,8 @@ async def read_condition(
             # Units on our endpoint are ours; reading their configuration is left to who needs it (some choke on it).
             if isinstance(address, OcppAddress):
                 return Condition(status=status, adoption=Adoption.OURS)
+            if isinstance(address, JuiceAddress) and status is not None:  # one that is only listened to serves nobody
+                return Condition(status=status, adoption=Adoption.OURS if status.link.is_enabled else Adoption.UNKNOWN)
             if not session.has(SetsBackend):
                 return Condition(status=status, identity=identity)
             backend = await session.ask(SetsBackend).read_backend()

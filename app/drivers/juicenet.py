@@ -219,7 +219,7 @@ def status_of(state: BoxState) -> Status:
         detail=_detail(state),
         has_fault=is_faulty,
         readings=readings_of(report) if report is not None else (),
-        link=LinkState(is_enabled=True, is_connected=not state.is_absent),
+        link=LinkState(is_enabled=state.adoption is not None, is_connected=not state.is_absent),
     )
 
 

@@ -195,11 +195,13 @@ class JuiceDesk:
         self._keep(adoption.box_id, Kept(adoption=adoption, allowed_a=may_draw))
         self._live().adopt(adoption)
         self._live().allow(adoption.box_id, may_draw)
+        self._show_again(adoption.box_id)
 
     def withdraw(self, box_id: str) -> None:
         """Send a box nothing more: it falls back to the limit it holds itself. Raises StoreError."""
         self._keep(box_id, None)
         self._live().withdraw(box_id)
+        self._show_again(box_id)
 
     def allow(self, box_id: str, amps: float) -> BoxState | None:
         """Allow a box a current, in A. Raises ValueRejected for one nobody adopted, StoreError."""
@@ -249,6 +251,12 @@ class JuiceDesk:
     def _has_room(self, state: BoxState) -> bool:
         return len(self._shown) < (BOXES if state.adoption is not None else SIGHTED)
 
+    def _show_again(self, box_id: str) -> None:
+        """Let a box be looked at again: it is ours from now on, or no more."""
+        state = self._book.state(box_id)
+        if box_id in self._shown and state is not None:
+            self._sight(box_id, identity_of(state), is_gone=False)
+
     def _leave(self, box_id: str) -> None:
         if self._shown.pop(box_id, None) is not None:
             self._sight(box_id, None, is_gone=True)
@@ -261,5 +269,6 @@ class JuiceDesk:
                 at=self._clock(),
                 identity=identity,
                 is_gone=is_gone,
+                hints={"adopted": "yes"} if self._book.ceiling_a(box_id) else {},
             )
         )

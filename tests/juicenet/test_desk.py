@@ -61,10 +61,19 @@ async def unit_of(bench: Workbench, box: PlainBox, **fields: int | str | None) -
     return unit
 
 
+async def adopted(bench: Workbench, unit_id: str, *, is_ours: bool) -> None:
+    """Wait until the site shows a box as one of ours, or as one that is only listened to."""
+    wanted = Adoption.OURS if is_ours else Adoption.UNKNOWN
+    with bench.finder.changes.subscribe() as changes:
+        async with asyncio.timeout(5):
+            while bench.finder.units[unit_id].adoption is not wanted:
+                await anext(changes)
+
+
 async def test_a_box_that_reports_is_listed_with_its_state_and_metering(home: Path, monkeypatch: pytest.MonkeyPatch):
     async with bench_in(home, monkeypatch) as (bench, port), plain_box(port) as box:
         unit = await unit_of(bench, box)
-        assert (unit.identity.serial, unit.state, unit.adoption) == (BOX, "Charging", Adoption.OURS)
+        assert (unit.identity.serial, unit.state, unit.adoption) == (BOX, "Charging", Adoption.UNKNOWN)  # only listened to
         assert [way.source for way in unit.ways] == [SourceKind.JUICENET]
         async with bench.open(unit.unit_id) as session:
             status = await session.ask(ReportsStatus).status()
@@ -96,10 +105,12 @@ async def test_nothing_is_sent_before_the_circuits_limit_is_entered_with_consent
             )
             box.report()
             assert b"A0000M000C006S002!" in await box.told()
+        await adopted(bench, unit.unit_id, is_ours=True)
         (latest, first) = bench.edits(unit.unit_id)
         await bench.undo_edit(latest.id)
         await bench.undo_edit(first.id)
         assert bench.juice.adopted == (), "undoing the adoption ends it"
+        await adopted(bench, unit.unit_id, is_ours=False)
 
 
 async def test_a_limit_above_the_boxs_own_is_refused_with_advice(home: Path, monkeypatch: pytest.MonkeyPatch):
