@@ -62,7 +62,6 @@ class FactsView(ScrollColumn):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAccessibleName(self.tr("Details of this box"))
-        self._content = self.widget()
         own = self.own = Section(self.tr("The box"), "ev-charger", self._content)
         told = self.told = Section(self.tr("What it reported last"), "activity", self._content)
         asked = Section(self.tr("Names it asked our DNS for"), "search", self._content)

@@ -30,7 +30,7 @@ class HonestList(ScrollColumn):
     def __init__(self, profiles: Mapping[str, Profile], parent: QWidget) -> None:
         super().__init__(parent)
         self.setAccessibleName(self.tr("What can't be brought back"))
-        content = self.widget()
+        content = self._content
         self.back = QPushButton(self.tr("Back to the box"), content)
         icons.dress(self.back, "arrow-left", "text2")
         self.back.clicked.connect(self.closed)

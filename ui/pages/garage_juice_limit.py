@@ -55,7 +55,6 @@ class LimitForm(ScrollColumn):
         self._case = Case(key="")
         self._drawn: object = None
         self.proposed: Adoption | None = None
-        self._content = self.widget()
         self.none = plain("", "subtle", self._content)
         self.enter = self._enter()
         self.now = self._now()

@@ -167,7 +167,6 @@ class RescueView(ScrollColumn):
         self.setAccessibleName(self.tr("Guided rescue"))
         self.steps: tuple[Step, ...] = ()
         self.rows: list[StepRow] = []
-        self._content = self.widget()
         self.next = NextCard(self._content)
         self.next.acted.connect(self.acted)
         self.family = QComboBox(self._content)

@@ -208,11 +208,7 @@ class LogPanel(QWidget):
 
     def _chargers(self) -> dict[str, tuple[str, str]]:
         bench = self._bench
-        dialled = {
-            identity: endpoint.handshake.remote
-            for identity, endpoint in bench.server.endpoints.items()
-            if endpoint.handshake is not None
-        }
+        dialled = {identity: endpoint.handshake.remote for identity, endpoint in bench.server.endpoints.items()}
         boxes = {box_id: state.address for box_id, state in bench.juice.boxes.items()}
         return chargers_by_host(bench.finder.units.values(), dialled, boxes)
 
