@@ -44,6 +44,7 @@ class BoxOutlet:
         self._state = self._stays.state(now)
         self._wished_a = 0.0
         self._is_wished = False
+        self._is_let_go = False
         self._ceiling_a = self.ceiling_a
         self._marks: tuple[object, ...] = ()
         self._told_notes = self.notes[-1:]
@@ -86,6 +87,10 @@ class BoxOutlet:
         self._wished_a, self._is_wished = max(0.0, limit_a), True
         self._pass_on()
 
+    def let_go(self) -> None:
+        """Tell the box nothing from now on, whatever its station says."""
+        self._is_let_go = True
+
     def heard(self, report: BoxReport, noted: Noted) -> None:
         """Take a report; tell what follows from it, in order: also stays that nobody saw."""
         if report.box_id != self.box_id:
@@ -114,6 +119,8 @@ class BoxOutlet:
 
     def _pass_on(self) -> None:
         self._ceiling_a = self.ceiling_a
+        if self._is_let_go:
+            return
         with contextlib.suppress(ValueRejected):
             self._peer.allow(self.box_id, self.allowed_a)
 

@@ -170,10 +170,18 @@ class BridgeDesk:
         async with self._lock:
             plan = await self._ready()
             if self._runtime is not None:
-                await self._runtime.reload(plan)
-                return self._runtime.status
+                return await self._change(self._runtime, plan)
             self.trouble = self.advice = ""
             return await self._begin(plan)
+
+    async def _change(self, runtime: Runtime, plan: SitePlan) -> BridgeStatus:
+        before = set(runtime.units)
+        try:
+            await runtime.reload(plan)
+        finally:
+            for box_id in before - set(runtime.units):
+                self._bench.juice.restore(box_id)
+        return runtime.status
 
     async def _begin(self, plan: SitePlan) -> BridgeStatus:
         begun: asyncio.Future[BridgeStatus] = asyncio.get_running_loop().create_future()

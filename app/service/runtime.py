@@ -216,6 +216,7 @@ class Runtime:
     def _take_out(self, box_id: str) -> None:
         unit = self.units.pop(box_id)
         unit.forgo()
+        unit.outlet.let_go()
         if self._own_peer:
             self.peer.withdraw(box_id)
         self._leaving.append(unit)

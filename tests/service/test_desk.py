@@ -79,6 +79,20 @@ async def test_after_the_proof_a_box_may_draw_what_people_allowed_before(tmp_pat
         assert wanted.wanted_a == 24, "a rise waits its minute"
 
 
+async def test_a_box_taken_out_of_a_running_proof_is_given_back_at_once(tmp_path: Path) -> None:
+    async with bench_in(tmp_path) as bench, adopted_box(bench) as box:
+        relay = Choice(kind=UnitKind.RELAY, unit="OLD-7", identity="NEW-7", without=())
+        bench.bridge.choose([stall(box, start=Start.REMOTE), relay])
+        await bench.bridge.start()
+        await until(lambda: box.commands and box.commands[-1].a == 0)
+        bench.bridge.choose([relay])
+        await bench.bridge.start()
+        wanted = bench.juice.box_state(box.serial)
+        assert wanted is not None
+        assert wanted.wanted_a == 24, "while the bridge goes on for the others"
+        assert bench.bridge.is_running
+
+
 async def test_what_is_wrong_is_named_at_its_field_and_nothing_starts(tmp_path: Path) -> None:
     async with bench_in(tmp_path) as bench:
         nobody = Choice(kind=UnitKind.BOX, unit="0910042001260513476122621631", identity="ST ALL", start=Start.TAG)
