@@ -96,7 +96,7 @@ def proposal(
     circuit = _circuit(circuit_a, rating)
     if found.is_locked and not is_revived:
         raise ValueRejected(
-            f"JuiceBox {box_id} was left at 0 A: its former backend unlocked it for each session.",
+            f"JuiceBox {box_id} was left at 0 A, by a backend that unlocked each session or by another bridge.",
             "Confirm that it shall charge again. Anybody can then charge there, unless a backend decides who may.",
         )
     return Adoption(

@@ -19,6 +19,11 @@ KEY = "adoption"
 """Where the adoption is kept: after a restart the box holds what we had told it, and that is no limit of its own."""
 
 
+def place_of(plan: BoxPlan) -> str:
+    """Return under which name the store keeps a box's adoption: its own, as its charge point may be given another."""
+    return f"box:{plan.box_id}"
+
+
 class Adopter:
     """Adopts one box by its plan. ``trouble`` says why that can't be."""
 

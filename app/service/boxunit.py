@@ -22,7 +22,7 @@ from app.model.bridge import LineState, UnitStatus
 from app.model.frame import Direction
 from app.model.juicebox import Adoption, BoxReport
 from app.scope import Scope
-from app.service.adopting import Adopter
+from app.service.adopting import Adopter, place_of
 from app.service.site import BackendPlan, BoxPlan
 
 VENDOR = "Enel X JuiceBox"
@@ -82,7 +82,7 @@ class BoxUnit:
         self._adopting: asyncio.Task[None] | None = None
         self._kept = kept
         self._adopts = adopts
-        self._adopter = Adopter(plan, peer, kept.memory)
+        self._adopter = Adopter(plan, peer, store.memory(place_of(plan)))
         if self._adopter.take_up() if adopts else self._adopter.is_done:
             self._say_nobody()
 

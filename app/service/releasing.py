@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from app.bridge.keeping import StateStore
 from app.errors import StoreError
 from app.juicenet.peer import JuicePeer
-from app.service.adopting import Adopter
+from app.service.adopting import Adopter, place_of
 from app.service.site import SitePlan
 
 LIMIT_S = 180.0
@@ -63,7 +63,7 @@ class _Release:
         self._plan = plan
         self._peer = peer
         self._tell = told
-        self._adopters = {box.box_id: Adopter(box, peer, store.memory(box.identity)) for box in plan.boxes}
+        self._adopters = {box.box_id: Adopter(box, peer, store.memory(place_of(box))) for box in plan.boxes}
 
     @property
     def left(self) -> dict[str, str]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from app.bridge.station import Start
 from app.bridge.uplink import Rhythm
 from app.juicenet.peer import JuicePeer
@@ -18,9 +20,9 @@ from app.sim.juicebox import JuiceBox
 PACE = 0.02
 
 
-def plan(folder: Path, box: JuiceBox) -> SitePlan:
+def plan(folder: Path, box: JuiceBox, identity: str = "STALL-1") -> SitePlan:
     box_plan = BoxPlan(
-        identity="STALL-1", backend="main", box_id=box.serial, circuit_a=24.0, start=Start.REMOTE, id_tag="FREE"
+        identity=identity, backend="main", box_id=box.serial, circuit_a=24.0, start=Start.REMOTE, id_tag="FREE"
     )
     dead = BackendPlan(name="main", url="ws://127.0.0.1:9/", version="1.6")
     return SitePlan(name="Harbour", address="127.0.0.1", folder=folder, backends=(dead,), boxes=(box_plan,))
@@ -32,7 +34,8 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_box_that_was_held_at_0_a_is_neither_locked_nor_limited_after_a_restart(tmp_path: Path):
+@pytest.mark.parametrize("then", ["STALL-1", "RENAMED-1"])
+async def test_a_box_that_was_held_at_0_a_is_neither_locked_nor_limited_after_a_restart(tmp_path: Path, then: str):
     async with JuicePeer("127.0.0.1", (0,)) as first:
         port = first.state.ports[0]
         async with JuiceBox("jb2", target=("127.0.0.1", port), time_scale=PACE, offline_a=32) as box:
@@ -43,7 +46,7 @@ async def test_a_box_that_was_held_at_0_a_is_neither_locked_nor_limited_after_a_
             await first.stop()
             async with (
                 JuicePeer("127.0.0.1", (port,)) as second,
-                Runtime(plan(tmp_path, box), peer=second, rhythm=Rhythm(least_s=0.1)) as runtime,
+                Runtime(plan(tmp_path, box, then), peer=second, rhythm=Rhythm(least_s=0.1)) as runtime,
             ):
                 await until(lambda: box.serial in second.boxes and second.boxes[box.serial].allowed_a == 0)
                 assert second.book.ceiling_a(box.serial) == 24
