@@ -129,14 +129,15 @@ def save(settings: Settings, path: Path) -> None:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, text)
+        write_whole(path, text)
     except OSError as error:
         raise StoreError(
             f"The settings can't be saved: {error.strerror or error}.", f"Check room and rights of {path.parent}."
         ) from error
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Put a text in a file's place, readable by its owner alone: all of it, on disk, or nothing. Raises OSError."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     part = Path(name)
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, replace
 
 from app.bridge import corrections as made
@@ -13,7 +11,7 @@ from app.bridge.target import Target
 from app.model.backend import SecurityProfile, redact_url
 from app.model.frame import Handshake
 from app.model.secret import Secret
-from app.ocpp.handshake import SUBPROTOCOLS, reading, version_of
+from app.ocpp.handshake import SUBPROTOCOLS, basic_login, reading, version_of
 
 NAMELESS = "unnamed@"
 """How the listener calls a unit that says no identity, followed by its address (``handshake.read_handshake``)."""
@@ -53,7 +51,7 @@ class _Sums:
 
 def aim(order: RelayOrder, shake: Handshake, login: Secret) -> Aim | HeldOff:
     """Compare what the unit showed with what its backend wants. ``login`` is its ``Authorization`` as sent."""
-    user, password = _login(login)
+    user, password = basic_login(login.reveal())
     if order.unit_secret and reading(password, order.unit_secret) in ("none", "wrong"):
         return HeldOff("it did not show the password that the plan asks of it")
     spoken = shake.chosen_subprotocol
@@ -167,16 +165,3 @@ def _sort(password: bytes | None) -> str:
         return "no password"
     is_hex = len(password) >= 8 and len(password) % 2 == 0 and not password.strip(b"0123456789abcdefABCDEF")
     return f"{len(password)} hexadecimal digits" if is_hex else f"{len(password)} bytes"
-
-
-def _login(login: Secret) -> tuple[str | None, bytes | None]:
-    """Take HTTP Basic apart (RFC 7617)."""
-    scheme, _, value = login.reveal().partition(" ")
-    if scheme.lower() != "basic":
-        return None, None
-    try:
-        decoded = base64.b64decode(value.strip() + "=" * (-len(value.strip()) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None, None
-    user, colon, password = decoded.partition(b":")
-    return user.decode("utf-8", "replace")[:256], password if colon else None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +12,7 @@ from typing import Any
 from app.errors import DamagedFile, StoreError
 from app.juicenet.book import BOXES
 from app.model.juicebox import Adoption
+from app.settings import write_whole
 
 FORMAT = 1
 SIZE_LIMIT = 4_000_000
@@ -51,7 +50,7 @@ def save(path: Path, kept: Mapping[str, Kept]) -> None:
     document = {"format": FORMAT, "boxes": [_table(item) for item in kept.values()]}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, json.dumps(document, indent=1))
+        write_whole(path, json.dumps(document, indent=1))
     except OSError as error:
         raise StoreError(
             f"{path.name} can't be written: {error.strerror or error}. Nothing was changed.", "Make room on the disk."
@@ -69,19 +68,6 @@ def understood(text: str) -> Adoption | None:
         return _kept(json.loads(text)).adoption
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-
-
-def _write_whole(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _table(item: Kept) -> dict[str, Any]:

@@ -105,7 +105,12 @@ def clean_identity(text: str) -> str:
 
 def credentials(request: Request) -> tuple[str | None, bytes | None]:
     """Decode HTTP Basic: user name as text and password as bytes; ``None`` for what was not sent or can't be read."""
-    scheme, _, value = request.get("Authorization").partition(" ")
+    return basic_login(request.get("Authorization"))
+
+
+def basic_login(field: str) -> tuple[str | None, bytes | None]:
+    """Take an Authorization field apart (RFC 7617), in the same way."""
+    scheme, _, value = field.partition(" ")
     if scheme.lower() != "basic":
         return None, None
     try:

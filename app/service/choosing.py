@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from app.model.frame import ListenState
 from app.model.juicebox import Adoption
 from app.model.secret import Secret
 from app.service.site import BackendPlan, BoxPlan, RelayPlan, SitePlan
-from app.settings import Preset
+from app.settings import Preset, write_whole
 from app.storage.vault import Vault
 
 OURS = ""
@@ -190,16 +188,7 @@ def save(path: Path, choices: Sequence[Choice]) -> None:
     """Write the choices whole or not at all. Raises StoreError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump([encode(choice) for choice in choices], file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, json.dumps([encode(choice) for choice in choices], indent=1))
     except OSError as error:
         raise StoreError(
             f"{path.name} can't be written: {error.strerror}. Nothing was changed.", "Make room on the disk."

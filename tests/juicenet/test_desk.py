@@ -191,7 +191,7 @@ async def test_what_the_disk_does_not_take_is_not_told_to_the_box(tmp_path: Path
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("app.juicenet.adoptions._write_whole", full)
+        monkeypatch.setattr("app.juicenet.adoptions.write_whole", full)
         with pytest.raises(StoreError):
             desk.adopt(desk.propose(BOX, 32))
         assert desk.adopted == ()
