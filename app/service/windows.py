@@ -1,4 +1,4 @@
-"""The bridge as a Windows service, by pywin32. Written after its sources and not yet tried on Windows.
+"""The bridge as a Windows service, by pywin32 (win32/Lib/win32serviceutil.py). Not yet tried on Windows.
 
 Nothing is registered but a command line: this very program with ``bridge --config … --service run``.
 """
@@ -150,7 +150,8 @@ def _service(framework: Any, config: Path) -> type:
     def run(_service: Any) -> None:
         work.run()
 
-    words = {"_svc_name_": WINDOWS_NAME, "_svc_display_name_": DISPLAY, "SvcStop": stop, "SvcDoRun": run}
+    words: dict[str, Any] = {"_svc_name_": WINDOWS_NAME, "_svc_display_name_": DISPLAY, "SvcDoRun": run}
+    words |= {"SvcStop": stop, "SvcShutdown": stop}  # without the second, Windows kills it when it shuts down
     return type("BridgeService", (framework.ServiceFramework,), words)
 
 
