@@ -163,11 +163,20 @@ async def test_a_write_that_fails_stops_the_job_with_advice_and_an_undo(tmp_path
         assert job.step(job.current).state is StepState.FAILED
         assert job.step(job.current).advice
         assert job.can_undo
+        if fault is not Fault.REFUSES:
+            await settled(unit, before)
         unit.faults.clear()
         bench.desk.undo(job.id)
         job = await bench.desk.finished(job.id)
         assert job.state is JobState.UNDONE, facts({job.id: job})
         assert unit.held == before
+
+
+async def settled(unit: GoEUnit, before: dict[str, Any]) -> None:
+    """Wait for a write whose answer was lost: it takes effect up to a second later, and nobody undoes faster."""
+    async with asyncio.timeout(5):
+        while unit.held == before:  # noqa: ASYNC110 - the charger tells nobody
+            await asyncio.sleep(SCALE)
 
 
 async def test_an_interface_that_vanishes_leaves_a_job_that_goes_on_after_a_restart(tmp_path: Path) -> None:
