@@ -40,7 +40,7 @@ from app.jobs import checking
 from app.jobs.editing import EditDesk
 from app.jobs.landing import LandingDesk
 from app.jobs.runner import JobDesk
-from app.juicenet.desk import JuiceDesk
+from app.juicenet.desk import PORTS, JuiceDesk
 from app.links.real import RealLinks
 from app.model.acceptance import RunResult
 from app.model.edit import Edit
@@ -179,6 +179,7 @@ class Workbench:
             address=lambda: self.adapter_address,
             sighted=lambda sighting: self.finder.sighted(sighting),
             noted=lambda change: self.finder.noted(change),
+            ports=(0,) if self.is_demo else PORTS,  # demos run beside each other, and its boxes are led anywhere
         )
         self.links = RealLinks(
             adapter_address="" if self.is_demo else self.settings.adapter,

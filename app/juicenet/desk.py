@@ -75,6 +75,7 @@ class JuiceDesk:
         sighted: Callable[[Sighting], None] = lambda _sighting: None,
         noted: Callable[[StateChange], None] = lambda _change: None,
         clock: Callable[[], datetime] = _now,
+        ports: Sequence[int] = PORTS,
     ) -> None:
         self.reports: Feed[BoxReport] = Feed()
         self.states: Feed[BoxState] = Feed()
@@ -87,6 +88,7 @@ class JuiceDesk:
         self._sighted = sighted
         self._noted = noted
         self._clock = clock
+        self._ports = ports
         self._kept: dict[str, Kept] = {}
         self._peer: JuicePeer | None = None
         self._book = BoxBook()
@@ -115,12 +117,16 @@ class JuiceDesk:
 
     # Coming and going
 
-    async def start(self, host: str = "", ports: Sequence[int] = PORTS) -> PeerState:
-        """Listen on the chosen adapter. Idempotent. Raises PortInUse, ServerError, DamagedFile, StoreError."""
+    async def start(self, host: str = "", ports: Sequence[int] = ()) -> PeerState:
+        """Listen on the chosen adapter (default: ours), on these ports (default: the usual). Idempotent.
+
+        Raises PortInUse, ServerError, DamagedFile, StoreError.
+        """
         if self._peer is not None:
             return self._peer.state
         self._load()
-        peer = JuicePeer(host or self._address(), ports, book=self._book, clock=self._clock, changed=self._changed)
+        places = ports or self._ports
+        peer = JuicePeer(host or self._address(), places, book=self._book, clock=self._clock, changed=self._changed)
         peer.reports, peer.states = self.reports, self.states
         await peer.start()
         self._peer = peer

@@ -210,8 +210,7 @@ async def test_the_file_holds_what_people_said(tmp_path: Path):
 
 async def test_it_is_off_until_asked_for_and_the_settings_remember_it(home: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Workbench, "adapter_address", "127.0.0.1")
-    monkeypatch.setattr("app.juicenet.desk.PORTS", (0,))
-    monkeypatch.setattr(JuiceDesk.start, "__defaults__", ("", (0,)))
+    monkeypatch.setattr("app.workbench.PORTS", (0,))
     async with Workbench(Settings(endpoint_on=False), home=home, with_discovery=False) as bench:
         assert not bench.juice.state.is_listening
         assert (await bench.switch_juicenet(is_on=True)).is_listening
