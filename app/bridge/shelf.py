@@ -175,7 +175,9 @@ class KeptSessions:
         """Keep a session as it is now."""
         if session.number == self._over:
             return
-        known = self._find(session.number) or self._remember(_Known(session, 0, True))
+        # one that runs is at hand, or new: a disk that can't be read keeps no car from its session
+        known = self._known.get(session.number) if session.is_open else self._find(session.number)
+        known = known or self._remember(_Known(session, 0, True))
         known.session = session
         if session.is_open:
             self._running = session.number

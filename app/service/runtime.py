@@ -19,11 +19,12 @@ from app.bridge.relay_desk import RelayDesk
 from app.bridge.relay_order import RelayOrder
 from app.bridge.target import Target
 from app.bridge.uplink import RHYTHM, Rhythm
-from app.errors import SiteError
+from app.errors import AppError, SiteError
 from app.feed import Feed
 from app.juicenet.peer import JuicePeer
 from app.model.bridge import BridgeStatus
 from app.model.frame import Direction, Frame
+from app.model.juicebox import BoxReport
 from app.ocpp.frame import head
 from app.scope import Scope, Trouble
 from app.service.boxunit import BoxUnit
@@ -248,7 +249,17 @@ class Runtime:
             async for report in reports:
                 unit = self.units.get(report.box_id)
                 if unit is not None:
-                    unit.heard(report)
+                    self._tell(unit, report)
+
+    def _tell(self, unit: BoxUnit, report: BoxReport) -> None:
+        """Hand a report on; what fails at one unit stops no other."""
+        try:
+            unit.heard(report)
+        except AppError as error:
+            if self.concern(unit.plan.identity, f"{unit.plan.identity}: {error.message}"):
+                log.error("%s: %s %s", unit.plan.identity, error.message, error.advice)
+        else:
+            self.concern(unit.plan.identity, "")
 
     def _round(self, now: datetime) -> None:
         self.beat = now

@@ -498,3 +498,22 @@ async def test_nobody_else_can_read_who_charged_when(path: Path) -> None:
         assert {file.name: file.stat().st_mode & 0o077 for file in path.parent.iterdir()} == {
             path.name + more: 0 for more in ("", "-wal", "-shm", ".lock")
         }
+
+
+async def test_a_session_begins_and_ends_while_the_disk_cannot_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError("disk I/O error", "Check the disk.")
+
+    async with opened(path) as store:
+        sessions = store.sessions("CP1")
+        with monkeypatch.context() as worn:
+            worn.setattr(store, "session", refuse)
+            running = session()
+            sessions.save(running)
+            store.outbox("CP1").put(message(1, session=running.number))
+            running.ended_at, running.stop_wh = NOON, 1500
+            sessions.save(running)
+        assert sessions.running() is None
+        assert store.metered_wh("CP1") == 500

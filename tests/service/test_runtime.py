@@ -12,6 +12,7 @@ import pytest
 
 from app.bridge.station import Start
 from app.bridge.uplink import Rhythm
+from app.errors import StoreError
 from app.feed import Feed
 from app.juicenet.peer import JuicePeer
 from app.model.bridge import LineState
@@ -88,3 +89,23 @@ async def test_a_box_becomes_a_charge_point_and_its_session_is_told_to_the_wh(tm
                 assert runtime.status.trouble == ""
     words = central.said("StopTransaction") if version == "1.6" else central.said("TransactionEvent")
     assert str(box.told().lifetime_wh) in words[-1]
+
+
+async def test_a_unit_whose_state_cannot_be_read_stops_no_bridge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed_log: Callable[[str], None]
+) -> None:
+    allowed_log("disk I/O error")
+
+    def refuse(*_: object) -> None:
+        raise StoreError("disk I/O error", "Check the disk.")
+
+    async with (
+        JuicePeer("127.0.0.1", (0,)) as peer,
+        JuiceBox("jb2", target=("127.0.0.1", peer.state.ports[0]), time_scale=PACE, rating_a=40, offline_a=40) as box,
+        Runtime(plan(tmp_path, "ws://127.0.0.1:9/", box, "1.6", Start.FREE), peer=peer) as runtime,
+    ):
+        (unit,) = runtime.units.values()
+        with monkeypatch.context() as worn:
+            worn.setattr(unit.outlet, "heard", refuse)
+            await until(lambda: "STALL-1: disk I/O error" in runtime.status.trouble)
+        await until(lambda: not runtime.status.trouble and runtime.status.units[0].is_present)
