@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.errors import ValueRejected
+from app.errors import DamagedFile, StoreError, ValueRejected
 from app.feed import Feed
 from app.juicenet import adoptions
 from app.juicenet.adoptions import Kept
@@ -22,6 +24,8 @@ from app.model.unit import ClaimKind, Identity, Sighting, SourceKind, claim
 
 FILE = "juiceboxes.json"
 VENDOR = "Enel X / JuiceBox"
+OLD_CODE = re.compile(r"^JB_(\d)_(\d)$")
+"""The software of the first generation writes its board's version so: JB_1_1 is a JB1.1."""
 SIGHTED = 600
 """Boxes shown at most that nobody adopted: anybody on the network can invent serial numbers [OURS]."""
 HEARD = 2
@@ -35,11 +39,12 @@ def _now() -> datetime:
 def identity_of(state: BoxState) -> Identity:
     """Return who a box is by what it sent. The model has the code its software tells (``JB201``)."""
     code, _, firmware = state.software.removeprefix("EMWERK-").partition("-")
+    model = OLD_CODE.sub(r"JB\1.\2", code).replace("_", " ")
     serial = claim(ClaimKind.SERIAL, state.box_id)
     version = state.report.version or "without version" if state.report is not None else ""
     return Identity(
         vendor=VENDOR,
-        model=f"JuiceBox {code.replace('_', ' ')}".strip()[:40],
+        model=f"JuiceBox {model}".strip()[:40],
         serial=state.box_id,
         firmware=firmware[:30],
         claims=(serial,) if serial is not None else (),
@@ -112,7 +117,9 @@ class JuiceDesk:
 
     @property
     def adopted(self) -> tuple[Adoption, ...]:
-        """List all adoptions, also of boxes not heard yet."""
+        """List all adoptions, also of boxes not heard yet. Of a file that can't be read ``start`` tells why."""
+        with suppress(DamagedFile, StoreError):
+            self._load()
         return self._book.adoptions
 
     # Coming and going
