@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.errors import AppError, ServerError, SiteError, ValueRejected
 from app.feed import Feed
 from app.juicenet.desk import JuiceDesk
-from app.model.bridge import BridgeStatus
+from app.model.bridge import BridgeStatus, UnitKind
 from app.model.frame import Frame, ListenState
 from app.model.juicebox import Adoption
 from app.scope import Scope
@@ -207,8 +207,14 @@ class BridgeDesk:
             await asyncio.wait({task})
 
     async def release(self) -> None:
-        """Let all bridged boxes charge freely, and end the bridge: it is to be taken away. Raises StoreError."""
+        """Let all bridged boxes charge freely, and end the bridge: it is to be taken away.
+
+        Boxes are told with their next reports, so this listens for them. Raises PortInUse, ServerError, StoreError;
+        then everything goes on as it was.
+        """
         async with self._lock:
+            if any(choice.kind is UnitKind.BOX for choice in self.choices):
+                await self._bench.juice.start()
             boxes = [choice.unit for choice in self.choices if choice.unit in self.adopted]
             await self._end()
             for box_id in boxes:

@@ -445,7 +445,13 @@ class BridgePanel(Page):
         except AppError as error:
             self.fault.say(f"{error.message} {error.advice}", "fault")
         else:
-            self.fault.say(self.tr("All boxes may charge freely; nothing is bridged now."), "good")
+            self.fault.say(
+                self.tr(
+                    "All boxes may charge freely; nothing is bridged now. Each is told with its next report: leave "
+                    "Rehome on until the tab JuiceBoxes shows it of all of them."
+                ),
+                "good",
+            )
         self._show()
 
     def _ask_hand_over(self, row: Bridged) -> None:
