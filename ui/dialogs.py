@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ui import icons
 from ui.theme import SPACE_8, SPACE_16, SPACE_24, set_role
+
+
+WIDEST = 640
+"""Width of a question at most, in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +96,7 @@ class Question(QDialog):
         self.setAccessibleName(title)
         self.setAccessibleDescription(text)
         self.setMinimumWidth(440)
-        self.setMaximumWidth(640)
+        self.setMaximumWidth(WIDEST)
         self._build(title, text, icon_name, tone, detail)
         self._add_buttons(buttons)
 
@@ -123,9 +127,7 @@ class Question(QDialog):
         layout.addLayout(top)
 
     def _add_buttons(self, buttons: Sequence[Button]) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(SPACE_8)
-        row.addStretch(1)
+        widgets = []
         for index, button in enumerate(buttons):
             widget = QPushButton(button.text, self)
             widget.setObjectName(f"answer-{button.key}")
@@ -136,14 +138,30 @@ class Question(QDialog):
             widget.setDefault(index == 0)
             if index == 0:
                 widget.setFocus()
-            row.addWidget(widget)
+            widgets.append(widget)
         layout = self.layout()
         assert isinstance(layout, QVBoxLayout)
-        layout.addLayout(row)
+        layout.addLayout(_row_of(widgets))
 
     def _chosen(self) -> None:
         self.answer = str(self.sender().property("key"))
         self.accept()
+
+
+def _row_of(buttons: Sequence[QPushButton]) -> QBoxLayout:
+    """Lay buttons side by side, or below each other where their words need more room than there is: none is cut."""
+    for button in buttons:
+        button.ensurePolished()  # its role's bold letters are wider
+        button.setMinimumWidth(button.sizeHint().width())
+    room = WIDEST - 2 * SPACE_24
+    needed = sum(button.minimumWidth() for button in buttons) + SPACE_8 * len(buttons)
+    row = QBoxLayout(QBoxLayout.Direction.LeftToRight if needed <= room else QBoxLayout.Direction.TopToBottom)
+    row.setSpacing(SPACE_8)
+    if needed <= room:
+        row.addStretch(1)
+    for button in buttons:
+        row.addWidget(button)
+    return row
 
 
 async def choose_file(

@@ -93,6 +93,8 @@ class DemoGarage:
         for identity in self.identities:
             version = "2.0.1" if identity == NEWER else "1.6"
             self.backend.provision(identity, PASSWORD, version=version)
+        for box in self.boxes:  # which a bridge brings there
+            self.backend.provision(box.serial, PASSWORD)
         self._time_scale = time_scale
         self._scope = Scope("sim/garage")
         self._stack = AsyncExitStack()
@@ -112,7 +114,7 @@ class DemoGarage:
         self.controller.plug_in()
         for thing in (*self.diallers, *self.boxes):
             thing.plug_in()
-        for identity in self.identities:
+        for identity in (*self.identities, *(box.serial for box in self.boxes)):
             self._scope.isolated(f"operator/{identity}", self._operate(identity))
         return self
 

@@ -15,7 +15,7 @@ from app.service.site import SitePlan
 from ui.i18n import worded
 from ui.models.frame_words import summary
 from ui.models.listing import Field
-from ui.models.plain import clock_text, counted, moment_text, span_text, visible
+from ui.models.plain import clock_text, counted, moment_text, shortened, span_text, visible
 
 KINDS = {UnitKind.BOX: "JuiceBox", UnitKind.RELAY: "OCPP charger"}
 LINES: Mapping[LineState, tuple[str, str]] = {
@@ -232,8 +232,8 @@ def notice_of(row: Bridged) -> tuple[str, str]:
 
 
 ROW_FIELDS: tuple[Field[Bridged], ...] = (
-    Field("Identity", lambda row: visible(row.choice.identity, 60), 14),
-    Field("Line", lambda row: line_text(row)[0], 15, lambda row: line_text(row)[1]),
+    Field("Identity", lambda row: shortened(visible(row.choice.identity, 60), 15), 17),
+    Field("Line", lambda row: line_text(row)[0], 14, lambda row: line_text(row)[1]),
     Field("State", state_text, 12),
     Field("Session", session_text, 18),
     Field("Waits", queue_text, 6, help="Messages that wait for the backend"),

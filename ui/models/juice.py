@@ -250,7 +250,7 @@ def warnings_of(case: Case) -> tuple[Mark, ...]:
         text += worded("sent from another address, sent again, or damaged.")
         found.append(Mark(worded("Another sender?"), "attention", text))
     if case.bridge is not None and case.bridge.trouble:
-        found.append(Mark(worded("Bridge"), "attention", visible(case.bridge.trouble, 200)))
+        found.append(Mark(worded("Bridge trouble"), "attention", visible(case.bridge.trouble, 200)))
     return tuple(found)
 
 

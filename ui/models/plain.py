@@ -42,6 +42,14 @@ def visible(text: str, limit: int = CELL_LIMIT) -> str:
     return cut + "…" if len(text) > limit else cut
 
 
+def shortened(text: str, limit: int = 20) -> str:
+    """Cut a long number or name in the middle: its beginning and its end are what people compare."""
+    if len(text) <= limit:
+        return text
+    tail = limit // 2
+    return f"{text[: limit - tail - 1]}…{text[-tail:]}"
+
+
 def visible_lines(text: str, *, mark_breaks: bool = False) -> str:
     """Do the same for a text of several lines; ``mark_breaks`` shows the line feeds themselves too."""
     if mark_breaks:

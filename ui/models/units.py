@@ -14,7 +14,7 @@ from app.model.address import BleAddress, JuiceAddress, NetAddress, OcppAddress,
 from app.model.job import JobState
 from app.model.unit import Adoption, Health, SourceKind, Unit, Way
 from ui.i18n import worded
-from ui.models.plain import tooltip, visible
+from ui.models.plain import shortened, tooltip, visible
 from ui.models.unit_words import ADOPTION, HEALTH, SOURCES, box_of
 
 Index = QModelIndex | QPersistentModelIndex
@@ -104,10 +104,17 @@ def _waits_here(row: UnitRow) -> bool:
     return row.unit.adoption is Adoption.OURS and dials and not is_done
 
 
+def short_title(unit: Unit) -> str:
+    """Return its name as a heading: a serial of many digits is cut in the middle."""
+    serial = unit.identity.serial
+    is_told = not unit.identity.name and bool(serial)
+    return visible(unit.title.replace(serial, shortened(serial)) if is_told else unit.title)
+
+
 def model_line(unit: Unit) -> str:
     """Return vendor and model as one line, safe to show."""
     vendor, model = unit.identity.vendor, unit.identity.model
-    if model.casefold().startswith(vendor.casefold()):
+    if any(name.strip() and model.casefold().startswith(name.strip().casefold()) for name in vendor.split("/")):
         vendor = ""
     return visible(" ".join(part for part in (vendor, model) if part))
 
@@ -115,7 +122,7 @@ def model_line(unit: Unit) -> str:
 def detail_line(unit: Unit) -> str:
     """Return serial and firmware as one line, safe to show."""
     identity = unit.identity
-    parts = [f"S/N {identity.serial}" if identity.serial else "", identity.firmware]
+    parts = [f"S/N {shortened(identity.serial)}" if identity.serial else "", identity.firmware]
     return visible(" · ".join(part for part in parts if part))
 
 
@@ -159,7 +166,7 @@ def short_address(way: Way) -> str:
         case OcppAddress():
             return visible(address.identity, 24)
         case JuiceAddress():
-            return visible(address.box_id, 24)
+            return shortened(visible(address.box_id))
         case BleAddress():
             return visible(address.name or address.device, 24)
         case SerialAddress():

@@ -172,7 +172,11 @@ class BoxPanel(QFrame):
         words = self.tr("Let it draw {amps} A, all that its limits allow").format(amps=ceiling)
         self.charge.setToolTip(reason or words)
         self.pause.setToolTip(reason or self.tr("Tell it 0 A with its next report: it charges nobody"))
-        self.to_bridge.setToolTip(self.tr("Make it a charge point of the backend"))
+        is_bridged = case.bridge is not None
+        words = self.tr("Open the bridge") if is_bridged else self.tr("To the bridge")
+        sense = self.tr("See how its line stands") if is_bridged else self.tr("Make it a charge point of the backend")
+        self.to_bridge.setText(words)
+        self.to_bridge.setToolTip(sense)
 
     def show_tab(self, tab: int) -> None:
         """Turn to a tab."""

@@ -231,6 +231,8 @@ class RescueView(ScrollColumn):
             return ("site", "Search the site")
         if step.id == "charges" and not _is_paused(case):
             return None
+        if case.bridge is not None and step.id == "bridged":
+            return ACTIONS["proof"]
         return ACTIONS.get(step.id)
 
     def _fill(self) -> None:

@@ -25,7 +25,7 @@ from app.model.unit import Unit, UnitChange
 from ui import icons
 from ui.models.plain import visible
 from ui.models.unit_words import box_of
-from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step
+from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step, short_title
 from ui.pages import site_filters
 from ui.pages.page import Page
 from ui.pages.site_cards import print_site
@@ -318,7 +318,7 @@ class SitePage(Page):
             self.action_bar.hide()
             return
         step = next_step(row)
-        self.action_bar.show_charger(visible(row.unit.title, 80), step.text, step.icon, has_step=step.verb != "unit")
+        self.action_bar.show_charger(short_title(row.unit), step.text, step.icon, has_step=step.verb != "unit")
 
     def _select_first(self) -> None:
         """Give the keyboard a place to start from."""

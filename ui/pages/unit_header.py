@@ -11,7 +11,7 @@ from app.model.unit import Health, Unit
 from ui import icons
 from ui.models.plain import tooltip, visible
 from ui.models.unit_words import ADOPTION, HEALTH, Words
-from ui.models.units import detail_line, model_line
+from ui.models.units import detail_line, model_line, short_title
 from ui.theme import SPACE_4, SPACE_8, SPACE_12, set_look, set_role
 from ui.widgets.chip import Chip
 from ui.widgets.timeline import TONES
@@ -30,7 +30,7 @@ class UnitHeader(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._pictures = icons.names()
-        self._name_text = self._detail_text = ""
+        self._name_text = self._whole_name = self._detail_text = ""
         self.back_button = QToolButton(self)
         set_role(self.back_button, "quiet")
         icons.dress(self.back_button, "arrow-left", "text2", 20)
@@ -102,7 +102,7 @@ class UnitHeader(QWidget):
         """Show who it is and how it is."""
         tone = "accent" if unit.is_present else "idle"
         icons.dress(self.picture, picture if picture in self._pictures else "ev-charger", tone, 32)
-        self._name_text = visible(unit.title, 120)
+        self._name_text, self._whole_name = short_title(unit), visible(unit.title, 120)
         lines = (model_line(unit), detail_line(unit))
         self._detail_text = " · ".join(dict.fromkeys(line for line in lines if line))
         self._elide()
@@ -121,12 +121,15 @@ class UnitHeader(QWidget):
         self._elide()
 
     def _elide(self) -> None:
-        for label, text in ((self.name, self._name_text), (self.detail, self._detail_text)):
+        for label, text, whole in (
+            (self.name, self._name_text, self._whole_name),
+            (self.detail, self._detail_text, self._detail_text),
+        ):
             cut = label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(40, label.width()))
             if label.text() != cut:
                 label.setText(cut)
-                label.setAccessibleName(text)
-                label.setToolTip(tooltip(text))
+                label.setAccessibleName(whole)
+                label.setToolTip(tooltip(whole))
 
     def show_verdict(self, words: Words, described: str) -> None:
         """Show in a word whether and how it can be saved."""

@@ -35,6 +35,7 @@ from ui.models.units import (
     newest_ways,
     next_step,
     short_address,
+    short_title,
     trouble_text,
 )
 from ui.theme import RADIUS, SPACE_4, SPACE_8, SPACE_12, SPACE_16, TARGET, Tokens, theme
@@ -232,7 +233,7 @@ class CardDelegate(UnitDelegate):
             right -= 26
         left += 56
         painter.setFont(self.font(painter.font(), pixels=15, is_bold=True))
-        self.text(painter, QRect(left, top - 2, right - left, 22), visible(unit.title), "text")
+        self.text(painter, QRect(left, top - 2, right - left, 22), short_title(unit), "text")
         painter.setFont(self.font(painter.font(), pixels=12))
         below = QRect(left, top + 19, card.right() - SPACE_16 - left, 16)
         self.text(painter, below, model_line(unit) or row.family, "text2")
