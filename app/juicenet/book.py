@@ -193,7 +193,7 @@ class BoxBook:
         """Take the adoption back: nothing more is sent to that box."""
         self._words.pop(box_id, None)
         if (box := self._boxes.get(box_id)) is not None:
-            box.sent = replace(box.sent, limit_a=None)
+            box.sent = box.sent.withdrawn()
             box.waits_until = None
 
     def allow(self, box_id: str, amps: float, at: datetime) -> BoxState | None:

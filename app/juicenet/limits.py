@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from app.errors import ValueRejected
 from app.juicenet.message import MOST_A
@@ -61,19 +61,27 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What a box is told now, since when, and how often that changed on this UTC day."""
+    """What a box is told now, since when, and how often that changed on this UTC day (``day``).
+
+    ``held_a``: what it was told last, where nothing is told now.
+    """
 
     limit_a: int | None = None
     changed_at: datetime | None = None
     changes_today: int = 0
+    day: date | None = None
+    held_a: int | None = None
 
     def on(self, at: datetime) -> Sent:
         """Return it as it stands at a time: a new day counts anew, and a clock that was set back stops nothing."""
         changed = self.changed_at
-        if changed is None:
-            return self
-        is_other_day = changed.date() != at.date()
-        return replace(self, changed_at=min(changed, at), changes_today=0 if is_other_day else self.changes_today)
+        day = self.day or (changed.date() if changed is not None else at.date())
+        changes = self.changes_today if day == at.date() else 0
+        return replace(self, changed_at=None if changed is None else min(changed, at), changes_today=changes)
+
+    def withdrawn(self) -> Sent:
+        """Return it for a box that is told nothing more: what it holds is remembered."""
+        return replace(self, limit_a=None, held_a=self.held_a if self.limit_a is None else self.limit_a)
 
 
 def proposal(
@@ -178,8 +186,10 @@ def step(sent: Sent, target_a: int, at: datetime) -> tuple[Sent, datetime | None
         until = _rises_at(sent, target_a, at)
         if until > at:
             return sent, until
+    elif sent.held_a is not None and sent.changes_today >= CHANGES_A_DAY:
+        target_a = min(target_a, sent.held_a)  # adopted again and again: no way around the day's bound
     changed_at = at if sent.limit_a is not None else None
-    return Sent(limit_a=target_a, changed_at=changed_at, changes_today=sent.changes_today + 1), None
+    return Sent(limit_a=target_a, changed_at=changed_at, changes_today=sent.changes_today + 1, day=at.date()), None
 
 
 def _rises_at(sent: Sent, target_a: int, at: datetime) -> datetime:

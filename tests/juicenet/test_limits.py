@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.errors import ValueRejected
 from app.juicenet import limits
-from app.juicenet.limits import CHANGES_A_DAY, RISE_S, SMALL_RISE_S, Found, Sent
+from app.juicenet.limits import CHANGES_A_DAY, RISE_S, SMALL_RISE_S, Found, Sent, step
 from app.model.juicebox import Adoption, BoxReport
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -152,3 +153,16 @@ def test_a_clock_that_was_set_back_holds_nothing_up_for_longer_than_a_rise_waits
     sent = Sent(limit_a=6, changed_at=after(7200), changes_today=1)
     _, waits = limits.step(sent, 32, AT)
     assert waits == after(RISE_S)
+
+
+def test_adopting_again_and_again_is_no_way_around_the_days_bound() -> None:
+    sent, at, told = Sent(), datetime(2026, 3, 1, tzinfo=UTC), []
+    for number in range(400):
+        at += timedelta(seconds=30)
+        sent, _ = step(sent.withdrawn(), 24 if number % 2 else 10, at)
+        told.append(sent.limit_a)
+    changes = sum(one != other for one, other in pairwise(told))
+    assert changes <= CHANGES_A_DAY
+    assert told[-1] == 10
+    sent, waits = step(sent, 24, at + timedelta(days=1))
+    assert (sent.limit_a, waits) == (24, None)
