@@ -31,6 +31,9 @@ MOST_W = 20_000.0
 SLACK_WH = 500_000
 """A clock that was wrong while the bridge was away must not make energy unbelievable [OURS]."""
 
+HEARD_SLACK_WH = 5_000
+"""The same while it is heard: a forged report must not sell 500 kWh [OURS]."""
+
 DOUBTS = 3
 """Reports in a row that make us believe that the lifetime energy fell or jumped. Right after a restart of the bridge
 nobody else can tell an old datagram from a box that counts anew [OURS]."""
@@ -220,7 +223,8 @@ class Stays:
         return grown if grown <= self._most_wh(report) else 0
 
     def _most_wh(self, report: BoxReport) -> float:
-        return MOST_W * max(0.0, self._silence_s(report)) / 3600 + SLACK_WH
+        slack_wh = SLACK_WH if self._last is None else HEARD_SLACK_WH
+        return MOST_W * max(0.0, self._silence_s(report)) / 3600 + slack_wh
 
     def _silence_s(self, report: BoxReport) -> float:
         return (report.at - datetime.fromisoformat(self._kept.at)).total_seconds()

@@ -230,6 +230,15 @@ def test_an_old_datagram_after_a_restart_is_not_taken_for_a_new_count() -> None:
     assert box.stays.notes == ()
 
 
+def test_a_single_report_of_far_too_much_energy_sells_nothing() -> None:
+    box = Box()
+    box.says(FREE, 5000)
+    box.says(CHARGING, 5100, 100)
+    assert box.says(CHARGING, 405_100, 400_100) == ()
+    assert seen(box.says(CHARGING, 5130, 130)) == [(1, True, 5000, 5130)]
+    assert box.stays.notes == ()
+
+
 def test_a_jump_no_box_can_make_is_noted_and_sold_to_nobody() -> None:
     box = Box()
     box.says(FREE, 5000)
