@@ -23,7 +23,6 @@ from app.errors import AppError
 from app.model.job import STEPS, Job, JobState
 from app.model.unit import Unit, UnitChange
 from ui import icons
-from ui.models.plain import visible
 from ui.models.unit_words import box_of
 from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step, short_title
 from ui.pages import site_filters
