@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QBoxLayout, QDialog, QFileDialog, QHBoxLayout, QLa
 from ui import icons
 from ui.theme import SPACE_8, SPACE_16, SPACE_24, set_role
 
-
 WIDEST = 640
 """Width of a question at most, in pixels."""
 
