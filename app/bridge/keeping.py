@@ -39,6 +39,9 @@ RETRY_S = 5.0
 
 BUSY_S = 5.0
 
+AT_ONCE = 8
+"""How many of those who waited for one write go on in one turn of the loop."""
+
 
 class StateStore:
     """The queues, sessions and memories of all charge points of one bridge. Open it with ``StateStore.open``.
@@ -57,6 +60,7 @@ class StateStore:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rehome-state")
         self._wanted = asyncio.Event()
         self._under_way: asyncio.Future[None] | None = None
+        self._turns: list[asyncio.Future[None]] = []
         self._writing = Changes()
         self._made = self._kept = 0
         """How many changes were noted, how many of them are on disk."""
@@ -151,6 +155,8 @@ class StateStore:
         Raises DiskFull or another StoreError where the disk refuses; what was put stays in memory and is tried again.
         """
         goal = self._made
+        if self._kept >= goal:
+            return
         while self._kept < goal:
             write = self._under_way or self._begin()
             if write.done():  # its callback waits for its turn in the loop, which this one would never give back
@@ -166,6 +172,24 @@ class StateStore:
                 ) from error
             except sqlite3.Error as error:
                 raise translated(error) from error
+        await self._turn()
+
+    async def _turn(self) -> None:
+        """Let those who shared a write go on a few at a time: 500 at once would keep boxes waiting for answers."""
+        loop = asyncio.get_running_loop()
+        mine = loop.create_future()
+        self._turns.append(mine)
+        if len(self._turns) == 1:
+            loop.call_soon(self._let_go)
+        await mine
+
+    def _let_go(self) -> None:
+        for turn in self._turns[:AT_ONCE]:
+            if not turn.done():
+                turn.set_result(None)
+        del self._turns[:AT_ONCE]
+        if self._turns:
+            asyncio.get_running_loop().call_soon(self._let_go)
 
     async def run(self) -> None:
         """Write every second what nobody waits for; ends only when cancelled. ``trouble`` says why it can't."""

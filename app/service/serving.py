@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app import memory
 from app.errors import AppError, ServerError, SiteError
 from app.model.garage import Stand
 from app.scope import Scope
@@ -85,6 +86,7 @@ class Serving:
                 scope.isolated("stand-ins", self._stand_in_again(desk, refused))
             scope.isolated("watchdog", self.watchdog.run(self._is_alive, self._line))
             scope.isolated("site file", self._follow())
+            memory.settle()
             self.watchdog.ready(self._line())
             stack.callback(self.watchdog.stopping)
             units = len(plan.boxes) + len(plan.relays)

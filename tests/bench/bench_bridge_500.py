@@ -2,8 +2,9 @@
 
     python tests/bench/bench_bridge_500.py [--smoke]
 
-Three processes: the boxes (this one), the bridge (``Runtime`` with its status page, state on disk), and a backend that
-speaks OCPP 1.6 to one half and 2.0.1 to the other. All boxes charge. Wanted: below 25 % of a core and 150 MB, datagrams
+Processes: the boxes (this one), the bridge (``Runtime`` with its status page, state on disk), a backend that speaks
+OCPP 1.6 to one half and 2.0.1 to the other, and a bare echo for comparison. All boxes charge. ``--days 30`` begins with a
+month of offline sessions on disk, which are told while the boxes go on. Wanted: below 25 % of a core and 150 MB, datagrams
 answered within 20 ms (p99), also while the backend is away; afterwards every session there, once, in order.
 """
 
@@ -27,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from app import memory
+from app.bridge.keeping import StateStore
 from app.bridge.message import Message
 from app.bridge.station import Start
 from app.service.runtime import Runtime
@@ -34,6 +37,7 @@ from app.service.site import BackendPlan, BoxPlan, SitePlan
 from app.service.statuspage import StatusPage
 from app.sim.juicebox import CHARGING_S, JuiceBox
 from app.sim.juicebox_fleet import JuiceFleet
+from tests.bench.bench_bridge_offline import STAYS, Month
 from tests.bench.bench_juicenet import rss_mb
 from tests.bench.bench_storm import quantile
 from tests.bridge.garage import Backend
@@ -166,10 +170,11 @@ async def be_bridge(folder: Path, udp: int, tcp: int, serials: Sequence[str]) ->
     """Be the bridge of all these boxes."""
     logging.basicConfig(level=logging.ERROR)
     backends = tuple(BackendPlan(name=one, url=f"ws://127.0.0.1:{tcp}/{one}", version=one) for one in VERSIONS)
+    is_old = (folder / "bridge.db").exists()
     boxes = tuple(
         BoxPlan(
             identity=f"CP{number}",
-            backend=VERSIONS[number // 4 % 2],
+            backend=VERSIONS[0 if is_old else number // 4 % 2],
             box_id=serial,
             circuit_a=32,
             start=Start.FREE,
@@ -183,6 +188,7 @@ async def be_bridge(folder: Path, udp: int, tcp: int, serials: Sequence[str]) ->
     async with Runtime(plan) as runtime:
         page = StatusPage(lambda: runtime.status, lambda: runtime.beat)
         await page.open("127.0.0.1", 0)
+        memory.settle()
         async for _ in lines():
             units = runtime.status.units
             figures = {
@@ -265,8 +271,31 @@ async def plug_all(boxes: Sequence[JuiceBox], *, is_coming: bool) -> None:
         await asyncio.sleep(CHARGING_S / len(boxes))
 
 
-async def bench(count: int, seconds: float, folder: Path) -> int:
+async def month(path: Path, count: int, days: int) -> int:
+    """Put on disk what so many days without a backend leave there; returns how many messages that is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    past = Month(StateStore.open(path), count)
+    await past.live(days)
+    waiting = sum(past.store.waiting.values())
+    await past.store.close()
+    return waiting
+
+
+async def tell_month(name: str, bridge: Child, watch: Watch) -> None:
+    """Watch the bridge tell what waited."""
+    began_s = time.perf_counter()
+    waited = queued = (await bridge.ask("usage"))["queued"]
+    while queued > 0:
+        await watch.stretch(f"{name}, {queued:.0f} messages of the past waiting", bridge, 30.0)
+        queued = (await bridge.ask("usage"))["queued"]
+    took_s = time.perf_counter() - began_s
+    print(f"{name}, told {waited:.0f} messages of the past in {took_s:.0f} s at most ({waited / took_s:.0f}/s)")
+
+
+async def bench(count: int, seconds: float, days: int, folder: Path) -> int:
     """Run all stretches; returns how much does not agree."""
+    waited = await month(folder / "bridge.db", count, days) if days else 0
+    print(f"bridge, {count} boxes, waiting from {days} days without a backend: {waited} messages")
     udp, tcp = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
     fleet = JuiceFleet(count, ("127.0.0.1", udp))
     echo_port = free_port(socket.SOCK_DGRAM)
@@ -286,6 +315,8 @@ async def bench(count: int, seconds: float, folder: Path) -> int:
         print(f"{name}, all online after {await until(bridge, 'online', count):.1f} s")
         await plug_all(fleet.boxes, is_coming=True)
         await until(bridge, "charging", count)
+        if days:
+            await tell_month(name, bridge, watch)
         await watch.stretch(f"{name}, backend there", bridge, seconds)
         await backend.ask("down")
         await plug_all(fleet.boxes, is_coming=False)
@@ -305,7 +336,8 @@ async def bench(count: int, seconds: float, folder: Path) -> int:
     transport.close()
     for child in (bridge, backend, echo):
         child.close()
-    wrong = told["wrong"] + abs(told["began"] - 2 * count) + abs(told["ended"] - 2 * count)
+    expected = 2 * count + len(STAYS) * days * count
+    wrong = told["wrong"] + abs(told["began"] - expected) + abs(told["ended"] - expected)
     print(
         f"{name}, sessions: {told['began']:.0f} begun, {told['ended']:.0f} ended, {told['again']:.0f} messages came again"
     )
@@ -320,6 +352,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--boxes", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--backend", nargs=1)
+    parser.add_argument("--days", type=int, default=0, help="days without a backend before (all boxes OCPP 1.6 then)")
     parser.add_argument("--bridge", nargs=3)
     parser.add_argument("--echo", nargs=1)
     args = parser.parse_args(argv)
@@ -336,7 +369,7 @@ def main(argv: list[str]) -> int:
         return 0
     count, seconds = (20, 10.0) if args.smoke else (args.boxes, args.seconds)
     with tempfile.TemporaryDirectory(prefix="rehome-bench-") as folder:
-        return asyncio.run(bench(count, seconds, Path(folder)))
+        return asyncio.run(bench(count, seconds, args.days, Path(folder)))
 
 
 if __name__ == "__main__":
