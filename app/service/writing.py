@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.errors import DiskFull, StoreError
+from app.model.backend import SAFE_IDENTITY
 from app.model.secret import Secret
 from app.service.site import BackendPlan, BoxPlan, RelayPlan, SitePlan, UnitPlan
 
@@ -105,14 +107,14 @@ def _backend(plan: BackendPlan, certificates: dict[str, str]) -> dict[str, Any]:
 def _unit(plan: UnitPlan, certificates: dict[str, str], secrets: dict[str, Secret]) -> dict[str, Any]:
     written: dict[str, Any] = {"identity": plan.identity, "backend": plan.backend}
     if plan.secret:
-        written["password"] = _secret(f"{plan.identity}.password", plan.secret, secrets)
+        written["password"] = _secret(f"{_file_name(plan.identity)}.password", plan.secret, secrets)
     if plan.is_hex:
         written["password_is_hex"] = True
     if plan.chain:
-        written["certificate"] = f"{plan.identity}.pem"
+        written["certificate"] = f"{_file_name(plan.identity)}.pem"
         certificates[written["certificate"]] = plan.chain
     if plan.key:
-        written["key"] = _secret(f"{plan.identity}.key", plan.key, secrets)
+        written["key"] = _secret(f"{_file_name(plan.identity)}.key", plan.key, secrets)
     return written
 
 
@@ -126,11 +128,19 @@ def _box(plan: BoxPlan, certificates: dict[str, str], secrets: dict[str, Secret]
 def _relay(plan: RelayPlan, certificates: dict[str, str], secrets: dict[str, Secret]) -> dict[str, Any]:
     written = {**_unit(plan, certificates, secrets), "unit_identity": plan.unit_identity, "adds_boot": plan.adds_boot}
     if plan.unit_secret:
-        written["unit_password"] = _secret(f"{plan.identity}.unit-password", plan.unit_secret, secrets)
+        written["unit_password"] = _secret(f"{_file_name(plan.identity)}.unit-password", plan.unit_secret, secrets)
     if plan.watches_only:
         written["watches_only"] = True
     more = {"without": list(plan.without), "vendor": plan.vendor, "model": plan.model}
     return written | {key: value for key, value in more.items() if value}
+
+
+def _file_name(identity: str) -> str:
+    """Return an identity as a file's name: a charger says its own, and must not choose where a secret is written."""
+    if SAFE_IDENTITY.match(identity):
+        return identity
+    plain = "".join(char if char.isascii() and char.isalnum() else "_" for char in identity)[:40]
+    return f"{plain}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
 def _secret(name: str, secret: Secret, secrets: dict[str, Secret]) -> str:

@@ -70,3 +70,14 @@ def test_a_full_disk_leaves_the_former_file_whole(tmp_path: Path, monkeypatch: p
         writing.save(replace(plan(tmp_path), name="Other"), tmp_path, with_secrets=True)
     assert (tmp_path / "site.toml").read_bytes() == before
     assert not list(tmp_path.glob(".*part"))
+
+
+@pytest.mark.parametrize("identity", ["../../evil", "..\\evil", "/tmp/evil", "DE*ABC/7"])
+def test_no_identity_chooses_where_a_secret_is_written(tmp_path: Path, identity: str) -> None:
+    site = plan(tmp_path)
+    folder = tmp_path / "one" / "two"
+    relay = replace(site.relays[0], identity=identity)
+    made = writing.save(replace(site, relays=(relay,)), folder, with_secrets=True)
+    assert {path.resolve().parent for path in made} == {folder, folder / "secrets"}
+    assert all(path.is_file() for path in made)
+    assert {path.name for path in tmp_path.iterdir()} == {"one"}
