@@ -42,11 +42,15 @@ CARRIED = ("drivers", "profiles", "schemas", "icons", "failures", "resources", "
 FAMILIES_AT_LEAST = 100
 
 BOX = "0910000000000000000000000000"
-REPORTS = (
-    f"{BOX}:v07,s0001,u30048,V2400,L0024880114,S2,T62,M40,m40,t09,i78,e-001,f6001,X0,Y0,E006804,A0394,p0992!KKD:",
-    f"{BOX}:v07,s0002,u30057,V2400,L0024880114,S2,T62,M40,m40,t09,i78,e-001,f6001,X0,Y0,E006804,A0394,p0992!38F:",
+CHECKSUMS = ("KKD", "38F", "67B", "6JG", "ZIL", "G0E", "YS9", "035")
+REPORTS = tuple(
+    f"{BOX}:v07,s000{number},u{30039 + 9 * number},V2400,L0024880114,S2,T62,M40,m40,t09,i78,e-001,f6001,X0,Y0,"
+    f"E006804,A0394,p0992!{checksum}:"
+    for number, checksum in enumerate(CHECKSUMS, 1)
 )
-"""A JuiceBox's published report (home-assistant/core issue 86588) and the one after it; the second is answered."""
+"""A JuiceBox's published report (home-assistant/core issue 86588) and those after it. The first is never answered: that
+the box was adopted goes to the disk first."""
+REPORT_EVERY_S = 3.0
 
 SITE_FILE = """
 [site]
@@ -297,12 +301,8 @@ def refuse(frozen: Frozen, file: Path) -> None:
 def bridged(page: str, port: int) -> str:
     """Report as a box does, and read what the bridge makes of it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as box:
-        box.settimeout(PATIENCE_S)
         box.connect(("127.0.0.1", port))
-        box.send(REPORTS[0].encode())
-        awaited(page, lambda unit: unit["is_present"])
-        box.send(REPORTS[1].encode())
-        order = box.recv(200).decode()
+        order = answered(box)
     if not order.startswith("CMD") or "A24M24" not in order:
         raise Failed(f"the box was told {order!r}")
     unit = awaited(page, lambda unit: unit["line"] == "online" and unit["delivered"])
@@ -310,6 +310,16 @@ def bridged(page: str, port: int) -> str:
     if not metrics.rstrip().endswith("# EOF") or "STALL-1" not in metrics or "STALL-1" not in html:
         raise Failed(f"the status page or the metrics are not whole:\n{html[:500]}\n{metrics[-500:]}")
     return f"a box told {order.strip()}, its charge point {unit['state']} and {unit['line']}"
+
+
+def answered(box: socket.socket) -> str:
+    """Report until something is told."""
+    box.settimeout(REPORT_EVERY_S)
+    for report in REPORTS:
+        box.send(report.encode())
+        with contextlib.suppress(TimeoutError):
+            return box.recv(200).decode()
+    raise Failed(f"the box was told nothing after {len(REPORTS)} reports")
 
 
 def awaited(page: str, is_there: Callable[[dict[str, object]], object]) -> dict[str, object]:
