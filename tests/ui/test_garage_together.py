@@ -72,6 +72,12 @@ async def test_while_a_box_is_bridged_the_bridge_alone_decides(open_bench: Calla
         assert not panel.box.charge.isEnabled()
         assert "bridge decides" in panel.box.pause.toolTip()
         assert panel.box.to_bridge.text() == "Open the bridge"
+        async with shown(SitePage(bench)) as site:
+            row = await until(lambda: next((one for one in map(site.model.get, site.model.keys) if one.bridged), None))
+            led: list[tuple[str, object]] = []
+            site.go.connect(lambda *where: led.append(where))
+            site.do_next_of(row.key)
+            assert led == [("garage", ("bridge", "S-1"))], "a charge point of our own bridge is not rehomed"
         await bench.bridge.stop()
         await until(lambda: panel.box.pause.isEnabled() and not panel.box.bridge_chip.isVisible())
 
@@ -135,5 +141,5 @@ def test_a_name_is_short_and_says_the_maker_once() -> None:
     serial = "0910042001260513476122621631"
     unit = Unit(unit_id="u", identity=Identity(vendor="Enel X / JuiceBox", model="JuiceBox JB201", serial=serial))
     assert model_line(unit) == "JuiceBox JB201"
-    assert short_title(unit) == "JuiceBox JB201 091004200…6122621631"
+    assert short_title(unit) == "JuiceBox JB201 0910…21631"
     assert shortened("240AC40BBFFE") == "240AC40BBFFE"

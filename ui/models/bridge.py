@@ -232,7 +232,7 @@ def notice_of(row: Bridged) -> tuple[str, str]:
 
 
 ROW_FIELDS: tuple[Field[Bridged], ...] = (
-    Field("Identity", lambda row: shortened(visible(row.choice.identity, 60), 15), 17),
+    Field("Identity", lambda row: shortened(visible(row.choice.identity, 60), 12), 16),
     Field("Line", lambda row: line_text(row)[0], 14, lambda row: line_text(row)[1]),
     Field("State", state_text, 12),
     Field("Session", session_text, 18),

@@ -8,6 +8,9 @@ from datetime import datetime
 CELL_LIMIT = 400
 """Characters of a text that a table cell ever shows."""
 
+LONG_SERIAL = 16
+"""Characters of a serial number that a heading shows whole."""
+
 
 _NAMES = (
     *("NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI"),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.model.address import JuiceAddress
+from app.model.address import JuiceAddress, OcppAddress
 from app.model.unit import Adoption, Health, SourceKind, Unit
 from ui.i18n import worded
+
+if TYPE_CHECKING:
+    from app.service.desk import BridgeDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,15 @@ SOURCES = {
     SourceKind.JUICENET: Words("JuiceNet", "radio-tower", "text2", "sends us its JuiceNet datagrams"),
     SourceKind.MANUAL: Words("By hand", "keyboard", "text2", "added by its address"),
 }
+
+
+def bridged_as(desk: BridgeDesk, unit: Unit) -> str:
+    """Return the identity under which our own running bridge brings a unit to our endpoint; empty for any other."""
+    if not desk.is_running:
+        return ""
+    ways = (way.address for way in unit.ways if way.is_present)
+    identity = next((address.identity for address in ways if isinstance(address, OcppAddress)), "")
+    return identity if identity and any(choice.identity == identity for choice in desk.choices) else ""
 
 
 def box_of(unit: Unit) -> str:

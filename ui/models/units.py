@@ -14,7 +14,7 @@ from app.model.address import BleAddress, JuiceAddress, NetAddress, OcppAddress,
 from app.model.job import JobState
 from app.model.unit import Adoption, Health, SourceKind, Unit, Way
 from ui.i18n import worded
-from ui.models.plain import shortened, tooltip, visible
+from ui.models.plain import LONG_SERIAL, shortened, tooltip, visible
 from ui.models.unit_words import ADOPTION, HEALTH, SOURCES, box_of
 
 Index = QModelIndex | QPersistentModelIndex
@@ -47,6 +47,8 @@ class UnitRow:
     family: str = ""
     picture: str = "ev-charger"
     job: JobMark | None = None
+    bridged: str = ""
+    """The identity under which our own bridge brings it here; empty for what dials us by itself."""
 
     @property
     def key(self) -> str:
@@ -65,7 +67,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """The one thing to do next: where it leads (``job``, ``resume``, ``unit``, ``garage``), its words and icon."""
+    """The one thing to do: where it leads (``job``, ``resume``, ``unit``, ``garage``, ``bridge``), its words, its icon."""
 
     verb: str
     text: str
@@ -93,6 +95,8 @@ def next_step(row: UnitRow) -> NextStep:
         return NextStep(verb="unit", text=worded("Why is it gone?"), icon="stethoscope")
     if box_of(row.unit):
         return NextStep(verb="garage", text=worded("Open in the garage"), icon="warehouse", is_primary=True)
+    if row.bridged:
+        return NextStep(verb="bridge", text=worded("Open the bridge"), icon="waypoints", is_primary=True)
     step = _STEPS[Adoption.ORPHANED if _waits_here(row) else row.unit.adoption]
     return replace(step, text=worded(step.text))
 
@@ -108,7 +112,11 @@ def short_title(unit: Unit) -> str:
     """Return its name as a heading: a serial of many digits is cut in the middle."""
     serial = unit.identity.serial
     is_told = not unit.identity.name and bool(serial)
-    return visible(unit.title.replace(serial, shortened(serial)) if is_told else unit.title)
+    return visible(
+        unit.title.replace(serial, shortened(serial, 10) if len(serial) > LONG_SERIAL else serial)
+        if is_told
+        else unit.title
+    )
 
 
 def model_line(unit: Unit) -> str:
@@ -164,7 +172,7 @@ def short_address(way: Way) -> str:
         case NetAddress():
             return visible(address.host, 24)
         case OcppAddress():
-            return visible(address.identity, 24)
+            return shortened(visible(address.identity), 24)
         case JuiceAddress():
             return shortened(visible(address.box_id))
         case BleAddress():

@@ -23,7 +23,7 @@ from app.errors import AppError
 from app.model.job import STEPS, Job, JobState
 from app.model.unit import Unit, UnitChange
 from ui import icons
-from ui.models.unit_words import box_of
+from ui.models.unit_words import box_of, bridged_as
 from ui.models.units import SORTS, Grouping, JobMark, UnitRow, UnitsModel, next_step, short_title
 from ui.pages import site_filters
 from ui.pages.page import Page
@@ -230,6 +230,7 @@ class SitePage(Page):
             family=profile.family if profile else "",
             picture=profile.picture if profile and profile.picture in self._pictures else "ev-charger",
             job=self._mark(unit.unit_id),
+            bridged=bridged_as(self.bench.bridge, unit),
         )
 
     def _mark(self, unit_id: str) -> JobMark | None:
@@ -371,6 +372,8 @@ class SitePage(Page):
             self.go.emit("unit", unit_id)
         elif verb == "garage":
             self.go.emit("garage", ("juice", box_of(row.unit)))
+        elif verb == "bridge":
+            self.go.emit("garage", ("bridge", row.bridged))
         else:
             self.rehome(unit_id)
 

@@ -24,7 +24,7 @@ from app.model.unit import Unit, UnitChange
 from ui.dialogs import Button, ask
 from ui.models.plain import visible
 from ui.models.triage import described, words_of
-from ui.models.unit_words import box_of
+from ui.models.unit_words import box_of, bridged_as
 from ui.pages.page import Page
 from ui.pages.unit_diagnosis import DiagnosisTab
 from ui.pages.unit_header import UnitHeader
@@ -317,7 +317,8 @@ class UnitPage(Page):
         jobs = jobs_of(self.bench, unit.unit_id)
         open_job = max((job for job in jobs if not job.is_final), key=lambda job: job.created_at, default=None)
         is_done = any(job.state is JobState.DONE for job in jobs)
-        self.header.show_job(open_job, is_done=is_done, is_box=bool(box_of(unit)))
+        bridged = "bridge" if bridged_as(self.bench.bridge, unit) else ""
+        self.header.show_job(open_job, is_done=is_done, garage="juice" if box_of(unit) else bridged)
         known = gather(
             self.bench,
             unit,
@@ -394,8 +395,11 @@ class UnitPage(Page):
     def _rehome(self) -> None:
         has_job = any(not job.is_final for job in jobs_of(self.bench, self.unit_id))
         box_id = box_of(self.unit) if self.unit is not None else ""
+        bridged = bridged_as(self.bench.bridge, self.unit) if self.unit is not None else ""
         if box_id and not has_job:
             self.go.emit("garage", ("juice", box_id))
+        elif bridged and not has_job:
+            self.go.emit("garage", ("bridge", bridged))
         else:
             self.go.emit("jobs", f"unit:{self.unit_id}")
 

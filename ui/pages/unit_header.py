@@ -147,15 +147,18 @@ class UnitHeader(QWidget):
         self.log_button.setVisible(can_log)
         self.traffic_button.setVisible(has_frames)
 
-    def show_job(self, job: Job | None, *, is_done: bool, is_box: bool = False) -> None:
+    def show_job(self, job: Job | None, *, is_done: bool, garage: str = "") -> None:
         """Offer to go on with the open job, or to begin one; quietly where one is done already, or none can help.
 
-        ``is_box``: a JuiceBox that sends to us; its way leads through the garage.
+        ``garage`` = ``juice`` for a JuiceBox that sends to us, ``bridge`` for what our bridge brings: their ways lead
+        through the garage.
         """
         text, icon_name = (self.tr("Rehome again") if is_done else self.tr("Rehome")), "route"
-        if is_box:
+        if garage == "bridge":
+            text, icon_name = self.tr("Open the bridge"), "waypoints"
+        elif garage:
             text, icon_name = self.tr("Open in the garage"), "warehouse"
-        is_primary = job is not None or is_box or not (is_done or self._is_lost)
+        is_primary = job is not None or bool(garage) or not (is_done or self._is_lost)
         if job is not None and job.current is not None:
             place = STEPS.index(job.current) + 1
             text = self.tr("Continue: step {step} of {all}").format(step=place, all=len(STEPS))
