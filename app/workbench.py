@@ -40,7 +40,8 @@ from app.jobs import checking
 from app.jobs.editing import EditDesk
 from app.jobs.landing import LandingDesk
 from app.jobs.runner import JobDesk
-from app.juicenet.desk import PORTS, JuiceDesk
+from app.juicenet.desk import JuiceDesk
+from app.juicenet.peer import PORTS
 from app.links.real import RealLinks
 from app.model.acceptance import RunResult
 from app.model.edit import Edit
