@@ -67,7 +67,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """The one thing to do: where it leads (``job``, ``resume``, ``unit``, ``garage``, ``bridge``), its words, its icon."""
+    """The one thing to do: where it leads (``job``, ``resume``, ``unit``, ``garage``, ``bridge``), words and icon."""
 
     verb: str
     text: str
