@@ -73,7 +73,11 @@ async def adopted(bench: Workbench, unit_id: str, *, is_ours: bool) -> None:
 async def test_a_box_that_reports_is_listed_with_its_state_and_metering(home: Path, monkeypatch: pytest.MonkeyPatch):
     async with bench_in(home, monkeypatch) as (bench, port), plain_box(port) as box:
         unit = await unit_of(bench, box)
-        assert (unit.identity.serial, unit.state, unit.adoption) == (BOX, "Charging", Adoption.UNKNOWN)  # only listened to
+        assert (unit.identity.serial, unit.state, unit.adoption) == (
+            BOX,
+            "Charging",
+            Adoption.UNKNOWN,
+        )  # only listened to
         assert [way.source for way in unit.ways] == [SourceKind.JUICENET]
         async with bench.open(unit.unit_id) as session:
             status = await session.ask(ReportsStatus).status()
