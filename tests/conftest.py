@@ -36,7 +36,8 @@ TIME_UNIT_S = 0.05
 """The one constant all times in tests are multiples of."""
 
 TEST_LIMIT_S = 50.0
-"""No test runs longer."""
+"""No coroutine test runs longer, unless its ``timeout`` mark says more."""
+LEFT_S = 10.0
 
 
 @pytest.fixture
@@ -129,6 +130,12 @@ def _is_owned(task: asyncio.Task[Any], item: Any) -> bool:
     return "bench" in item.fixturenames and task.get_name().startswith("workbench/")
 
 
+def _limit_s(item: Any) -> float:
+    """Return how long a coroutine test may take: a moment less than its ``timeout`` mark, which kills without a word."""
+    mark = item.get_closest_marker("timeout")
+    return max(TEST_LIMIT_S, mark.args[0] - LEFT_S) if mark is not None and mark.args else TEST_LIMIT_S
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: Any) -> bool | None:
     """Run coroutine tests to their end and fail those that leave a task or an unseen exception."""
@@ -142,7 +149,7 @@ def pytest_pyfunc_call(pyfuncitem: Any) -> bool | None:
 
     async def go() -> None:
         try:
-            async with asyncio.timeout(TEST_LIMIT_S):
+            async with asyncio.timeout(_limit_s(pyfuncitem)):
                 await pyfuncitem.obj(**args)
         finally:
             others = {task for task in asyncio.all_tasks() if not _is_owned(task, pyfuncitem)}
