@@ -32,6 +32,7 @@ from app import memory
 from app.bridge.keeping import StateStore
 from app.bridge.message import Message
 from app.bridge.station import Start
+from app.bridge.uplink import RHYTHM, Rhythm
 from app.service.runtime import Runtime
 from app.service.site import BackendPlan, BoxPlan, SitePlan
 from app.service.statuspage import StatusPage
@@ -43,6 +44,7 @@ from tests.bench.bench_storm import quantile
 from tests.bridge.garage import Backend
 
 VERSIONS = ("1.6", "2.0.1")
+SMOKE = 20
 WAIT_S = 120.0
 ALLOWED = {"cpu": 25.0, "memory": 150.0, "p99": 20.0}
 
@@ -185,7 +187,8 @@ async def be_bridge(folder: Path, udp: int, tcp: int, serials: Sequence[str]) ->
     plan = SitePlan(
         name="Bench", address="127.0.0.1", folder=folder, backends=backends, boxes=boxes, juicenet_ports=(udp,)
     )
-    async with Runtime(plan) as runtime:
+    rhythm = RHYTHM if len(serials) > SMOKE else Rhythm(least_s=0.5, most_s=1.0)
+    async with Runtime(plan, rhythm=rhythm) as runtime:
         page = StatusPage(lambda: runtime.status, lambda: runtime.beat)
         await page.open("127.0.0.1", 0)
         memory.settle()
@@ -367,7 +370,7 @@ def main(argv: list[str]) -> int:
         serials = (folder / "serials").read_text().split()
         asyncio.run(be_bridge(folder, int(args.bridge[1]), int(args.bridge[2]), serials))
         return 0
-    count, seconds = (20, 10.0) if args.smoke else (args.boxes, args.seconds)
+    count, seconds = (SMOKE, 3.0) if args.smoke else (args.boxes, args.seconds)
     with tempfile.TemporaryDirectory(prefix="rehome-bench-") as folder:
         return asyncio.run(bench(count, seconds, args.days, Path(folder)))
 
