@@ -287,10 +287,9 @@ def _session(status: UnitStatus) -> list[tuple[str, str]]:
         return [(worded("Session"), worded("none"))]
     began = moment_text(session.began_at)
     words = worded("{energy} since {began}", energy=energy_text(session.energy_wh), began=began)
-    number = visible(session.transaction or session.number, 40)
-    told = worded("transaction {number}", number=number) if session.transaction else worded("no number from it yet")
     ended = f" · {worded('ended')}" if session.ended_at is not None else ""
-    return [(worded("Session"), f"{words} · {told}{ended}")]
+    told = visible(session.transaction, 40) or worded("no number from it yet")
+    return [(worded("Session"), f"{words}{ended}"), (worded("Transaction"), told)]
 
 
 def _told(status: UnitStatus, now: datetime) -> list[tuple[str, str]]:
